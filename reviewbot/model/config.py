@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every setting, its default and its meaning.  ``reviewbot init`` writes this as commented TOML.
+
+Field docs are string literals below the fields, read from here by ``init`` and by the manual.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxConfig:
+    """Where mails come from."""
+
+    midmask: str = ""
+    """Public-inbox address with %s for the message-id.  Empty: b4.midmask of git config, else lore."""
+    timeout: float = 60.0
+    """Seconds to wait for the archive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeConfig:
+    """A kernel repository; its name is the table's: [trees.kvm-x86]."""
+
+    path: str
+    """A git repository on this machine.  It is only read (and fetched, when `remote` is given)."""
+    refs: tuple[str, ...] = ("HEAD",)
+    """Candidate tips, best first, in the order maintainer-kvm-x86.rst prescribes."""
+    remote: str = ""
+    """Git remote to fetch before choosing a base.  Empty: never fetch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabConfig:
+    """Building, booting and testing."""
+
+    profile: str = "kvm"
+    """Name of a shipped profile, or the path of one of yours."""
+    jobs: int = 0
+    """Parallel compile jobs; 0 is one per core."""
+    qemu: str = "qemu-system-x86_64"
+    """The emulator."""
+    memory_mib: int = 2048
+    """Memory of a test guest."""
+    cpus: int = 2
+    """Processors of a test guest."""
+    tcg_scale: float = 4.0
+    """Test time limits are multiplied by this without hardware virtualization."""
+    repeats: int = 2
+    """How often a suspected regression is repeated, on both kernels."""
+    max_tests: int = 10
+    """At most this many selftests besides the series' own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesConfig:
+    """Which rules run."""
+
+    directories: tuple[str, ...] = ()
+    """Your own rule directories, besides the shipped ones.  Never taken from a patched tree."""
+    select: tuple[str, ...] = ()
+    """Codes or prefixes to run; empty is all."""
+    ignore: tuple[str, ...] = ()
+    """Codes or prefixes not to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailConfig:
+    """How reports are sent.  Empty values come from [sendemail] of git config."""
+
+    sender: str = ""
+    """From address of reports, such as "KVM reviewbot <bot@example.org>"."""
+    server: str = ""
+    """SMTP host."""
+    port: int = 0
+    """SMTP port; 0 is the usual one for the encryption."""
+    encryption: str = ""
+    """"tls" (STARTTLS), "ssl" or "none"."""
+    user: str = ""
+    """SMTP user."""
+    password_file: str = ""
+    """File holding the SMTP password; never the password itself."""
+    timeout: float = 30.0
+    """Seconds to wait for the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole file."""
+
+    inbox: InboxConfig = field(default_factory=InboxConfig)
+    trees: dict[str, TreeConfig] = field(default_factory=dict)
+    lab: LabConfig = field(default_factory=LabConfig)
+    rules: RulesConfig = field(default_factory=RulesConfig)
+    mail: MailConfig = field(default_factory=MailConfig)

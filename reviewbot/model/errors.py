@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Kinds of trouble that must never mix (tuxmake's distinction, see docs/architecture.md).
+
+A kernel that fails to build or a test that fails is *not* an exception: it is a result.
+"""
+
+
+class ReviewbotError(Exception):
+    """Base of all our errors.  ``str()`` is one line: the cause, and the way out."""
+
+    exit_code = 3
+
+
+class UserError(ReviewbotError):
+    """The user or the input asked for something impossible.  Exit code 2."""
+
+    exit_code = 2
+
+
+class InfrastructureError(ReviewbotError):
+    """Our own tools failed: no QEMU, disk full, a crash of ours.  Exit code 3."""
+
+    exit_code = 3

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What rules say."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reviewbot.model.base import Confidence
+
+
+class Severity(StrEnum):
+    """error: must be fixed; warning: likely a defect; note: style or policy hint."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A line in the tree after patch ``Finding.patch`` (1-based)."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One remark about one patch.
+
+    ``code`` is the rule's (KVM-ABI-002).  ``title`` fits a summary line of the mail, ``why`` is two
+    sentences, ``fix`` says what to do, ``reference`` names the kernel document or list message that
+    says so.  ``quoted`` are lines of the after-tree at ``location`` for reports that cannot find
+    the place in a hunk.  ``patch`` is the patch number, 0 for the series as a whole.
+    """
+
+    code: str
+    severity: Severity
+    confidence: Confidence
+    patch: int
+    title: str
+    why: str
+    fix: str
+    reference: str
+    location: Location | None = None
+    quoted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something a rule verified to be done right ("16 of 112 bytes of padding used, 96 left")."""
+
+    code: str
+    patch: int
+    text: str
+    location: Location | None = None
+
+
+class RuleStatus(StrEnum):
+    """What became of one rule."""
+
+    RAN = "ran"
+    NOT_APPLICABLE = "not applicable"
+    COULD_NOT_RUN = "could not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutcome:
+    """One rule's bookkeeping, so that silence is never mistaken for a pass."""
+
+    code: str
+    status: RuleStatus
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What the check stage found.  ``ignored`` are findings the author asked to ignore, with reason."""
+
+    findings: tuple[Finding, ...]
+    facts: tuple[Fact, ...]
+    outcomes: tuple[RuleOutcome, ...]
+    ignored: tuple[tuple[Finding, str], ...] = ()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Virtual machines: what to start, and what became of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Accelerator(StrEnum):
+    """How QEMU runs the guest."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What a probe boot found: never what /dev/kvm claims (docs/lab.md: "/dev/kvm may lie").
+
+    ``vendor`` is the virtualization extension the guest sees: "amd" (SVM) or "intel" (VMX).
+    ``why`` says in one sentence why this accelerator was taken.
+    """
+
+    accelerator: Accelerator
+    qemu: str
+    qemu_version: str
+    cpu_model: str
+    vendor: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestSpec:
+    """One virtual machine.  Files are paths; ``timeout`` is wall seconds for the whole life."""
+
+    kernel: str
+    initramfs: str
+    host: Host
+    cpus: int
+    memory_mib: int
+    timeout: float
+    hang_timeout: float
+    command_line: str = ""
+
+
+class Outcome(StrEnum):
+    """How a guest ended."""
+
+    FINISHED = "finished"
+    PANIC = "panic"
+    HUNG = "no progress"
+    TIMEOUT = "time limit"
+    LOST = "guest lost"
+    INFRA = "not started"
+
+
+class CrashKind(StrEnum):
+    """What the console showed."""
+
+    PANIC = "panic"
+    OOPS = "oops"
+    BUG = "bug"
+    WARN = "warning"
+    LOCKDEP = "lockdep"
+    HUNG_TASK = "hung task"
+    STALL = "rcu stall"
+    LOCKUP = "lockup"
+    KASAN = "kasan"
+    UBSAN = "ubsan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """One report on the console.  ``fingerprint`` is stable over addresses, pids and time."""
+
+    kind: CrashKind
+    title: str
+    frames: tuple[str, ...]
+    fingerprint: str
+    excerpt: tuple[str, ...]
+    test: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootResult:
+    """One guest's life.  ``console`` is a blob digest; ``command`` the QEMU command line."""
+
+    outcome: Outcome
+    seconds: float
+    boot_seconds: float | None
+    command: str
+    console: str
+    last_lines: tuple[str, ...]
+    crashes: tuple[Crash, ...] = ()

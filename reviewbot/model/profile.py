@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A lab profile: how one subsystem is built, booted and tested.  Read from TOML by tools.profile."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A module the guest loads.  ``path`` is in the object tree; ``vendor`` "" means always."""
+
+    path: str
+    vendor: str = ""
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """When a series touches ``paths`` (globs), run ``tests`` (globs of selftest names)."""
+
+    paths: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One file of ``reviewbot/profiles``.
+
+    ``config`` are Kconfig lines on top of allnoconfig; ``config_summary`` is how the report names
+    them.  ``targets`` are the make targets every patch must build; ``modules`` are loaded in order;
+    ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
+    for any touched kernel file.
+    """
+
+    name: str
+    subsystem: str
+    architecture: str
+    config: tuple[str, ...]
+    config_summary: str
+    targets: tuple[str, ...]
+    modules: tuple[Module, ...]
+    selftests: str
+    selections: tuple[Selection, ...]
+    always: tuple[str, ...] = ()

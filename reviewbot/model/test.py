@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Selftests: which, what they said, and what changed against the base."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reviewbot.model.guest import BootResult, Host
+from reviewbot.model.status import Status
+
+
+class Why(StrEnum):
+    """Why a test was chosen."""
+
+    ADDED = "new in this series"
+    CHANGED = "changed by this series"
+    TOUCHED = "exercises what this series touches"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCase:
+    """One selftest binary.  ``name`` as in its Makefile ("x86_64/state_test"); limit in seconds."""
+
+    __test__ = False  # not a pytest class
+
+    name: str
+    why: Why
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestResult:
+    """One execution.  ``assertion`` is the failing check's first line; ``output`` the last lines."""
+
+    __test__ = False
+
+    name: str
+    status: Status
+    seconds: float
+    exit_code: int | None
+    assertion: str = ""
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRun:
+    """All executions on one kernel; ``repeat`` 0 is the first.  ``log`` is the KTAP blob digest."""
+
+    __test__ = False
+
+    commit: str
+    repeat: int
+    results: tuple[TestResult, ...]
+    boots: tuple[BootResult, ...]
+    log: str = ""
+
+
+class Change(StrEnum):
+    """What happened to one test between base and series."""
+
+    SAME = "same"
+    REGRESSION = "regression"
+    FIXED = "fixed"
+    NEW_PASS = "new, passes"  # noqa: S105 - not a password
+    NEW_FAIL = "new, fails"
+    NEW_SKIP = "new, skipped"
+    FLAKY = "flaky"
+    UNCONFIRMED = "not confirmed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """One test, base against series.  Tuples hold first run and repeats, in order."""
+
+    test: TestCase
+    change: Change
+    base: tuple[TestResult, ...]
+    tip: tuple[TestResult, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReport:
+    """What test and compare stages hand on.  ``unavailable`` says why nothing ran, if so."""
+
+    __test__ = False
+
+    host: Host | None
+    cases: tuple[TestCase, ...]
+    runs: tuple[TestRun, ...]
+    deltas: tuple[Delta, ...]
+    not_tested: tuple[str, ...]
+    unavailable: str = ""

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Content-addressed blobs, results keyed by their inputs, and big directories built once.
+
+    ROOT/blobs/ab/cdef...          logs, kernels, initramfs images: named by their sha256
+    ROOT/results/STAGE/KEY.json    one stage's answer for one set of inputs
+    ROOT/layers/NAME-KEY/          a directory that took minutes to build
+
+Everything is written under a temporary name and renamed, so whatever has its final name is whole.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from reviewbot.model.codec import from_json, to_json
+from reviewbot.model.errors import InfrastructureError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache below ``root`` (created when missing)."""
+
+    root: Path
+
+    def put(self, data: bytes) -> str:
+        """Store bytes; return their sha256 in hex."""
+        digest = hashlib.sha256(data).hexdigest()
+        target = self.path(digest)
+        if not target.exists():
+            self._write(target, data)
+        return digest
+
+    def put_file(self, source: Path) -> str:
+        """Store a copy of a file; return its sha256 in hex."""
+        with source.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        target = self.path(digest)
+        if not target.exists():
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                temporary = _temporary(target)
+                try:
+                    shutil.copyfile(source, temporary)
+                    temporary.rename(target)
+                finally:
+                    temporary.unlink(missing_ok=True)
+        return digest
+
+    def path(self, digest: str) -> Path:
+        """Where a blob lies (it need not exist)."""
+        return self.root / "blobs" / digest[:2] / digest[2:]
+
+    def get(self, digest: str) -> bytes:
+        """A blob's bytes.  Raises InfrastructureError when it has been pruned."""
+        try:
+            return self.path(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise InfrastructureError(f"blob {digest[:12]} is no longer in the cache") from error
+
+    def load(self, stage: str, key: str, kind: type[T]) -> T | None:
+        """A stored result, or None.  One that cannot be read (an older schema) counts as none."""
+        try:
+            return from_json(self._result(stage, key).read_bytes(), kind)
+        except (FileNotFoundError, InfrastructureError):
+            return None
+
+    def save(self, stage: str, key: str, value: object) -> None:
+        """Keep a result under the key of its inputs."""
+        self._write(self._result(stage, key), to_json(value))
+
+    def layer(self, name: str, key: str, build: Callable[[Path], None]) -> Path:
+        """A directory made once by ``build(path)``; concurrent callers wait for the first.
+
+        ``build`` works in the final place's sibling with suffix ``.part``; a layer killed mid-way is
+        removed and built again.
+        """
+        target = self.root / "layers" / f"{name}-{key[:20]}"
+        with self.lock(f"{name}-{key[:20]}"):
+            if target.is_dir():
+                os.utime(target)
+                return target
+            part = target.with_name(target.name + ".part")
+            with writing(target):
+                shutil.rmtree(part, ignore_errors=True)
+                part.mkdir(parents=True)
+                try:
+                    build(part)
+                except BaseException:
+                    shutil.rmtree(part, ignore_errors=True)
+                    raise
+                part.rename(target)
+        return target
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold an exclusive lock between processes; it is dropped by the kernel when we die."""
+        place = self.root / "locks" / name
+        with writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            stream = place.open("w")
+        with stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def _result(self, stage: str, key: str) -> Path:
+        return self.root / "results" / stage / key[:2] / f"{key[2:]}.json"
+
+    def _write(self, target: Path, data: bytes) -> None:
+        write_whole(target, data)
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file so that its name never stands for half of it (temporary name, fsync, rename)."""
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(target)
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.rename(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> Path:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+    os.close(handle)
+    return Path(name)
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InfrastructureError(
+                f"disk full while writing below {place.parent}; free some space or point "
+                "XDG_CACHE_HOME elsewhere"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise InfrastructureError(f"cannot write {place}: {error.strerror}") from error
+        raise
