@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Fixtures every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reviewbot.model.config import Config
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.context import Tools
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real mails that developers have beside the checkout; absent for everyone else."""
+    place = Path(os.environ.get("REVIEWBOT_SHARED", CHECKOUT.parent / "shared"))
+    if not (place / "lore").is_dir():
+        pytest.skip(f"needs the real mails of {place}; set REVIEWBOT_SHARED")
+    return place
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Tools:
+    """Tools with an empty cache and scratch directory, default settings and silent progress."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Tools(
+        config=Config(),
+        cache=Cache(tmp_path / "cache"),
+        scratch=scratch,
+        progress=lambda stage, message: None,
+    )
