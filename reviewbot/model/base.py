@@ -9,7 +9,8 @@ from reviewbot.model.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A configured or named kernel repository.  ``refs`` are the candidate tips, best first.
+    """A configured or named kernel repository.  ``refs`` are the candidate tips, best first;
+    ``remote`` is fetched before a base is chosen, "" for never.
 
     ``name`` is what people call it ("kvm-x86/next" is tree "kvm-x86", ref "next").
     """
@@ -17,6 +18,7 @@ class Tree:
     name: str
     path: str
     refs: tuple[str, ...] = ("HEAD",)
+    remote: str = ""
 
 
 class BaseRule(StrEnum):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from reviewbot.model.base import Applied, Base
 from reviewbot.model.build import BuildResult
 from reviewbot.model.finding import CheckResult
-from reviewbot.model.guest import Crash
+from reviewbot.model.guest import BootResult, Crash
 from reviewbot.model.series import Declined, Series
 from reviewbot.model.test import TestReport
 
@@ -82,6 +82,7 @@ class Run:
     applied: Applied | None = None
     check: CheckResult | None = None
     build: BuildResult | None = None
+    boot: BootResult | None = None
     tests: TestReport | None = None
     new_crashes: tuple[Crash, ...] = ()
     verdict: Verdict | None = None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reviewbot.model.codec import from_json, to_json
-from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.errors import InfrastructureError, UserError
 
 T = TypeVar("T")
 
@@ -147,10 +147,10 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InfrastructureError(
+            raise UserError(
                 f"disk full while writing below {place.parent}; free some space or point "
                 "XDG_CACHE_HOME elsewhere"
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise InfrastructureError(f"cannot write {place}: {error.strerror}") from error
+            raise UserError(f"cannot write {place}: {error.strerror}") from error
         raise

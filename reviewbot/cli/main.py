@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ``reviewbot`` command and what all its subcommands share: settings, progress, errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from reviewbot import __version__
+from reviewbot.model.errors import ReviewbotError
+from reviewbot.tools import settings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from reviewbot.model.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the options before the subcommand say."""
+
+    config_path: str | None
+    quiet: bool
+
+    def config(self) -> Config:
+        """The settings in force.  Raises UserError when the file is wrong."""
+        return settings.load(self.config_path)
+
+
+class Commands(click.Group):
+    """Subcommands by name; each module is imported only when its command is used."""
+
+    names = {
+        "review": "reviewbot.cli.review:review",
+        "runs": "reviewbot.cli.runs:runs",
+        "show": "reviewbot.cli.runs:show",
+        "rules": "reviewbot.cli.rules:rules",
+        "doctor": "reviewbot.cli.setup:doctor",
+        "init": "reviewbot.cli.setup:init",
+        "import-source": "reviewbot.cli.setup:import_source",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """In the order people meet them, not the alphabet's."""
+        return list(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module; None for an unknown name."""
+        if cmd_name not in self.names:
+            ctx.fail(f"no command {cmd_name!r}; there are: {', '.join(self.names)}")
+        module, _, attribute = self.names[cmd_name].partition(":")
+        command = getattr(__import__(module, fromlist=[attribute]), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - our own table
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reviewbot")
+@click.option("--config", "config_path", metavar="FILE", help="Settings (default: see 'init').")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
+@click.pass_context
+def cli(ctx: click.Context, config_path: str | None, *, quiet: bool) -> None:
+    """Review kernel patch series: rules, builds, selftests under nested KVM.
+
+    Exit status: 0 clean, 1 findings, 2 wrong usage or input, 3 our own tools failed.
+    """
+    ctx.obj = Invocation(config_path, quiet)
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command; every error is one line on standard error."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.exceptions.Abort:
+        _leave("interrupted; what was finished is kept, the same command continues", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _leave("interrupted; what was finished is kept, the same command continues", 130)
+    except ReviewbotError as error:
+        _leave(str(error), error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader left (| head); nothing to say
+        sys.exit(0)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    click.echo(f"reviewbot: {message}", err=True)
+    sys.exit(code)

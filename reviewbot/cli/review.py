@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``reviewbot review``: one series from its name to the printed report."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewbot.cli.environment import state_directory, store, tools_for
+from reviewbot.engine.pipeline import ORDER, ReviewRequest
+from reviewbot.engine.pipeline import review as review_series
+from reviewbot.model.base import Tree
+from reviewbot.model.errors import UserError
+from reviewbot.model.run import Run, Stage, VerdictKind
+
+if TYPE_CHECKING:
+    from reviewbot.cli.main import Invocation
+    from reviewbot.engine.store import Store
+    from reviewbot.model.config import Config
+    from reviewbot.tools.context import Tools
+
+FORMATS = ("text", "json", "html", "mbox")
+_SUFFIX = {"text": "txt", "json": "json", "html": "html", "mbox": "mbox"}
+_UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
+
+
+@click.command()
+@click.argument("series", required=False)
+@click.option("--range", "commit_range", metavar="A..B", help="Review local commits instead.")
+@click.option("--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository; repeatable.")
+@click.option("--base", "explicit_base", metavar="REV", help="Apply on this commit.")
+@click.option("--revision", type=click.IntRange(1, 999), help="Which version, if a thread has several.")
+@click.option("--until", type=click.Choice(_UNTIL), help="Stop after this stage.")
+@click.option("--only-rules", is_flag=True, help="Same as --until check: no build, no boot.")
+@click.option("--select", multiple=True, metavar="CODE", help="Run only these rules (or prefixes).")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Leave these rules (or prefixes) out.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write the report here.")
+@click.option("--send", is_flag=True, help="Mail the report.  Without this nothing is ever sent.")
+@click.pass_context
+def review(
+    ctx: click.Context,
+    series: str | None,
+    *,
+    commit_range: str | None,
+    trees: tuple[str, ...],
+    explicit_base: str | None,
+    revision: int | None,
+    until: str | None,
+    only_rules: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    form: str,
+    output: str | None,
+    send: bool,
+) -> None:
+    """Review one patch SERIES and print the report.
+
+    SERIES is a message-id, a lore URL, an mbox, a maildir, a directory of patches, or - for
+    standard input.
+    """
+    if bool(series) == bool(commit_range):
+        raise click.UsageError("give either SERIES or --range A..B")
+    if only_rules and until not in (None, "check"):
+        raise click.UsageError("--only-rules and --until contradict each other; use one of them")
+    invocation: Invocation = ctx.obj
+    config = _with_selection(invocation.config(), select, ignore)
+    request = ReviewRequest(
+        what=series or "",
+        stdin=sys.stdin.buffer.read() if series == "-" else None,
+        commit_range=commit_range,
+        trees=_trees(trees, config, local=commit_range is not None),
+        explicit_base=explicit_base,
+        revision=revision,
+        until=Stage.CHECK if only_rules else Stage(until or Stage.COMPARE),
+        until_reason="--only-rules" if only_rules else "",
+    )
+    _need_qemu(request, config)
+    with tools_for(config, quiet=invocation.quiet) as tools:
+        runs = store()
+        run = review_series(request, tools, runs)
+        _deliver_report(run, runs, tools, form=form, output=output, send=send)
+    if run.verdict and run.verdict.exit_code:
+        _say_why(run)
+        ctx.exit(run.verdict.exit_code)
+
+
+def _with_selection(config: Config, select: tuple[str, ...], ignore: tuple[str, ...]) -> Config:
+    rules = replace(
+        config.rules,
+        select=select or config.rules.select,
+        ignore=(*config.rules.ignore, *ignore),
+    )
+    return replace(config, rules=rules)
+
+
+def _trees(named: tuple[str, ...], config: Config, *, local: bool) -> tuple[Tree, ...]:
+    """Trees to consider: those of --tree, else the configured ones; "." for a local range."""
+    if named or (local and not config.trees):
+        paths = [Path(name).expanduser().absolute() for name in named or (".",)]
+        return tuple(Tree(name=path.name or str(path), path=str(path)) for path in paths)
+    return tuple(
+        Tree(name=name, path=tree.path, refs=tuple(tree.refs), remote=tree.remote)
+        for name, tree in config.trees.items()
+    )
+
+
+def _need_qemu(request: ReviewRequest, config: Config) -> None:
+    """Say at once, not after the build, that nothing can be booted."""
+    if ORDER.index(request.until) >= ORDER.index(Stage.BOOT) and not shutil.which(config.lab.qemu):
+        raise UserError(
+            f"{config.lab.qemu} not found: install Debian's qemu-system-x86, "
+            "or stop before booting with --until build"
+        )
+
+
+def _deliver_report(
+    run: Run, runs: Store, tools: Tools, *, form: str, output: str | None, send: bool
+) -> None:
+    """Keep all renderings beside the run, print or write the wanted one, send if asked."""
+    from reviewbot.stages import report  # noqa: PLC0415 - jinja2 only now
+
+    settings = report.settings(tools.config)
+    rendered = {name: report.run(run, name, settings) for name in FORMATS}
+    places = {
+        name: runs.save_report(run, f"report.{_SUFFIX[name]}", content)
+        for name, content in rendered.items()
+    }
+    if output:
+        Path(output).write_bytes(rendered[form])
+    else:
+        sys.stdout.buffer.write(rendered[form])
+        sys.stdout.buffer.flush()
+    if send:
+        from reviewbot.stages import deliver  # noqa: PLC0415 - only when asked
+
+        request = deliver.DeliverRequest(mails=report.mails(run, settings), state=state_directory())
+        deliver.run(request, tools)
+    click.echo(f"\nrun {run.id}; HTML report: {places['html']}", err=True)
+
+
+def _say_why(run: Run) -> None:
+    """One line for people and scripts that look at standard error only."""
+    if run.verdict and run.verdict.kind in (VerdictKind.DOES_NOT_APPLY, VerdictKind.INFRA):
+        click.echo(f"reviewbot: {run.verdict.line}", err=True)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The one pipeline: fetch, base, apply, check, build, boot, test, compare, judge.
+
+Reports and delivery are front doors' business: they take the Run that comes out here.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from reviewbot import __version__
+from reviewbot.engine.store import Store
+from reviewbot.model.base import Tree
+from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.run import Run, Stage, StageTime
+from reviewbot.model.status import Status
+from reviewbot.stages import apply, base, fetch, judge
+from reviewbot.tools.context import Tools
+
+T = TypeVar("T")
+ORDER = tuple(Stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRequest:
+    """What to review and how far.
+
+    ``what`` is a message-id, URL, path or "-" (then ``stdin`` holds the mails), or empty when
+    ``commit_range`` names local commits of the first tree.  ``until`` is the last stage to run.
+    """
+
+    what: str
+    trees: tuple[Tree, ...]
+    stdin: bytes | None = None
+    commit_range: str | None = None
+    explicit_base: str | None = None
+    revision: int | None = None
+    until: Stage = Stage.COMPARE
+    until_reason: str = ""
+
+
+class Review:
+    """One run of the pipeline; :func:`review` is the way in.
+
+    The Run so far is saved after every stage, so a run that is interrupted can be looked at, and
+    what its stages kept in the cache is taken up by the next.
+    """
+
+    def __init__(self, request: ReviewRequest, tools: Tools, store: Store) -> None:
+        self.request = request
+        self.tools = tools
+        self.store = store
+        now = datetime.now(UTC)
+        self.run = Run(
+            id=store.new_id(now),
+            version=__version__,
+            started=now.isoformat(timespec="seconds"),
+            request=request.commit_range or request.what,
+        )
+
+    def go(self) -> Run:
+        """Run the stages.  Raises UserError for impossible input; all else is in the Run."""
+        self._fetch()
+        if self.run.series and not self.run.declined:
+            self._place()
+            if self.wanted(Stage.CHECK):
+                self._check()
+            self._lab()
+        self.run = replace(self.run, verdict=judge.run(self.run))
+        self.store.save(self.run)
+        return self.run
+
+    def _fetch(self) -> None:
+        request = fetch.FetchRequest(
+            what=self.request.what,
+            stdin=self.request.stdin,
+            revision=self.request.revision,
+            tree_path=self.request.trees[0].path if self.request.commit_range else None,
+            commit_range=self.request.commit_range,
+        )
+        fetched = self._timed(Stage.FETCH, lambda: fetch.run(request, self.tools))
+        self.keep(series=fetched.series, declined=fetched.declined)
+
+    def _place(self) -> None:
+        """Choose the base and apply the series."""
+        series = self.run.series
+        if series is None or not self.wanted(Stage.BASE):
+            return
+        chosen = self._timed(
+            Stage.BASE,
+            lambda: base.run(
+                base.BaseRequest(
+                    series=series,
+                    trees=self.request.trees,
+                    explicit=self.request.explicit_base,
+                    range_base=_start_of(self.request.commit_range),
+                ),
+                self.tools,
+            ),
+        )
+        self.keep(base=chosen)
+        if self.wanted(Stage.APPLY):
+            applied = self._timed(
+                Stage.APPLY,
+                lambda: apply.run(apply.ApplyRequest(series=series, base=chosen), self.tools),
+            )
+            self.keep(applied=applied)
+
+    def _check(self) -> None:
+        from reviewbot.stages import check  # noqa: PLC0415 - libclang and tree-sitter load here
+
+        series, applied = self.run.series, self.run.applied
+        if series is None:
+            return
+        request = check.CheckRequest(series=series, applied=applied)
+        self.attempt(
+            Stage.CHECK, lambda: self.keep(check=check.run(request, self.tools))
+        )
+
+    def _lab(self) -> None:
+        """Build, boot, test and compare, as far as wanted and as far as it makes sense."""
+        applied = self.run.applied
+        if applied is None or applied.status is not Status.PASS:
+            self.skip_from(Stage.BUILD, "the series does not apply")
+            return
+        if not self.wanted(Stage.BUILD):
+            return
+        from reviewbot.engine.lab import Lab  # noqa: PLC0415 - the rules alone do not need it
+
+        Lab(self).go()
+
+    def wanted(self, stage: Stage) -> bool:
+        """Whether to run ``stage``; notes in the Run why not."""
+        if ORDER.index(stage) <= ORDER.index(self.request.until):
+            return True
+        self.skip_from(stage, self.request.until_reason or f"--until {self.request.until}")
+        return False
+
+    def skip_from(self, first: Stage, reason: str) -> None:
+        known = {stage for stage, _ in self.run.skipped}
+        last = ORDER.index(Stage.COMPARE)
+        later = [s for s in ORDER[ORDER.index(first) : last + 1] if s not in known]
+        self.keep(skipped=(*self.run.skipped, *((stage, reason) for stage in later)))
+
+    def attempt(self, stage: Stage, work: Callable[[], None]) -> bool:
+        """Run a stage whose failing must not cost the others' results."""
+        try:
+            self._timed(stage, work)
+        except InfrastructureError as error:
+            self.tools.progress(stage, f"failed: {error}")
+            self.keep(failures=(*self.run.failures, (stage, str(error))))
+            return False
+        return True
+
+    def _timed(self, stage: Stage, work: Callable[[], T]) -> T:
+        started = time.monotonic()
+        try:
+            return work()
+        finally:
+            spent = StageTime(stage=stage, seconds=round(time.monotonic() - started, 3))
+            self.run = replace(self.run, times=(*self.run.times, spent))
+
+    def keep(self, **changes: object) -> None:
+        self.run = replace(self.run, **changes)  # type: ignore[arg-type]
+        if self.run.series or self.run.declined:
+            self.store.save(self.run)
+
+
+def _start_of(commit_range: str | None) -> str | None:
+    return commit_range.split("..", 1)[0] if commit_range else None
+
+
+def review(request: ReviewRequest, tools: Tools, store: Store) -> Run:
+    """Review one series; the result is saved in ``store`` and returned.
+
+    Raises UserError when the input is impossible (nothing is stored then, unless the series itself
+    was already understood) and InfrastructureError when no result at all could be had.
+    """
+    if not request.what and not request.commit_range:
+        raise UserError("nothing to review: give a message-id, URL, mbox, '-' or --range A..B")
+    return Review(request, tools, store).go()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reviews that were made: one directory each, written after every stage.
+
+    STATE/runs/20261120-214500-1f3c/run.json      the whole Run
+                                   /report.txt .html .json .mbox
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reviewbot.model.codec import from_json, to_json
+from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.run import Run
+from reviewbot.tools.cache import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Runs below ``root`` (created when first written)."""
+
+    root: Path
+
+    def new_id(self, now: datetime) -> str:
+        """A name that sorts by time and is short enough to type."""
+        return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+    def save(self, run: Run) -> None:
+        """Write the run, replacing what was known of it before."""
+        write_whole(self.place(run) / "run.json", to_json(run))
+
+    def save_report(self, run: Run, name: str, content: bytes) -> Path:
+        """Write one rendering beside the run; return where it is."""
+        target = self.place(run) / name
+        write_whole(target, content)
+        return target
+
+    def place(self, run: Run) -> Path:
+        """The run's directory."""
+        return self.root / run.id
+
+    def ids(self) -> tuple[str, ...]:
+        """All runs, newest first."""
+        if not self.root.is_dir():
+            return ()
+        return tuple(sorted((p.name for p in self.root.iterdir() if p.is_dir()), reverse=True))
+
+    def runs(self, limit: int) -> Iterator[Run]:
+        """The newest runs that can be read; one of an older schema is passed over."""
+        for name in self.ids()[:limit]:
+            try:
+                yield self._read(name)
+            except InfrastructureError:
+                continue
+
+    def load(self, name: str) -> Run:
+        """The run called ``name``: an id, an unambiguous start of one, or "last".
+
+        Raises UserError when there is none, or more than one.
+        """
+        known = self.ids()
+        matches = known[:1] if name == "last" else [i for i in known if i.startswith(name)]
+        if not matches:
+            raise UserError(f"no run {name!r}; 'reviewbot runs' lists them")
+        if len(matches) > 1:
+            raise UserError(f"{name!r} could be {', '.join(matches[:3])}; type more of it")
+        return self._read(matches[0])
+
+    def _read(self, name: str) -> Run:
+        try:
+            data = (self.root / name / "run.json").read_bytes()
+        except OSError as error:
+            raise InfrastructureError(f"run {name} is not readable: {error.strerror}") from error
+        return from_json(data, Run)
