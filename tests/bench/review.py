@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Print the promises of a review beside what they compare with (``make bench``).
+
+Nothing here passes or fails: it measures, in one run on one machine, and prints ratios.  The series
+is the shipped example plus six small generated patches, ten in all.
+
+usage: review.py REVIEWBOT TREE EXAMPLE.mbox SCRATCH
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TOUCHED = ("cpuid.c", "lapic.c", "mmu/mmu.c", "pmu.c", "svm/svm.c", "vmx/vmx.c")
+MIB = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One command: wall seconds, peak memory of its own process (not children) in MiB, output."""
+
+    seconds: float
+    peak_mib: float
+    stdout: str
+    returncode: int
+
+
+def measure(argv: list[str | Path], *, cwd: Path | None = None) -> Measured:
+    """Run to the end, watching VmHWM of the process itself."""
+    started = time.monotonic()
+    peak = 0.0
+    with subprocess.Popen(argv, cwd=cwd, stdout=subprocess.PIPE, text=True) as child:
+        status = Path(f"/proc/{child.pid}/status")
+        os.set_blocking(child.stdout.fileno(), False)
+        output: list[str] = []
+        while child.poll() is None:
+            peak = max(peak, _high_water_mark(status))
+            output.append(child.stdout.read() or "")
+            time.sleep(0.01)
+        seconds = time.monotonic() - started
+        output.append(child.stdout.read() or "")
+    return Measured(
+        seconds=seconds, peak_mib=peak, stdout="".join(output), returncode=child.returncode
+    )
+
+
+def _high_water_mark(status: Path) -> float:
+    try:
+        lines = status.read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return next((int(line.split()[1]) / MIB for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def git(clone: Path, *arguments: str, stdin: str | None = None) -> str:
+    """Run git in the scratch clone; a failure ends the benchmark."""
+    identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+    return subprocess.run(
+        ["git", "-C", str(clone), *identity, *arguments],
+        check=True,
+        text=True,
+        input=stdin,
+        stdout=subprocess.PIPE,
+    ).stdout
+
+
+def ten_patches(tree: Path, example: Path, scratch: Path) -> tuple[Path, Path]:
+    """The series as one mbox, and the checkout it was made in."""
+    clone = scratch / "linux"
+    subprocess.run(["git", "clone", "-q", "--shared", str(tree), str(clone)], check=True)
+    base = git(clone, "rev-parse", "HEAD").strip()
+    git(clone, "am", "-q", str(example))
+    for name in TOUCHED:
+        source = clone / "arch/x86/kvm" / name
+        label = name.replace("/", "_").removesuffix(".c")
+        text = source.read_text()
+        source.write_text(
+            f"{text}\nint kvm_bench_{label}(int value);\n"
+            f"int kvm_bench_{label}(int value)\n{{\n\treturn value + {len(label)};\n}}\n"
+        )
+        git(clone, "commit", "-qas", "-m", f"KVM: x86: Add bench function to {name}\n\nMeasure only.")
+    mbox = scratch / "ten.mbox"
+    mbox.write_text(git(clone, "format-patch", "--stdout", "--cover-letter", f"{base}..HEAD"))
+    return mbox, clone
+
+
+def checkpatch(clone: Path, mbox: Path, scratch: Path) -> float:
+    """Seconds for ``checkpatch.pl --strict`` over the same ten patches."""
+    patches = scratch / "patches"
+    git(clone, "mailsplit", f"-o{patches}", str(mbox)) if patches.mkdir() is None else None
+    files = sorted(patches.iterdir())[1:]
+    return measure(
+        ["perl", clone / "scripts/checkpatch.pl", "--strict", "--no-summary", "-q", *files],
+        cwd=clone,
+    ).seconds
+
+
+def clean_build(clone: Path, config: bytes, scratch: Path) -> float:
+    """Seconds for one clean build of the base with the lab's own configuration."""
+    objects = scratch / "objects"
+    objects.mkdir()
+    (objects / ".config").write_bytes(config)
+    make: list[str | Path] = ["make", "-s", "-C", clone, f"O={objects}", f"-j{os.cpu_count()}"]
+    git(clone, "checkout", "-q", "HEAD~10")
+    subprocess.run([*make, "olddefconfig"], check=True)
+    return measure([*make, "bzImage", "modules"]).seconds
+
+
+def review(reviewbot: Path, mbox: Path, tree: Path, *options: str) -> tuple[Measured, dict]:
+    """One ``reviewbot review``; its times by stage from the JSON report."""
+    argv = [reviewbot, "--quiet", "review", mbox, "--tree", tree, "--format", "json", *options]
+    measured = measure(argv)
+    return measured, json.loads(measured.stdout)
+
+
+def main() -> None:
+    """Measure everything and print one table."""
+    reviewbot, tree, example, scratch = (Path(word).absolute() for word in sys.argv[1:5])
+    mbox, clone = ten_patches(tree, example, scratch)
+    print("warming: one review of the shipped example (builds the base if needed)", flush=True)
+    review(reviewbot, example, tree)
+    print("measuring", flush=True)
+    rules = min(
+        (review(reviewbot, mbox, tree, "--only-rules")[0] for _ in range(3)),
+        key=lambda m: m.seconds,
+    )
+    whole, run = review(reviewbot, mbox, tree)
+    check_seconds = checkpatch(clone, mbox, scratch)
+    image = run["build"]["base_image"]
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reviewbot"
+    config = cache / "blobs" / image["config"][:2] / image["config"][2:]
+    build_seconds = clean_build(clone, config.read_bytes(), scratch)
+    tests = len(run["tests"]["cases"]) if run.get("tests") else 0
+    rows = [
+        ("rules only, 10 patches", rules.seconds, f"{rules.seconds / check_seconds:.2f} of checkpatch"),
+        ("checkpatch --strict, same patches", check_seconds, ""),
+        (f"whole review, {tests} selftests", whole.seconds, f"{whole.seconds / build_seconds:.2f} of a clean build"),
+        ("clean kernel build, same config", build_seconds, ""),
+    ]
+    for name, seconds, ratio in rows:
+        print(f"{name:<36}{seconds:8.1f} s  {ratio}")
+    print(f"{'peak memory, rules only':<36}{rules.peak_mib:8.0f} MiB")
+    print(f"{'peak memory, whole review':<36}{whole.peak_mib:8.0f} MiB")
+    for spent in run["times"]:
+        print(f"  {spent['stage']:<10}{spent['seconds']:8.2f} s")
+
+
+if __name__ == "__main__":
+    main()

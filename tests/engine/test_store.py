@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs are kept whole and found by any unambiguous start of their name."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reviewbot.engine.store import Store
+from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.run import Run
+
+
+def made(name: str) -> Run:
+    return Run(id=name, version="0", started="2026-01-15T12:00:00+00:00", request="mbox")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "runs")
+    for name in ("20260115-120000-aaaa", "20260115-120000-bbbb", "20260116-120000-cccc"):
+        store.save(made(name))
+    return store
+
+
+def test_newest_first(store: Store) -> None:
+    assert [run.id[-4:] for run in store.runs(10)] == ["cccc", "bbbb", "aaaa"]
+
+
+def test_by_prefix_and_last(store: Store) -> None:
+    assert store.load("20260116").id.endswith("cccc")
+    assert store.load("last").id.endswith("cccc")
+    assert store.load("20260115-120000-a").id.endswith("aaaa")
+
+
+def test_ambiguous_and_unknown(store: Store) -> None:
+    with pytest.raises(UserError, match="type more"):
+        store.load("20260115")
+    with pytest.raises(UserError, match="reviewbot runs"):
+        store.load("nothing")
+
+
+def test_a_run_of_another_schema_is_passed_over_in_the_list(store: Store) -> None:
+    (store.root / "20260117-120000-dddd").mkdir()
+    (store.root / "20260117-120000-dddd/run.json").write_text('{"id": 3}')
+    assert [run.id[-4:] for run in store.runs(10)] == ["cccc", "bbbb", "aaaa"]
+    with pytest.raises(InfrastructureError, match="not readable"):
+        store.load("20260117")
+
+
+def test_empty_store(tmp_path: Path) -> None:
+    assert Store(tmp_path / "none").ids() == ()
+    with pytest.raises(UserError):
+        Store(tmp_path / "none").load("last")
+
+
+def test_ids_sort_by_time(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    early = store.new_id(datetime(2026, 1, 9, 23, 59, 59, tzinfo=UTC))
+    late = store.new_id(datetime(2026, 1, 10, 0, 0, 0, tzinfo=UTC))
+    assert early < late
