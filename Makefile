@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make help` lists what there is.  What takes more than a line lives in deploy/.
+.DEFAULT_GOAL := help
+.PHONY: help venv demo check lint test bench fresh-check lock clean
+SHELL := /bin/bash
+export SERIES
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## make .venv/bin/reviewbot
+	@deploy/make-venv
+
+demo: ## review the example series, or SERIES=..., from nothing to the printed mail
+	@deploy/demo
+
+check: ## lint, then every test, unit to virtual machine
+	@deploy/check
+
+lint: venv ## ruff and mypy only
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+test: venv ## the quick tests only, a minute or less
+	@.venv/bin/pytest -q -m 'not slow'
+
+bench: ## time a review beside checkpatch.pl and a clean kernel build
+	@deploy/bench
+
+fresh-check: ## make demo and make check on a fresh Debian 12 (root; TARGETS="demo check")
+	@deploy/fresh-machine $(or $(TARGETS),demo check)
+
+lock: venv ## take newer versions into deploy/requirements.txt
+	@deploy/lock
+
+clean: ## remove what make made in the checkout (never the cache in ~/.cache/reviewbot)
+	@rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@find reviewbot rules tests -name __pycache__ -prune -exec rm -rf {} +
