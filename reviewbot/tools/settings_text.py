@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The settings file that ``reviewbot init`` writes: every key, commented out, with its meaning.
+
+It is made from model/config.py - names, defaults and the string literals below the fields - so it
+can not lag behind.  A comment starts with "# ", a setting to take into use with "#".
+"""
+
+import ast
+import dataclasses
+import inspect
+import json
+import textwrap
+import typing
+from pathlib import Path
+
+from reviewbot.model import config
+from reviewbot.model.errors import UserError
+from reviewbot.tools.cache import write_whole
+
+_HEAD = """\
+Settings of reviewbot.  What is commented out shows the default; remove the # to change it.
+Keys that do not exist are errors.  Paths begin with / or ~.  'reviewbot doctor' checks the file.
+"""
+# What a first tree could be called, for the one kind of table whose name the user chooses.
+_EXAMPLE_NAME = "linux"
+_EXAMPLE_VALUES = {"path": "~/linux"}
+
+
+def render() -> str:
+    """The commented settings as TOML text; parsing it as it is gives the defaults."""
+    docs = field_docs()
+    lines = _comment(_HEAD)
+    for section in dataclasses.fields(config.Config):
+        hint = typing.get_type_hints(config.Config)[section.name]
+        own_name = typing.get_origin(hint) is dict
+        kind = typing.get_args(hint)[1] if own_name else hint
+        lines += ["", *_comment(inspect.getdoc(kind) or "")]
+        lines.append(f"#[{section.name}.{_EXAMPLE_NAME}]" if own_name else f"[{section.name}]")
+        for each in dataclasses.fields(kind):
+            lines += _comment(docs[kind.__name__, each.name])
+            lines.append(f"#{each.name} = {_toml(_default(each))}")
+    return "\n".join(lines) + "\n"
+
+
+def write(place: Path, *, force: bool) -> None:
+    """Write :func:`render` to ``place``.  Raises UserError when it exists and not ``force``."""
+    if place.exists() and not force:
+        raise UserError(f"{place} exists and is left alone; --force overwrites it")
+    if place.is_dir():
+        raise UserError(f"{place} is a directory; name a file")
+    try:
+        write_whole(place.resolve(), render().encode())
+    except OSError as error:
+        raise UserError(f"{place}: cannot write the settings: {error.strerror}") from error
+
+
+def field_docs() -> dict[tuple[str, str], str]:
+    """(class, field) to the string literal below the field, in one line of text."""
+    found = {}
+    for kind in ast.parse(inspect.getsource(config)).body:
+        if not isinstance(kind, ast.ClassDef):
+            continue
+        for item, below in zip(kind.body, kind.body[1:], strict=False):
+            match item, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[kind.name, name] = " ".join(text.split())
+    return found
+
+
+def _default(each: "dataclasses.Field[object]") -> object:
+    if each.default is not dataclasses.MISSING:
+        return each.default
+    if each.default_factory is not dataclasses.MISSING:
+        return each.default_factory()
+    return _EXAMPLE_VALUES[each.name]
+
+
+def _toml(value: object) -> str:
+    """A default as TOML.  JSON's strings, numbers and lists of strings are TOML as well."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _comment(text: str) -> list[str]:
+    lines = []
+    for paragraph in text.strip().split("\n"):
+        lines += textwrap.wrap(paragraph.strip(), 98, initial_indent="# ", subsequent_indent="# ")
+    return lines
