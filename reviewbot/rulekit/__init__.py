@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Everything a rule may import.  How to write a rule: docs/rulekit.md."""
+
+from reviewbot.model.base import Confidence
+from reviewbot.model.finding import Fact, Finding, Location, Severity
+from reviewbot.model.series import FileDiff, Hunk, Patch, Series
+from reviewbot.parse.c import Call, Case, CFile, Condition, Function, Macro
+from reviewbot.parse.clang import HeadersUnreadableError
+from reviewbot.parse.rst import Document, Section, Table
+from reviewbot.parse.uapi import Constant, Hole, Layouts, Member, Record
+from reviewbot.rulekit.context import Context, Step, added, files_of, matches
+from reviewbot.rulekit.problem import Problem, Verified
+from reviewbot.rulekit.rule import Needs, rule
+from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
+
+__all__ = [
+    "API_RST",
+    "CFile",
+    "Call",
+    "Case",
+    "Condition",
+    "Confidence",
+    "Constant",
+    "Context",
+    "Document",
+    "Fact",
+    "FileDiff",
+    "Finding",
+    "Function",
+    "HeadersUnreadableError",
+    "Hole",
+    "Hunk",
+    "Layouts",
+    "Location",
+    "Macro",
+    "Member",
+    "Needs",
+    "NoSuchFileError",
+    "Patch",
+    "Problem",
+    "Record",
+    "Section",
+    "Series",
+    "Severity",
+    "Step",
+    "Table",
+    "Verified",
+    "View",
+    "added",
+    "files_of",
+    "matches",
+    "rule",
+]

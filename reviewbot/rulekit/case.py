@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The text format of a rule's test cases.
+
+    EXPECT: KVM-ABI-002 arch/x86/include/uapi/asm/kvm.h:12 error patch 1
+    FACT: 8 of the 112 bytes of padding behind vmcb_pa are used
+    # a comment
+    %%% before: arch/x86/include/uapi/asm/kvm.h
+    ...the file before patch 1...
+    %%% mail
+    ...a patch mail, as git format-patch writes it; more mails follow...
+
+``EXPECT: none`` says that nothing is found, ``EXPECT: unknown`` that the rule must say it can not know.
+``FACT`` lines, when there are any, are pieces of the facts' text.  A new case may have, instead of
+mails, ``%%% patch: Subject`` sections followed by ``%%% after: path`` sections; ``--update`` makes
+mails of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reviewbot.model.errors import UserError
+from reviewbot.model.finding import CheckResult, RuleStatus
+
+_MARK = "%%% "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A patch that is still written as whole files.  A file with text None is deleted."""
+
+    subject: str
+    after: tuple[tuple[str, str], ...]
+    changelog: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseText:
+    """A parsed case.  ``expect`` and ``facts`` are what the head says, ``comments`` kept as they are."""
+
+    expect: tuple[str, ...]
+    facts: tuple[str, ...]
+    comments: tuple[str, ...]
+    before: tuple[tuple[str, str], ...]
+    mails: tuple[str, ...]
+    drafts: tuple[Draft, ...] = ()
+
+
+def parse_case(text: str, name: str) -> CaseText:
+    """Read a case; ``name`` is used in messages.  Raises UserError for what is no case."""
+    head, sections = _split(text)
+    expect, facts, comments = [], [], []
+    for line in head:
+        keyword, _, rest = line.partition(":")
+        if keyword == "EXPECT":
+            expect.append(rest.strip())
+        elif keyword == "FACT":
+            facts.append(rest.strip())
+        elif line.startswith("#") or not line.strip():
+            comments.append(line)
+        else:
+            raise UserError(f"{name}: {line!r} is neither EXPECT:, FACT: nor a # comment")
+    if not expect:
+        raise UserError(f"{name}: has no EXPECT: line")
+    before, mails, drafts = [], [], []
+    for title, body in sections:
+        kind, _, argument = title.partition(":")
+        argument = argument.strip()
+        if kind == "before" and argument:
+            before.append((argument, body))
+        elif kind == "mail":
+            mails.append(body)
+        elif kind == "patch" and argument:
+            drafts.append(Draft(subject=argument, after=(), changelog=body.strip("\n")))
+        elif kind == "after" and argument and drafts:
+            last = drafts.pop()
+            drafts.append(
+                Draft(
+                    subject=last.subject,
+                    after=(*last.after, (argument, body)),
+                    changelog=last.changelog,
+                )
+            )
+        else:
+            raise UserError(f"{name}: unknown section {title!r}")
+    if bool(mails) == bool(drafts):
+        raise UserError(f"{name}: must have '%%% mail' sections or '%%% patch:' sections")
+    return CaseText(
+        expect=tuple(expect),
+        facts=tuple(facts),
+        comments=tuple(line for line in comments if line.strip()),
+        before=tuple(before),
+        mails=tuple(mails),
+        drafts=tuple(drafts),
+    )
+
+
+def render_case(case: CaseText) -> str:
+    """The text of a case; :func:`parse_case` reads it back."""
+    lines = [f"EXPECT: {line}" for line in case.expect]
+    lines += [f"FACT: {line}" for line in case.facts]
+    lines += case.comments
+    parts = ["\n".join(lines) + "\n"]
+    parts += [f"{_MARK}before: {path}\n{text}" for path, text in case.before]
+    parts += [f"{_MARK}mail\n{mail}" for mail in case.mails]
+    return "".join(parts)
+
+
+def said(result: CheckResult) -> tuple[str, ...]:
+    """What a check said, as EXPECT: lines in full."""
+    lines = []
+    for finding in result.findings:
+        place = f" {finding.location.path}:{finding.location.line}" if finding.location else ""
+        lines.append(f"{finding.code}{place} {finding.severity} patch {finding.patch}")
+    for outcome in result.outcomes:
+        if outcome.status is RuleStatus.COULD_NOT_RUN:
+            incomplete = outcome.reason.startswith("series incomplete")
+            lines.append("unknown" if incomplete else f"could not run: {outcome.reason}")
+    return tuple(lines) or ("none",)
+
+
+def differences(case: CaseText, result: CheckResult) -> tuple[str, ...]:
+    """What a result has or lacks against the case, one line each; empty when it is as expected."""
+    spoken = list(said(result))
+    lines = []
+    for wanted in case.expect:
+        found = next((line for line in spoken if _fits(wanted, line)), None)
+        if found is None:
+            lines.append(f"expected, not found: {wanted}")
+        else:
+            spoken.remove(found)
+    lines += [f"found, not expected: {line}" for line in spoken]
+    lines += [
+        f"fact not stated: {fact}"
+        for fact in case.facts
+        if not any(fact in stated.text for stated in result.facts)
+    ]
+    return tuple(lines)
+
+
+def _fits(wanted: str, line: str) -> bool:
+    return line == wanted or line.startswith(wanted + " ")
+
+
+def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    head: list[str] = []
+    sections: list[tuple[str, list[str]]] = []
+    for line in text.splitlines(keepends=True):
+        if line.startswith(_MARK):
+            sections.append((line[len(_MARK) :].strip(), []))
+        elif sections:
+            sections[-1][1].append(line)
+        else:
+            head.append(line.rstrip("\n"))
+    return head, [(title, "".join(lines)) for title, lines in sections]
+
+
+def updated(case: CaseText, result: CheckResult, mails: Iterable[str]) -> CaseText:
+    """The case with what was found as its expectation, and drafts as mails."""
+    return CaseText(
+        expect=said(result),
+        facts=tuple(fact.text for fact in result.facts) if case.facts else (),
+        comments=case.comments,
+        before=case.before,
+        mails=tuple(mails),
+    )

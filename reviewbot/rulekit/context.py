@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a rule is handed: the series, the trees before and after each patch, and what is new.
+
+A finding is what patch k adds and what is still there at the tip.  Rules say what is wrong in *one*
+tree (a scan); ``Context.introduced`` compares trees, so that no rule can report old problems.
+"""
+
+import fnmatch
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from reviewbot.model.finding import Fact, Finding, Location, Severity
+from reviewbot.model.series import Hunk, Patch, Series
+from reviewbot.rulekit.problem import Problem, Verified
+from reviewbot.rulekit.rule import Declaration
+from reviewbot.rulekit.trees import View
+
+Scan = Callable[[View], Iterable[Problem | Verified]]
+"""Says everything that is wrong (or verified right) in one tree."""
+
+_QUOTED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One patch that applied.  ``paths`` are the files it touches, old and new names."""
+
+    number: int
+    patch: Patch
+    before: View
+    after: View
+    paths: frozenset[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """Everything one rule may look at.
+
+    ``steps`` are empty without a usable tree.  ``complete`` is False when a patch is missing or did
+    not apply.  ``unknown`` collects complaints that could not be decided for that reason.
+    """
+
+    series: Series
+    steps: tuple[Step, ...]
+    declaration: Declaration
+    complete: bool
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def base(self) -> View:
+        """The tree before patch 1."""
+        return self.steps[0].before
+
+    @property
+    def tip(self) -> View:
+        """The tree after the last patch that applied."""
+        return self.steps[-1].after
+
+    def touched(self, *globs: str) -> bool:
+        """Whether the series changes a file that matches one of the globs (``*`` crosses ``/``)."""
+        return any(matches(path, globs) for patch in self.series.patches for path in files_of(patch))
+
+    def introduced(
+        self, scan: Scan, *, touching: Iterable[str], transient: Severity | None = None
+    ) -> Iterator[Finding | Fact]:
+        """Findings for what ``scan`` sees at the tip and not at the base, at the patch that added it.
+
+        ``touching`` are globs of the files the scan reads: patches that change none of them can not
+        change its answer and are skipped.  ``transient`` is the severity of a problem that one patch
+        adds and a later one removes (it breaks bisection); None says nothing about those.
+        """
+        globs = tuple(touching)
+        steps = [step for step in self.steps if any(matches(p, globs) for p in step.paths)]
+        if not steps:
+            return
+        old = {item.key for item in scan(steps[0].before)}
+        found = [{item.key: item for item in scan(step.after)} for step in steps]
+        tip = found[-1]
+        gone: dict[Hashable, int] = {}
+        for index, step in reversed(list(enumerate(steps))):
+            earlier = set(found[index - 1]) if index else old
+            for key, item in found[index].items():
+                if key in earlier or key in old:
+                    continue
+                if key in tip and key not in gone:
+                    yield from self._say(item, step)
+                elif transient and isinstance(item, Problem):
+                    fixed = next(s.number for s, f in zip(steps[index:], found[index:], strict=True) if key not in f)
+                    yield self._passing(item, step, transient, fixed)
+                gone[key] = step.number
+
+    def added_lines(self, *globs: str) -> Iterator[tuple[Patch, str, int, str]]:
+        """Added lines of matching files: patch, path, line number in the after-tree, text.
+
+        Works from the mails alone (``needs`` series).
+        """
+        for patch in self.series.patches:
+            for file in patch.files:
+                if file.new_path and matches(file.new_path, globs or ("*",)):
+                    for hunk in file.hunks:
+                        for line, text in added(hunk):
+                            yield patch, file.new_path, line, text
+
+    def finding(self, problem: Problem, *, patch: int, view: View | None = None) -> Finding:
+        """A finding for a problem that the rule placed at a patch by itself (0: the whole series)."""
+        own = self.declaration
+        return Finding(
+            code=own.code,
+            severity=problem.severity or own.severity,
+            confidence=problem.confidence or own.confidence,
+            patch=patch,
+            title=problem.title,
+            why=problem.why,
+            fix=problem.fix,
+            reference=problem.reference,
+            location=_location(problem),
+            quoted=_quoted(problem, view),
+        )
+
+    def report(self, problem: Problem, *, patch: int, view: View | None = None) -> Iterator[Finding]:
+        """The finding, unless it says something is missing and the series is incomplete."""
+        if problem.missing and not self.complete:
+            self.unknown.append(problem.title)
+        else:
+            yield self.finding(problem, patch=patch, view=view)
+
+    def _say(self, item: Problem | Verified, step: Step) -> Iterator[Finding | Fact]:
+        if isinstance(item, Problem):
+            yield from self.report(item, patch=step.number, view=step.after)
+        else:
+            yield Fact(
+                code=self.declaration.code,
+                patch=step.number,
+                text=item.text,
+                location=_location(item),
+            )
+
+    def _passing(self, item: Problem, step: Step, severity: Severity, fixed: int) -> Finding:
+        own = self.declaration
+        return Finding(
+            code=own.code,
+            severity=severity,
+            confidence=item.confidence or own.confidence,
+            patch=step.number,
+            title=f"{item.title} (fixed by patch {fixed})",
+            why=f"{item.why}  Patch {fixed} repairs it, but a bisection may stop in between.",
+            fix=f"Move the repair from patch {fixed} into this one.",
+            reference=item.reference,
+            location=_location(item),
+            quoted=_quoted(item, step.after),
+        )
+
+
+def matches(path: str, globs: Iterable[str]) -> bool:
+    """Whether a path matches one of the globs; ``*`` also matches ``/``."""
+    return any(fnmatch.fnmatchcase(path, glob) for glob in globs)
+
+
+def files_of(patch: Patch) -> frozenset[str]:
+    """Every path a patch names, old and new."""
+    names = {name for file in patch.files for name in (file.old_path, file.new_path) if name}
+    return frozenset(names)
+
+
+def added(hunk: Hunk) -> Iterator[tuple[int, str]]:
+    """Added lines of a hunk with their line numbers in the after-file."""
+    number = hunk.new_start
+    for line in hunk.lines:
+        if line.startswith("+"):
+            yield number, line[1:]
+        if line[:1] in {"+", " ", ""}:
+            number += 1
+
+
+def _location(item: Problem | Verified) -> Location | None:
+    return Location(path=item.path, line=item.line) if item.path else None
+
+
+def _quoted(problem: Problem, view: View | None) -> tuple[str, ...]:
+    if view is None or not problem.path or not problem.line:
+        return ()
+    lines = [view.line(problem.path, problem.line + n) for n in range(_QUOTED)]
+    return tuple(line for line in lines[:1] if line)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Find rules by walking directories.  Anything wrong with a rule is fatal, never a log line."""
+
+import ast
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+from reviewbot.model.errors import UserError
+from reviewbot.rulekit.rule import SECTIONS, Declaration, Rule, documentation
+
+_CODE = re.compile(r"[A-Z][A-Z0-9]*-[A-Z][A-Z0-9]*-\d{3}")
+_MAY_IMPORT = frozenset({"reviewbot.rulekit"})
+
+
+class BadRuleError(UserError):
+    """A rule file that can not be used; the message names the file and what to do."""
+
+
+def load_rules(directories: Iterable[Path]) -> tuple[Rule, ...]:
+    """All rules below the directories, by code.  Raises BadRuleError for the first bad one."""
+    found: dict[str, Rule] = {}
+    for directory in directories:
+        if not directory.is_dir():
+            raise BadRuleError(f"rule directory {directory} does not exist; check rules.directories")
+        for path in sorted(directory.rglob("*.py")):
+            loaded = load_rule(path)
+            if other := found.get(loaded.code):
+                raise BadRuleError(f"{path}: code {loaded.code} is already used by {other.path}")
+            found[loaded.code] = loaded
+    return tuple(found[code] for code in sorted(found))
+
+
+def load_rule(path: Path) -> Rule:
+    """One rule from its file.  Raises BadRuleError."""
+    module = _module(path)
+    declared = [
+        (value, value.reviewbot_rule)
+        for value in vars(module).values()
+        if isinstance(getattr(value, "reviewbot_rule", None), Declaration)
+    ]
+    if len(declared) != 1:
+        raise BadRuleError(f"{path}: has {len(declared)} functions marked @rule, must be one")
+    check, declaration = declared[0]
+    if not _CODE.fullmatch(declaration.code):
+        raise BadRuleError(f"{path}: code {declaration.code!r} is not like KVM-ABI-002")
+    title, docs = documentation(module.__doc__ or "")
+    lacking = [name for name in SECTIONS if not docs.get(name)]
+    if not title or lacking:
+        raise BadRuleError(f"{path}: docstring lacks {', '.join(lacking) or 'a title'}")
+    cases = tuple(sorted(path.parent.glob(path.stem + ".*.case")))
+    kinds = {case.name[len(path.stem) + 1 :].split(".")[0].rstrip("0123456789") for case in cases}
+    for kind in ("bad", "ok"):
+        if kind not in kinds:
+            raise BadRuleError(f"{path}: no case; write {path.stem}.{kind}.case beside it")
+    return Rule(
+        declaration=declaration, check=check, title=title, docs=docs, path=path, cases=cases
+    )
+
+
+def chosen(rules: Iterable[Rule], select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
+    """The rules whose code starts with one of ``select`` (all when empty) and none of ``ignore``.
+
+    Raises UserError for an entry that matches no rule: a typing mistake must not switch rules off.
+    """
+    everything = tuple(rules)
+    wanted, unwanted = tuple(select), tuple(ignore)
+    for entry in (*wanted, *unwanted):
+        if not any(_is(rule.code, entry) for rule in everything):
+            raise UserError(f"no rule has code or prefix {entry!r}; see 'reviewbot rules list'")
+    return tuple(
+        rule
+        for rule in everything
+        if (not wanted or any(_is(rule.code, entry) for entry in wanted))
+        and not any(_is(rule.code, entry) for entry in unwanted)
+    )
+
+
+def _is(code: str, entry: str) -> bool:
+    return code == entry or code.startswith(entry.rstrip("-") + "-")
+
+
+def _module(path: Path) -> ModuleType:
+    """Import a rule file under a name of its own, so that no two rules or packages can clash."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        for name in _imports(ast.parse(source)):
+            if name.split(".")[0] == "reviewbot" and name not in _MAY_IMPORT:
+                raise BadRuleError(f"{path}: imports {name}; rules import only reviewbot.rulekit")
+        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+        name = f"reviewbot_rules.{path.stem}_{digest}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise BadRuleError(f"{path}: is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    except BadRuleError:
+        raise
+    except Exception as error:
+        raise BadRuleError(f"{path}: does not load: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")

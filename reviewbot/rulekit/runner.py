@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run rules in this process, one after the other.  Time limits are the check stage's (it forks)."""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reviewbot.model.base import Applied
+from reviewbot.model.finding import (
+    CheckResult,
+    Fact,
+    Finding,
+    RuleOutcome,
+    RuleStatus,
+    Severity,
+)
+from reviewbot.model.series import Series
+from reviewbot.parse.clang import HeadersUnreadableError
+from reviewbot.rulekit.context import Context, Step, files_of
+from reviewbot.rulekit.rule import Needs, Rule
+from reviewbot.rulekit.trees import Facts, NoSuchFileError, TreeView, View
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+_IGNORE = re.compile(r"^\s*reviewbot:\s*ignore\s+([A-Z][A-Z0-9-]*)\s*(?:-+|:)\s*(\S.*?)\s*$", re.M)
+_FINDINGS_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trees:
+    """What rules run on: base and one view per applied patch.
+
+    ``reason`` says why there are no trees ("does not apply: ..."), "" otherwise.
+    """
+
+    series: Series
+    steps: tuple[Step, ...]
+    complete: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One rule's result."""
+
+    outcome: RuleOutcome
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+
+def on_trees(series: Series, applied: Applied, base: TreeView, after: Sequence[TreeView]) -> Trees:
+    """Trees of a series that applied, at least its first patch.  ``after`` is one view a patch."""
+    facts = Facts()
+    by_number = {patch.number: patch for patch in series.patches}
+    before = View(tree=base, facts=facts, label="before the series")
+    steps = []
+    for commit, tree in zip(applied.patches, after, strict=True):
+        view = View(tree=tree, facts=facts, label=f"after patch {commit.number}")
+        patch = by_number[commit.number]
+        steps.append(
+            Step(number=commit.number, patch=patch, before=before, after=view, paths=files_of(patch))
+        )
+        before = view
+    complete = series.complete and len(applied.patches) == len(series.patches)
+    return Trees(series=series, steps=tuple(steps), complete=complete)
+
+
+def without_trees(series: Series, reason: str) -> Trees:
+    """Only the mails: rules that need more say that they could not run, and why."""
+    return Trees(series=series, steps=(), complete=series.complete, reason=reason)
+
+
+def run_rule(rule: Rule, trees: Trees) -> Answer:
+    """One rule's answer; an exception in it is an outcome, never silence."""
+    started = time.monotonic()
+    declaration = rule.declaration
+    context = Context(
+        series=trees.series, steps=trees.steps, declaration=declaration, complete=trees.complete
+    )
+    findings: list[Finding] = []
+    facts: list[Fact] = []
+
+    def outcome(status: RuleStatus, reason: str = "") -> RuleOutcome:
+        spent = time.monotonic() - started
+        return RuleOutcome(code=rule.code, status=status, reason=reason, seconds=round(spent, 4))
+
+    if declaration.touches and not context.touched(*declaration.touches):
+        return Answer(outcome=outcome(RuleStatus.NOT_APPLICABLE, "touches none of its files"))
+    if declaration.needs is not Needs.SERIES and not trees.steps:
+        return Answer(outcome=outcome(RuleStatus.COULD_NOT_RUN, trees.reason or "no usable tree"))
+    try:
+        for item in rule.check(context):
+            (findings if isinstance(item, Finding) else facts).append(item)  # type: ignore[arg-type]
+            if len(findings) > _FINDINGS_LIMIT:
+                break
+    except (HeadersUnreadableError, NoSuchFileError) as error:
+        return Answer(
+            outcome=outcome(RuleStatus.COULD_NOT_RUN, str(error)), findings=tuple(findings)
+        )
+    except Exception as error:  # noqa: BLE001 - a rule's crash is reported as such, whatever it is
+        reason = f"the rule failed: {type(error).__name__}: {error}"
+        return Answer(outcome=outcome(RuleStatus.COULD_NOT_RUN, reason), findings=tuple(findings))
+    if context.unknown:
+        reason = f"series incomplete, unknown: {'; '.join(context.unknown)}"
+        status = RuleStatus.COULD_NOT_RUN
+    else:
+        reason, status = "", RuleStatus.RAN
+    return Answer(
+        outcome=outcome(status, reason), findings=tuple(findings), facts=tuple(facts)
+    )
+
+
+def run_rules(rules: Iterable[Rule], trees: Trees) -> CheckResult:
+    """All rules, in this process and without time limits (cases and tests use this)."""
+    return collect(trees.series, (run_rule(rule, trees) for rule in rules))
+
+
+def collect(series: Series, answers: Iterable[Answer]) -> CheckResult:
+    """Put answers together: by patch, then severity; what the cover letter ignores is set aside."""
+    everything = tuple(answers)
+    wishes = dict(ignored_codes(series))
+    findings = sorted(
+        (finding for answer in everything for finding in answer.findings),
+        key=lambda f: (f.patch, _ORDER[f.severity], f.code, f.location is not None and f.location.line),
+    )
+    kept, ignored = [], []
+    for finding in findings:
+        reason = wishes.get(finding.code)
+        if reason is None:
+            kept.append(finding)
+        else:
+            ignored.append((finding, reason))
+    facts = sorted(
+        (fact for answer in everything for fact in answer.facts), key=lambda f: (f.patch, f.code)
+    )
+    return CheckResult(
+        findings=tuple(kept),
+        facts=tuple(facts),
+        outcomes=tuple(sorted((a.outcome for a in everything), key=lambda o: o.code)),
+        ignored=tuple(ignored),
+    )
+
+
+def ignored_codes(series: Series) -> Iterator[tuple[str, str]]:
+    """``reviewbot: ignore CODE - reason`` lines of the cover letter (of patch 1 without one)."""
+    if series.cover:
+        text = series.cover.body
+    else:
+        text = "\n".join(f"{p.changelog}\n{p.below_cut}" for p in series.patches[:1])
+    yield from _IGNORE.findall(text)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run the rules on a series: on the trees before and after each patch, or on the mails alone.
+
+Rules run in a forked child (tools.worker): C from strangers may hang or crash the compiler's front
+end.  Each rule has a time limit; one that exceeds it or dies is "could not run", never silence.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reviewbot import assets
+from reviewbot.model.base import Applied
+from reviewbot.model.codec import key_of
+from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
+from reviewbot.model.run import Stage
+from reviewbot.model.series import Series
+from reviewbot.rulekit.registry import chosen, load_rules
+from reviewbot.rulekit.rule import Rule
+from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
+from reviewbot.tools import commit_views, worker
+from reviewbot.tools.context import Tools
+
+VERSION = 1
+SECONDS_PER_RULE = 5.0
+MEMORY = 1024 * 1024 * 1024
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """``applied`` is None when there was no base; ``reason`` then says why."""
+
+    series: Series
+    applied: Applied | None
+    reason: str = ""
+
+
+def run(request: CheckRequest, tools: Tools) -> CheckResult:
+    """Every rule's findings and outcome.
+
+    Without a tree to look at, rules that need only the mails still run.  Raises UserError for a bad
+    rule or an unknown code in rules.select or rules.ignore.
+    """
+    rules = rules_of(tools)
+    key = _key(request, rules)
+    if known := tools.cache.load(Stage.CHECK, key, CheckResult):
+        return known
+    tools.progress(Stage.CHECK, f"{len(rules)} rules")
+    trees = trees_of(request.series, request.applied, request.reason)
+    answers = tuple(_answers(rules, trees, SECONDS_PER_RULE))
+    result = collect(request.series, (answer for answer, _ in answers))
+    if not any(lost for _, lost in answers):  # a time limit may be the machine's fault: try again
+        tools.cache.save(Stage.CHECK, key, result)
+    return result
+
+
+def rules_of(tools: Tools) -> tuple[Rule, ...]:
+    """Shipped rules and the site's own, as the configuration selects them."""
+    own = (Path(name).expanduser() for name in tools.config.rules.directories)
+    everything = load_rules((assets.rules_directory(), *own))
+    return chosen(everything, tools.config.rules.select, tools.config.rules.ignore)
+
+
+def trees_of(series: Series, applied: Applied | None, reason: str = "") -> Trees:
+    """The views rules look at.  After a conflict they are those of the patches that applied."""
+    if applied is None:
+        return without_trees(series, reason or "no base was found")
+    if not applied.patches:
+        conflict = applied.conflict
+        where = f": patch {conflict.patch}, {conflict.path}" if conflict else ""
+        return without_trees(series, f"the series does not apply{where}")
+    base, *after = commit_views.views(
+        applied.repository, (applied.base.commit, *(patch.commit for patch in applied.patches))
+    )
+    return on_trees(series, applied, base, after)
+
+
+def _answers(
+    rules: Sequence[Rule], trees: Trees, seconds: float
+) -> Iterator[tuple[Answer, bool]]:
+    """Each rule's answer, and whether it was lost with its process."""
+    results = worker.run_each(
+        rules, lambda rule: run_rule(rule, trees), Answer, seconds=seconds, memory=MEMORY
+    )
+    for rule, result in zip(rules, results, strict=True):
+        if isinstance(result, Answer):
+            yield result, False
+            continue
+        outcome = RuleOutcome(
+            code=rule.code,
+            status=RuleStatus.COULD_NOT_RUN,
+            reason=result.reason,
+            seconds=round(result.seconds, 4),
+        )
+        yield Answer(outcome=outcome), True
+
+
+def _key(request: CheckRequest, rules: Iterable[Rule]) -> str:
+    applied = request.applied
+    commits = [applied.base.tree_id, *(p.tree_id for p in applied.patches)] if applied else []
+    sources = [rule.path for rule in rules]
+    sources += sorted((_PACKAGE / "rulekit").glob("*.py")) + sorted((_PACKAGE / "parse").glob("*.py"))
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(path.read_bytes())
+    codes = [rule.code for rule in rules]
+    return key_of(VERSION, request.series, commits, request.reason, codes, digest.hexdigest())
