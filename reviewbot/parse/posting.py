@@ -18,12 +18,16 @@ _GIT_THREAD = re.compile(r"(?:cover|[0-9a-f]{40})\.(\d+)\.git\.(.+)")
 
 @dataclass(slots=True, kw_only=True)
 class Posting:
-    """One revision as it was sent.  ``patches`` by number; ``notes`` are remarks for the report."""
+    """One revision as it was sent.  ``patches`` by number; ``notes`` are remarks for the report.
+
+    ``thread`` is the same for postings in one thread.
+    """
 
     revision: int
     total: int
     cover: Mail | None = None
     patches: dict[int, Mail] = field(default_factory=dict)
+    thread: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -12,7 +12,7 @@ from reviewbot.parse.followups import offers
 from reviewbot.parse.mail import SYNTHETIC_DOMAIN, Mail
 from reviewbot.parse.paths import unsafe_path
 from reviewbot.parse.posting import Posting
-from reviewbot.parse.thread import change_id, find_postings, related, unique
+from reviewbot.parse.thread import above, change_id, find_postings, related, unique
 
 _BASE = re.compile(r"^base-commit:[ \t]*([0-9a-f]{12,64})\b", re.MULTILINE)
 _PREREQUISITE = re.compile(r"^prerequisite-patch-id:[ \t]*([0-9a-f]{40,64})\b", re.MULTILINE)
@@ -53,14 +53,14 @@ def choose(
         postings = [posting for posting in postings if posting.patches] or postings
         if not postings:
             return None
-        wanted = _only_series(postings, mails)
+        wanted = _only_series(postings)
     family = related(postings, wanted)
     newest = max(posting.revision for posting in family)
     if revision is not None:
         wanted = _revision(family, revision)
     elif not message_id:
         wanted = max(family, key=lambda posting: (posting.revision, posting.when))
-    _reroll(wanted, family)
+    _reroll(wanted, family, mails)
     return Choice(posting=wanted, mails=tuple(mails), newest=newest)
 
 
@@ -151,15 +151,14 @@ def _by_message_id(postings: list[Posting], mails: list[Mail], message_id: str) 
     return next((home[one] for one in reversed(asked.references) if one in home), None)
 
 
-def _only_series(postings: list[Posting], mails: list[Mail]) -> Posting:
-    """The series of a mailbox: the one others were posted in reply to."""
-    known = {mail.message_id for mail in mails}
-    own = [{mail.message_id for mail in posting.mails} for posting in postings]
-    roots = [
-        posting
-        for posting, ids in zip(postings, own, strict=True)
-        if not (known - ids).intersection(posting.head.references)
-    ] or postings[:1]
+def _only_series(postings: list[Posting]) -> Posting:
+    """The series of a mailbox: the one the rest of its thread was written about."""
+    starts: dict[str, Posting] = {}
+    for posting in postings:
+        other = starts.setdefault(posting.thread, posting)
+        if other.head.references and not posting.head.references:
+            starts[posting.thread] = posting
+    roots = list(starts.values())
     first = roots[0]
     others = [posting for posting in roots if posting not in related(postings, first)]
     if others:
@@ -182,7 +181,7 @@ def _revision(family: list[Posting], revision: int) -> Posting:
     return fitting[-1]
 
 
-def _reroll(wanted: Posting, family: list[Posting]) -> None:
+def _reroll(wanted: Posting, family: list[Posting], mails: Sequence[Mail]) -> None:
     """Fill up a revision of which only the changed patches were sent, each in reply to its ancestor.
 
     b4 calls this a partial reroll.
@@ -193,14 +192,18 @@ def _reroll(wanted: Posting, family: list[Posting]) -> None:
     if not wanted.missing or not wanted.patches or not before:
         return
     older = before[-1]
-    ancestors = {number: mail.message_id for number, mail in older.patches.items()}
-    if all(ancestors.get(number) in mail.references for number, mail in wanted.patches.items()):
-        for number in wanted.missing:
-            if number in older.patches:
-                wanted.patches[number] = older.patches[number]
-                wanted.notes.append(
-                    f"patch {number} is taken from v{older.revision}: only changed ones were resent"
-                )
+    by_id = {mail.message_id: mail for mail in mails}
+    seen: dict[str, Mail | None] = {}
+    if all(
+        number in older.patches and above(mail, by_id, seen) is older.patches[number]
+        for number, mail in wanted.patches.items()
+    ):
+        taken = [number for number in wanted.missing if number in older.patches]
+        wanted.patches |= {number: older.patches[number] for number in taken}
+        some = ", ".join(map(str, taken))
+        wanted.notes.append(
+            f"only changed patches were resent; {some} are taken from v{older.revision}"
+        )
         wanted.cover = wanted.cover or older.cover
 
 

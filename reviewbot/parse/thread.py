@@ -22,15 +22,17 @@ def find_postings(mails: Sequence[Mail]) -> list[Posting]:
     numbered, single = _candidates(mails)
     postings = [
         posting
-        for group in _grouped(numbered)
+        for group in _grouped(numbered, mails)
         for posting in _split_reposts(group)
         if posting.mails
     ]
     single = fill_gaps(postings, single)
     postings += number_together(single)
     by_id = {mail.message_id: mail for mail in mails}
+    threads = _threads(mails)
     for posting in postings:
         _find_cover(posting, by_id)
+        posting.thread = threads.find(posting.head.message_id)
     postings.sort(key=lambda posting: (posting.when, posting.head.message_id))
     return postings
 
@@ -71,11 +73,38 @@ class _Union:
         self.parent[self.find(one)] = self.find(other)
 
 
-def _grouped(mails: list[Mail]) -> list[list[Mail]]:
+def _threads(mails: Sequence[Mail]) -> _Union:
+    """Mails connected by references, be it over mails that are not here."""
+    union = _Union()
+    for mail in mails:
+        for reference in mail.references:
+            union.join(mail.message_id, reference)
+    return union
+
+
+def above(mail: Mail, thread: dict[str, Mail], seen: dict[str, Mail | None]) -> Mail | None:
+    """The nearest numbered mail that ``mail`` was sent in reply to, be it over other replies."""
+    path = []
+    at = thread.get(mail.parent or "")
+    while at is not None and at.message_id not in seen:
+        path.append(at.message_id)
+        seen[at.message_id] = None  # ends the walk in a circle of replies
+        if at.subject.number is not None and not at.subject.reply:
+            seen[at.message_id] = at
+            break
+        at = thread.get(at.parent or "")
+    found = seen.get(at.message_id) if at else None
+    seen.update(dict.fromkeys(path, found))
+    return found
+
+
+def _grouped(mails: list[Mail], thread: Sequence[Mail]) -> list[list[Mail]]:
     """Numbered mails that belong together: same version and total, and threaded or sent together."""
     union = _Union()
     by_id = {mail.message_id: mail for mail in mails}
     by_stem: dict[tuple[str, tuple[int, int, bool]], Mail] = {}
+    replied = {mail.message_id: mail for mail in thread}
+    seen: dict[str, Mail | None] = {}
     siblings: dict[tuple[str, str, tuple[int, int, bool]], Mail] = {}
     for mail in mails:
         key = _key(mail)
@@ -83,6 +112,9 @@ def _grouped(mails: list[Mail]) -> list[list[Mail]]:
         for reference in mail.references:
             if (other := by_id.get(reference)) is not None and _key(other) == key:
                 union.join(mail.message_id, reference)
+        other = above(mail, replied, seen)
+        if other is not None and _key(other) == key:
+            union.join(mail.message_id, other.message_id)
         first = by_stem.setdefault((stem(mail)[0], key), mail)
         union.join(mail.message_id, first.message_id)
         if mail.references and mail.subject.number:  # the cover or patch 1 may be lost
@@ -191,11 +223,10 @@ def related(postings: Sequence[Posting], wanted: Posting) -> list[Posting]:
     """The revisions of the series ``wanted`` is of: same change-id, title, or sender in one thread."""
     identity = change_id(wanted)
     title = _title(wanted)
-    thread = _thread_ids(wanted)
     found = []
     for posting in postings:
         same_title = _title(posting) == title
-        same_thread = posting.sender == wanted.sender and bool(thread & _thread_ids(posting))
+        same_thread = posting.sender == wanted.sender and posting.thread == wanted.thread
         same_id = identity is not None and change_id(posting) == identity
         if (
             posting is wanted
@@ -215,7 +246,3 @@ def _versioned(posting: Posting, wanted: Posting) -> bool:
 
 def _title(posting: Posting) -> str:
     return posting.head.subject.text.lower()
-
-
-def _thread_ids(posting: Posting) -> set[str]:
-    return {one for mail in posting.mails for one in (mail.message_id, *mail.references)}
