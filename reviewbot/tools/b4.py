@@ -98,18 +98,28 @@ def fetch_thread(
     were posted as threads of their own.  Raises UserError for an unknown message-id and for an
     inbox that does not answer.
     """
-    configured = inbox.midmask or _git_midmask()
-    named = wanted.midmask or _DEFAULT_MIDMASK
-    midmask = wanted.midmask if wanted.midmask and not wanted.mirrored else configured or named
-    if "%s" not in midmask or not re.match(r"https?://[^\s/]+", midmask):
-        raise UserError(
-            f"inbox.midmask {_shown(midmask)} is no public-inbox address; it looks like {_DEFAULT_MIDMASK}"
-        )
+    if wanted.midmask and not wanted.mirrored:
+        address = wanted.midmask
+    else:
+        address = midmask(inbox, fallback=wanted.midmask or _DEFAULT_MIDMASK)
     with tempfile.TemporaryDirectory(prefix="reviewbot-b4-") as scratch:
-        done = _b4(wanted.message_id, midmask, Path(scratch), inbox.timeout, newer=newer)
+        done = _b4(wanted.message_id, address, Path(scratch), inbox.timeout, newer=newer)
         if done.ok:
-            return mailbox.read(Path(scratch) / "thread"), midmask.replace("%s", wanted.message_id)
-        raise _failure(done, wanted.message_id, midmask)
+            return mailbox.read(Path(scratch) / "thread"), address.replace("%s", wanted.message_id)
+        raise _failure(done, wanted.message_id, address)
+
+
+def midmask(inbox: InboxConfig, *, fallback: str = _DEFAULT_MIDMASK) -> str:
+    """The inbox in force: that of the settings, else git's b4.midmask, else ``fallback``.
+
+    Raises UserError when it is no address with a place for the message-id.
+    """
+    found = inbox.midmask or _git_midmask() or fallback
+    if "%s" not in found or not re.match(r"https?://[^\s/]+", found):
+        raise UserError(
+            f"inbox.midmask {_shown(found)} is no public-inbox address; it looks like {_DEFAULT_MIDMASK}"
+        )
+    return found
 
 
 def _b4(
