@@ -16,6 +16,7 @@ from pathlib import Path
 from reviewbot.model import config
 from reviewbot.model.errors import UserError
 from reviewbot.tools.cache import write_whole
+from reviewbot.tools.settings import default_path
 
 _HEAD = """\
 Settings of reviewbot.  What is commented out shows the default; remove the # to change it.
@@ -42,8 +43,12 @@ def render() -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(place: Path, *, force: bool) -> None:
-    """Write :func:`render` to ``place``.  Raises UserError when it exists and not ``force``."""
+def write(path: str | Path | None = None, *, force: bool) -> Path:
+    """Write :func:`render` to ``path``, or where settings are looked for; return where.
+
+    Raises UserError when it exists and not ``force``.
+    """
+    place = Path(path).expanduser() if path is not None else default_path()
     if place.exists() and not force:
         raise UserError(f"{place} exists and is left alone; --force overwrites it")
     if place.is_dir():
@@ -52,6 +57,7 @@ def write(place: Path, *, force: bool) -> None:
         write_whole(place.resolve(), render().encode())
     except OSError as error:
         raise UserError(f"{place}: cannot write the settings: {error.strerror}") from error
+    return place
 
 
 def field_docs() -> dict[tuple[str, str], str]:

@@ -204,7 +204,7 @@ def test_the_file_init_writes_explains_every_key():
 
 def test_init_never_overwrites_by_itself(home):
     place = home / "new/config.toml"
-    settings_text.write(place, force=False)
+    assert settings_text.write(place, force=False) == place
     assert settings.load(place) == Config()
     place.write_text("[lab]\njobs = 2\n")
     with pytest.raises(UserError, match="--force"):
@@ -213,6 +213,13 @@ def test_init_never_overwrites_by_itself(home):
     settings_text.write(place, force=True)
     assert settings.load(place) == Config()
     assert list(place.parent.iterdir()) == [place], "no temporary file stays behind"
+
+
+def test_init_writes_where_settings_are_looked_for(home, monkeypatch):
+    assert settings_text.write(force=False) == home / ".config/reviewbot/config.toml"
+    monkeypatch.setenv("REVIEWBOT_CONFIG", str(home / "mine.toml"))
+    assert settings_text.write(force=False) == home / "mine.toml"
+    assert settings.load() == Config()
 
 
 def test_init_keeps_a_symbolic_link(home):
