@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The root file system of a test guest: busybox, our init, modules and static selftests.
+
+Written by ourselves because the archive must be the same, byte for byte, for the same contents
+(it is addressed by its digest), must hold a device node without anybody being root, and is simple:
+Documentation/driver-api/early-userspace/buffer-format.rst.  Not compressed: unpacking gzip inside
+an emulated guest costs more than reading zeros from the host (docs/lab.md has the numbers).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from reviewbot.model.errors import InfrastructureError, UserError
+
+BUSYBOX = Path("/bin/busybox")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
+_PARAMETERS = re.compile(r"[A-Za-z0-9_=,.: -]*")
+_DIRECTORY, _EXECUTABLE, _PLAIN, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestModule:
+    """A module to load: its file name (``kvm.ko``), bytes and parameters (``nested=1``)."""
+
+    name: str
+    data: bytes
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestTest:
+    """A static program to run for at most ``limit`` whole seconds, reported as ``name``."""
+
+    name: str
+    data: bytes
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    path: str
+    mode: int
+    data: bytes = b""
+    device: tuple[int, int] = (0, 0)
+
+
+def acceptable_name(name: str) -> bool:
+    """True when a test of this name may go into a plan.
+
+    Names come from the Makefile of a hostile tree; the plan is words on lines, read by a shell.
+    """
+    return len(name) <= 200 and _NAME.fullmatch(name) is not None
+
+
+def build(modules: Iterable[GuestModule], tests: Iterable[GuestTest]) -> bytes:
+    """A cpio archive that loads ``modules`` and runs ``tests``, each in order.
+
+    Raises UserError when busybox is missing, InfrastructureError for a name that cannot be planned.
+    """
+    loads, runs = tuple(modules), tuple(tests)
+    init = resources.files("reviewbot").joinpath("guest", "init").read_bytes()
+    members = [
+        *(_Member(path=name, mode=_DIRECTORY) for name in ("bin", "dev", "modules", "proc", "sys")),
+        *(_Member(path=name, mode=_DIRECTORY) for name in ("tests", "tmp")),
+        # Without it init has no standard output until devtmpfs is there.
+        _Member(path="dev/console", mode=_CONSOLE, device=(5, 1)),
+        _Member(path="bin/busybox", mode=_EXECUTABLE, data=_busybox()),
+        # Selftests call system(), which wants a shell.
+        _Member(path="bin/sh", mode=0o120777, data=b"busybox"),
+        _Member(path="init", mode=_EXECUTABLE, data=init),
+        _Member(path="plan", mode=_PLAIN, data=_plan(loads, runs).encode()),
+        *(_Member(path=f"modules/{load.name}", mode=_PLAIN, data=load.data) for load in loads),
+        *(
+            _Member(path=f"tests/{number}", mode=_EXECUTABLE, data=test.data)
+            for number, test in enumerate(runs, 1)
+        ),
+    ]
+    return b"".join(_archive(members))
+
+
+def _plan(modules: tuple[GuestModule, ...], tests: tuple[GuestTest, ...]) -> str:
+    lines = []
+    for module in modules:
+        if not acceptable_name(module.name) or "/" in module.name:
+            raise InfrastructureError(f"module name {module.name!r} cannot be used in a guest")
+        if not _PARAMETERS.fullmatch(module.parameters):
+            raise InfrastructureError(f"module parameters {module.parameters!r} are not words")
+        lines.append(f"module {module.name} {module.parameters}".rstrip())
+    for number, test in enumerate(tests, 1):
+        if not acceptable_name(test.name):
+            raise InfrastructureError(f"test name {test.name!r} cannot be used in a guest")
+        lines.append(f"test {number} {max(1, test.limit)} {test.name}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _busybox() -> bytes:
+    try:
+        data = BUSYBOX.read_bytes()
+    except OSError:
+        data = b""
+    # A dynamic busybox (package busybox) would need the host's libraries in the guest.
+    if not data.startswith(b"\x7fELF") or b"/ld-linux" in data[:4096]:
+        raise UserError(f"no static busybox at {BUSYBOX}: apt install busybox-static")
+    return data
+
+
+def _archive(members: Iterable[_Member]) -> Iterator[bytes]:
+    for number, member in enumerate([*members, _Member(path="TRAILER!!!", mode=0)], 1):
+        yield _record(number, member)
+
+
+def _record(number: int, member: _Member) -> bytes:
+    name = member.path.encode() + b"\0"
+    links = 2 if member.mode == _DIRECTORY else 1
+    fields = (number, member.mode, 0, 0, links, 0, len(member.data), 0, 0)
+    numbers = "".join(f"{value:08X}" for value in (*fields, *member.device, len(name), 0))
+    head = b"070701" + numbers.encode() + name
+    return head + _padding(head) + member.data + _padding(member.data)
+
+
+def _padding(data: bytes) -> bytes:
+    return b"\0" * (-len(data) % 4)
