@@ -9,12 +9,27 @@ from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.parse.rst import Document, Section, Table
 from reviewbot.parse.uapi import Constant, Hole, Layouts, Member, Record
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
+from reviewbot.rulekit.layout import (
+    KVM_HEADERS,
+    RecordChange,
+    Slot,
+    architectures,
+    changes,
+    ioctls,
+    is_padding,
+    kvm_records,
+    leaves,
+    resized_ioctls,
+    slots,
+    users,
+)
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
 __all__ = [
     "API_RST",
+    "KVM_HEADERS",
     "CFile",
     "Call",
     "Case",
@@ -39,15 +54,26 @@ __all__ = [
     "Patch",
     "Problem",
     "Record",
+    "RecordChange",
     "Section",
     "Series",
     "Severity",
+    "Slot",
     "Step",
     "Table",
     "Verified",
     "View",
     "added",
+    "architectures",
+    "changes",
     "files_of",
+    "ioctls",
+    "is_padding",
+    "kvm_records",
+    "leaves",
     "matches",
+    "resized_ioctls",
     "rule",
+    "slots",
+    "users",
 ]
