@@ -82,7 +82,10 @@ class Crash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootResult:
-    """One guest's life.  ``console`` is a blob digest; ``command`` the QEMU command line."""
+    """One guest's life.  ``console`` is a blob digest; ``command`` the QEMU command line.
+
+    ``module_error`` is "kvm-amd.ko: reason" when a module did not load; no test ran then.
+    """
 
     outcome: Outcome
     seconds: float
@@ -91,3 +94,12 @@ class BootResult:
     console: str
     last_lines: tuple[str, ...]
     crashes: tuple[Crash, ...] = ()
+    module_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booted:
+    """What the boot stage hands on: how guests run here, and how the series' kernel booted."""
+
+    host: Host
+    boot: BootResult

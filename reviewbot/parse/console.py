@@ -95,7 +95,9 @@ def panicked(log: str) -> bool:
 
 
 def _reports(log: str) -> Iterator[_Report]:
-    """A report that has ended stays open for its consequences ("Kernel panic - not syncing: Fatal
+    """Split a log into reports.
+
+    One that has ended stays open for its consequences ("Kernel panic - not syncing: Fatal
     exception"), which must not count as another one, until a headline or a test's mark.
     """
     test = ""

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which accelerator guests run on: decided by booting, never by looking at /dev/kvm.
+
+A paravirtual /dev/kvm answers every ioctl and still never boots an ordinary kernel, and hardware KVM
+without nesting boots one that has no KVM of its own.  So hardware KVM is taken when a bare program of
+a few bytes runs under it (a second; :data:`DEADLINE` when it hangs) and then a real kernel loads its
+KVM modules under it.  The answer is kept per host: QEMU, kernel and processor.
+"""
+
+import os
+import platform
+import shutil
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from reviewbot.model.codec import key_of
+from reviewbot.model.guest import Accelerator, Host
+from reviewbot.tools import qemu, sandbox
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.sandbox import Bind, Limits
+
+VERSION = 1
+DEADLINE = 20.0
+"""Seconds that a bare program may take; 0.5 are enough wherever KVM works."""
+KVM = Path("/dev/kvm")
+# What lab.md measured: nested paging works under emulation with these.
+TCG_CPU = "EPYC,+svm,+npt,+vgif"
+_LOAD = 0x100000
+_CODE = bytes.fromhex(
+    "b04b"  # mov $'K', %al
+    "66baf803"  # mov $0x3f8, %dx
+    "ee"  # out %al, (%dx): the serial port
+    "b000"  # mov $0, %al
+    "66baf400"  # mov $0xf4, %dx
+    "ee"  # out %al, (%dx): isa-debug-exit ends QEMU with status 1
+    "f4ebfd"  # hlt; jmp .-1
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Whether hardware KVM can be used, and the sentence that says why (not)."""
+
+    usable: bool
+    why: str
+
+
+def bare_program() -> bytes:
+    """A Multiboot 1 image (with address fields, so no ELF): prints K on the serial port and ends."""
+    magic, flags = 0x1BADB002, 0x00010000
+    header = struct.pack("<III", magic, flags, -(magic + flags) & 0xFFFFFFFF)
+    begin = _LOAD + 32
+    addresses = struct.pack("<IIIII", _LOAD, _LOAD, 0, 0, begin)
+    return header + addresses + _CODE
+
+
+def bare_boot(emulator: str, accelerator: Accelerator, *, deadline: float = DEADLINE) -> Answer:
+    """Run the bare program and say what happened.  Raises UserError without QEMU."""
+    qemu.find(emulator)
+    kvm = accelerator is Accelerator.KVM
+    if kvm and not os.access(KVM, os.R_OK | os.W_OK):
+        return Answer(usable=False, why=f"{KVM} is {'not ours' if KVM.exists() else 'absent'}")
+    place = Path(tempfile.mkdtemp(prefix="reviewbot-probe-"))
+    try:
+        (place / "program").write_bytes(bare_program())
+        (place / "program").chmod(0o644)
+        place.chmod(0o755)
+        done = sandbox.run(
+            [
+                *(emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+                *("-machine", "pc", "-accel", accelerator.value, "-m", "64"),
+                *("-cpu", "host" if kvm else TCG_CPU, "-kernel", "/probe/program"),
+                *("-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out"),
+                *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
+            ],
+            timeout=deadline,
+            mounts=[Bind(source=place, target="/probe")],
+            devices=[KVM] if kvm else [],
+            limits=Limits(cpu=int(deadline) + 10),
+        )
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    if done.timed_out:
+        return Answer(usable=False, why=f"a bare program did not run within {deadline:.0f} s")
+    if done.stdout.startswith(b"K") and done.returncode == 1:
+        return Answer(usable=True, why="a bare program runs")
+    return Answer(usable=False, why=f"QEMU says: {done.complaint()[:200]}")
+
+
+def vendor() -> str:
+    """Nesting that this machine's processors offer to guests: "amd", "intel", or "" for none."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    flags = next((line.split() for line in text.split("\n") if line.startswith("flags")), [])
+    return "amd" if "svm" in flags else "intel" if "vmx" in flags else ""
+
+
+def hardware(emulator: str, cache: Cache) -> Answer:
+    """Whether hardware KVM with nesting looks usable; the answer is kept in the cache."""
+    key = key_of(VERSION, qemu.version(emulator), platform.release(), _processor(), KVM.exists())
+    if (known := cache.load("accelerator", key, Answer)) is not None:
+        return known
+    if not KVM.exists():
+        answer = Answer(usable=False, why=f"this machine has no {KVM}")
+    else:
+        answer = bare_boot(emulator, Accelerator.KVM)
+        if answer.usable and not vendor():
+            answer = Answer(usable=False, why="the processor offers neither SVM nor VMX")
+        elif not answer.usable:
+            answer = Answer(usable=False, why=f"{KVM} is there but {answer.why}")
+    cache.save("accelerator", key, answer)
+    return answer
+
+
+def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
+    """How guests could run here, best first; the last one always is emulation.
+
+    A real kernel has the last word: take the first under which it boots and loads its modules.
+    """
+    answer = hardware(emulator, cache)
+    release = qemu.version(emulator)
+    emulated = Host(
+        accelerator=Accelerator.TCG,
+        qemu=emulator,
+        qemu_version=release,
+        cpu_model=TCG_CPU,
+        vendor="amd",
+        why=f"emulated, because {answer.why}",
+    )
+    if not answer.usable:
+        return (emulated,)
+    real = Host(
+        accelerator=Accelerator.KVM,
+        qemu=emulator,
+        qemu_version=release,
+        cpu_model="host",
+        vendor=vendor(),
+        why="a guest with nested KVM boots on it",
+    )
+    return (real, emulated)
+
+
+def _processor() -> str:
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    return next((line for line in text.split("\n") if line.startswith("model name")), "")
