@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""base -> apply: one commit per patch, without a checkout.
+
+Each patch goes by git apply onto a scratch index that holds only the paths it touches; the tree is
+then written from the tree before.  Nothing is written to the user's repository.
+"""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode
+
+from reviewbot.model.base import Applied, AppliedPatch, Base, Conflict
+from reviewbot.model.errors import UserError
+from reviewbot.model.series import Address, Patch, Series
+from reviewbot.model.status import Status
+from reviewbot.parse.conflict import explain
+from reviewbot.parse.text import one_line
+from reviewbot.stages.refuse import refuse_entries, refuse_patch
+from reviewbot.tools.context import Tools
+from reviewbot.tools.git import apply_to_index
+from reviewbot.tools.objects import Entry, ObjectStore, TreeView, storing
+
+VERSION = 1
+COMMITTER = ("reviewbot", "reviewbot@localhost")
+_MAX_OFFSET = timedelta(hours=14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyRequest:
+    """The series, and what the base stage answered."""
+
+    series: Series
+    base: Base
+
+
+def run(request: ApplyRequest, tools: Tools) -> Applied:
+    """Make a commit of every patch, up to the first that does not apply.
+
+    Raises UserError for a series without a patch and for patches that must not be applied anywhere:
+    paths out of the tree, writing through symbolic links, binary files, submodules.
+    """
+    series, base = request.series, request.base
+    if not series.patches:
+        raise UserError("the series holds no patch; nothing can be applied")
+    store = ObjectStore(tools.cache, base.path)
+    done, conflict = put(store, series.patches, base.commit, tools.scratch)
+    if conflict:
+        conflict = _mention_missing(conflict, series)
+    return Applied(
+        status=Status.FAIL if conflict else Status.PASS,
+        base=base,
+        repository=str(store.path),
+        patches=done,
+        conflict=conflict,
+    )
+
+
+def put(
+    store: ObjectStore, patches: Iterable[Patch], commit: str, scratch: Path
+) -> tuple[tuple[AppliedPatch, ...], Conflict | None]:
+    """Commit patches on top of ``commit``; those that applied, and what stopped the next one.
+
+    Raises UserError for patches that must not be applied anywhere.
+    """
+    done: list[AppliedPatch] = []
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="index-") as place:
+        for patch in patches:
+            tree = store.tree_of(commit)
+            attempt = _Attempt(
+                store, patch, TreeView(store.repository, tree), Path(place) / "index"
+            )
+            outcome = attempt.go()
+            if isinstance(outcome, Conflict):
+                return tuple(done), outcome
+            tree, fuzzy = outcome
+            commit = _commit(store, patch, tree, commit)
+            done.append(AppliedPatch(number=patch.number, commit=commit, tree_id=tree, fuzzy=fuzzy))
+    return tuple(done), None
+
+
+class _Attempt:
+    """One patch on one tree."""
+
+    def __init__(self, store: ObjectStore, patch: Patch, before: TreeView, index: Path) -> None:
+        self.store = store
+        self.patch = patch
+        self.before = before
+        self.index = index
+
+    def go(self) -> tuple[str, bool] | Conflict:
+        """The tree after the patch and whether it was merged, or the conflict."""
+        if not self.patch.files or not self.patch.diff.strip():
+            raise UserError(f"patch {self.patch.number} changes nothing: the mail carries no diff")
+        refuse_patch(self.patch, self.before)
+        entries = self._entries()
+        if isinstance(entries, Conflict):
+            return entries
+        complaint = ""
+        for diff, three_way in self._ways():
+            self._fill(entries)
+            done = apply_to_index(self.store.path, self.index, diff, three_way=three_way)
+            if done.ok:
+                return self._result(entries, fuzzy=three_way)
+            complaint = complaint or done.stderr.decode("utf-8", "replace")
+        return self._conflict(entries, complaint)
+
+    def _ways(self) -> list[tuple[bytes, bool]]:
+        """What to give git, in the order of trust: the text as it is, then a three-way merge.
+
+        A mail that is not UTF-8 was decoded byte for byte as Latin-1, and goes back the same way.
+        """
+        text = self.patch.diff
+        ways = [(text.encode("utf-8", "surrogateescape"), False)]
+        if not text.isascii() and all(ord(char) < 256 for char in text):
+            ways.append((text.encode("latin-1"), False))
+        return [*ways, *((diff, True) for diff, _ in ways)]
+
+    def _entries(self) -> dict[str, Entry] | Conflict:
+        """What the tree holds at the paths of the patch, and at files where it expects directories."""
+        found: dict[str, Entry] = {}
+        for path in _paths(self.patch):
+            parts = path.split("/")
+            for depth in range(1, len(parts) + 1):
+                above = "/".join(parts[:depth])
+                entry = self.before.entry(above)
+                if entry and entry[1] != FileMode.TREE:
+                    found[above] = entry
+            if entry and entry[1] == FileMode.TREE and not self._empties(path):
+                return self._stop(path, "this is a directory in the tree")
+        return found
+
+    def _empties(self, directory: str) -> bool:
+        """Whether the patch itself takes every file out of ``directory``."""
+        kept = {diff.old_path for diff in self.patch.files if diff.new_path != diff.old_path}
+        return all(path in kept for path in self.before.paths(directory))
+
+    def _fill(self, entries: dict[str, Entry]) -> None:
+        with storing(self.index):
+            self.index.unlink(missing_ok=True)
+            self.index.with_name("index.lock").unlink(missing_ok=True)
+            index = pygit2.Index(str(self.index))
+            for path, (identity, mode) in entries.items():
+                index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=identity), FileMode(mode)))
+            index.write()
+
+    def _result(self, entries: dict[str, Entry], *, fuzzy: bool) -> tuple[str, bool] | Conflict:
+        index = pygit2.Index(str(self.index))
+        after = {entry.path: (str(entry.id), int(entry.mode)) for entry in index}
+        refuse_entries(self.patch, entries, after, self.store.repository)
+        changes: dict[str, Entry | None] = {path: None for path in entries if path not in after}
+        changes |= {path: entry for path, entry in after.items() if entries.get(path) != entry}
+        if not changes:
+            return self._stop(
+                self.patch.files[0].path, "already applied: merging it changes nothing"
+            )
+        for path in sorted(entries.keys() - after.keys()):
+            if not any(path == diff.old_path for diff in self.patch.files):
+                return self._stop(path, "a file is where the patch expects a directory")
+        return self.store.write_tree(self.before.tree_id, changes), fuzzy
+
+    def _conflict(self, entries: dict[str, Entry], complaint: str) -> Conflict:
+        found = explain(self.patch, complaint, self.before.read)
+        if found.reason.startswith("already applied"):
+            return found
+        self._fill(entries)
+        for diff, _ in self._ways()[:1]:
+            if apply_to_index(self.store.path, self.index, diff, reverse_check=True).ok:
+                return replace(
+                    found, reason="already applied: the tree has every change of this patch"
+                )
+        return found
+
+    def _stop(self, path: str, reason: str) -> Conflict:
+        return Conflict(patch=self.patch.number, path=path, hunk="", reason=reason)
+
+
+def _paths(patch: Patch) -> set[str]:
+    return {path for diff in patch.files for path in (diff.old_path, diff.new_path) if path}
+
+
+def _mention_missing(conflict: Conflict, series: Series) -> Conflict:
+    before = [number for number in series.missing if number < conflict.patch]
+    if not before:
+        return conflict
+    names = ", ".join(str(number) for number in before)
+    return replace(
+        conflict, reason=f"{conflict.reason}; patch {names} of {series.total} was not found"
+    )
+
+
+def _commit(store: ObjectStore, patch: Patch, tree: str, parent: str) -> str:
+    when = author_time(patch.date)
+    body = patch.changelog.strip("\n")
+    message = f"{one_line(patch.subject) or '(no subject)'}\n" + (f"\n{body}\n" if body else "")
+    author = patch.author if patch.author.name or patch.author.email else patch.sender
+    return store.write_commit(
+        tree=tree,
+        parents=(parent,),
+        message=message.replace("\0", "\ufffd"),
+        author=signature(*plain_identity(author), when),
+        # The author's date, so that the same mails give the same commit ids on every machine.
+        committer=signature(*COMMITTER, when),
+    )
+
+
+def plain_identity(address: Address) -> tuple[str, str]:
+    """Name and mail address without what git's ident.c drops: angle brackets, line ends, outer crud."""
+    name, email = (_no_crud(text) for text in (address.name, address.email))
+    return name or email or "unknown", email or "unknown"
+
+
+def _no_crud(text: str) -> str:
+    kept = "".join(" " if char in "<>" else char for char in one_line(text))
+    safe = " ".join(kept.split()).encode("utf-8", "replace").decode()
+    return safe.strip(" .,:;<>\"\\'")
+
+
+def author_time(date: str) -> datetime:
+    """The date of a mail; 1970 when it has none that git could store."""
+    try:
+        when = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return datetime.fromtimestamp(0, UTC)
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    offset = when.utcoffset() or timedelta()
+    if abs(offset) > _MAX_OFFSET or when.timestamp() < 0:
+        return datetime.fromtimestamp(max(0.0, when.timestamp()), UTC)
+    return when
+
+
+def signature(name: str, email: str, when: datetime) -> pygit2.Signature:
+    """A git identity with a time and its zone."""
+    minutes = int((when.utcoffset() or timedelta()).total_seconds() // 60)
+    return pygit2.Signature(name, email, int(when.timestamp()), minutes, "utf-8")
