@@ -28,6 +28,17 @@ class TestCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestBinary:
+    """A static selftest program: blob digest, and its time limit in seconds on this host."""
+
+    __test__ = False
+
+    name: str
+    digest: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
     """One execution.  ``assertion`` is the failing check's first line; ``output`` the last lines."""
 
@@ -52,6 +63,25 @@ class TestRun:
     results: tuple[TestResult, ...]
     boots: tuple[BootResult, ...]
     log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What the test stage hands on: chosen tests, their programs, and first runs on both kernels.
+
+    ``binaries`` has no entry for a test that could not be built.  ``base`` and ``tip`` are None when
+    nothing could be run; ``unavailable`` then says why.
+    """
+
+    __test__ = False
+
+    host: Host | None
+    cases: tuple[TestCase, ...]
+    binaries: tuple[TestBinary, ...] = ()
+    base: TestRun | None = None
+    tip: TestRun | None = None
+    not_tested: tuple[str, ...] = ()
+    unavailable: str = ""
 
 
 class Change(StrEnum):
