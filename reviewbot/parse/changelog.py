@@ -9,6 +9,7 @@ from reviewbot.parse.diff import find_diff
 _INNER_HEADER = re.compile(r"(From|Subject|Date):[ \t]+(\S.*)", re.IGNORECASE)
 _BREAK = re.compile(r"^(?:diff -|Index: |---(?: \S|[ \t\r]*$))", re.MULTILINE)
 _SCISSORS = (">8", "8<", ">%", "%<")
+_PARTS = re.compile(r">8|8<|>%|%<|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,19 @@ def _below_scissors(lines: list[str]) -> list[str]:
 
 
 def is_scissors(line: str) -> bool:
-    """What git calls is_scissors_line (mailinfo.c): mostly dashes and scissors, and not much else."""
-    if "-" not in line or not any(mark in line for mark in _SCISSORS):
+    """What git calls is_scissors_line (mailinfo.c): at least 8 wide, a third of it perforation."""
+    if "-" not in line and not any(mark in line for mark in _SCISSORS):
         return False
+    scissors = gap = perforation = 0
+    inside = False
+    for part in _PARTS.findall(line.rstrip() + "\n"):
+        if part in _SCISSORS:
+            scissors, perforation, inside = scissors + 2, perforation + 2, True
+        elif part == "-":
+            perforation, inside = perforation + 1, True
+        elif not part.isspace():
+            inside = False
+        elif inside:
+            perforation, gap = perforation + 1, gap + 1
     visible = len(line.strip())
-    cuts = sum(line.count(mark) * 2 for mark in _SCISSORS)
-    perforation = cuts + sum(char in "- \t" for char in line.strip())
-    return line.strip()[0] in "->8<%" and visible >= 8 and perforation * 3 > visible * 2 - 1
+    return bool(scissors) and 8 <= visible < perforation * 3 and gap * 2 < perforation

@@ -78,18 +78,18 @@ def _paragraphs(text: str) -> list[list[str]]:
 
 def _block(lines: list[str], *, strict: bool) -> list[Trailer] | None:
     """The trailers of one paragraph, None when it is prose."""
-    found: list[list[str]] = []
+    found: list[tuple[str, list[str]]] = []
     others = 0
     for line in lines:
         match = _TRAILER.fullmatch(line)
         if line[0] in " \t" and found:
-            found[-1][1] += " " + line.strip()
+            found[-1][1].append(line.strip())
         elif match and match[1].lower() not in _URL_SCHEMES:
-            found.append([match[1], match[2].strip()])
+            found.append((match[1], [match[2].strip()]))
         elif line[0] == "[" or line.startswith("(cherry picked from commit"):
             continue  # "[rebased, fixed a typo]" stands among trailers by kernel custom
-        elif found and found[-1][0].lower() == "fixes" and not _closed(found[-1][1]):
-            found[-1][1] += " " + line.strip()  # a Fixes: subject that a mailer wrapped
+        elif found and found[-1][0].lower() == "fixes" and _unfinished(found[-1][1]):
+            found[-1][1].append(line.strip())  # a Fixes: subject that a mailer wrapped
         else:
             others += 1
     sure = sum(name.lower() in _SURE or name.lower().endswith("-by") for name, _ in found)
@@ -98,9 +98,12 @@ def _block(lines: list[str], *, strict: bool) -> list[Trailer] | None:
         if strict
         else not others or (sure and len(found) * 3 >= others)
     )
-    return [Trailer(name=name, value=value) for name, value in found] if accepted else None
+    return (
+        [Trailer(name=name, value=" ".join(value)) for name, value in found] if accepted else None
+    )
 
 
-def _closed(value: str) -> bool:
-    """True when a Fixes: value ends its quoted subject."""
-    return value.count("(") <= value.count(")") and value.rstrip().endswith(")")
+def _unfinished(pieces: list[str]) -> bool:
+    """True when a Fixes: value does not end its quoted subject, of three lines at most."""
+    value = " ".join(pieces[:4])
+    return len(pieces) < 3 and not (value.count("(") <= value.count(")") and value.endswith(")"))
