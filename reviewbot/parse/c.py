@@ -70,6 +70,13 @@ class Macro:
     definition: str
     line: int
 
+    @property
+    def calls(self) -> frozenset[str]:
+        """Names that the value calls, parsed as an expression."""
+        root = _parser().parse(b"int value = " + self.value.encode() + b";").root_node
+        called = (n.child_by_field_name("function") for n in _walk(root) if n.type == "call_expression")
+        return frozenset(node.text.decode() for node in called if node.type == "identifier")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
@@ -147,6 +154,17 @@ class CFile:
             for node in nodes
             if not function or self._function_of(node) == function
         )
+
+    def identifiers(self, prefix: str) -> tuple[tuple[str, int], ...]:
+        """Identifiers in code that start with ``prefix``, with their lines, in order."""
+        wanted, found = prefix.encode(), []
+        start = self.source.find(wanted)
+        while start >= 0:
+            node = self._root.descendant_for_byte_range(start, start + 1)
+            if node is not None and node.start_byte == start and node.type == "identifier":
+                found.append((self._raw(node), node.start_point[0] + 1))
+            start = self.source.find(wanted, start + 1)
+        return tuple(found)
 
     def calls(self, name: str, function: str = "") -> tuple[Call, ...]:
         """Calls of ``name``, in the whole file or in one function, with the conditions around them."""
@@ -248,7 +266,9 @@ class CFile:
                 return tuple(
                     (self._text(element), element.start_point[0] + 1)
                     for element in value.named_children
-                    if element.type != "comment" and not element.type.startswith("preproc")
+                    if element.type not in {"comment", "ERROR"}
+                    and not element.type.startswith("preproc")
+                    and not element.text.startswith(b"#")
                 ) + tuple(self._guarded_elements(value))
         return None
 

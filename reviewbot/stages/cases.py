@@ -9,18 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reviewbot.model.base import Applied, AppliedPatch, Base, BaseRule, Confidence
+from reviewbot.model.base import Base, BaseRule, Confidence
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.finding import CheckResult
-from reviewbot.model.series import Series
-from reviewbot.model.status import Status
 from reviewbot.parse.mail import parse_mail
 from reviewbot.parse.series import assemble
 from reviewbot.rulekit.case import CaseText, differences, parse_case, render_case, updated
 from reviewbot.rulekit.registry import load_rule
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import run_rules
-from reviewbot.stages import check
+from reviewbot.stages import apply, check
 from reviewbot.tools import process
 from reviewbot.tools.cache import write_whole
 from reviewbot.tools.context import Tools
@@ -79,17 +77,17 @@ def _check(
     series = assemble([parse_mail(mail.encode()) for mail in mails], source=name)
     if series is None:
         raise UserError(f"{name}: its mails hold no patch")
-    applied = _apply(series, repository, tools)
+    applied = apply.run(apply.ApplyRequest(series=series, base=_base(repository)), tools)
+    if applied.conflict:
+        conflict = applied.conflict
+        raise UserError(f"{name}: patch {conflict.patch}: {conflict.path}: {conflict.reason}")
     trees = check.trees_of(series, applied)
-    if trees.reason:
-        raise UserError(f"{name}: {trees.reason}")
     return run_rules([rule], trees)
 
 
-def _apply(series: Series, place: Path, tools: Tools) -> Applied:
-    """The series on the scratch tree."""
+def _base(place: Path) -> Base:
     start = git(place, "rev-parse", "HEAD").strip()
-    base = Base(
+    return Base(
         tree="case",
         path=str(place),
         ref="main",
@@ -100,19 +98,6 @@ def _apply(series: Series, place: Path, tools: Tools) -> Applied:
         confidence=Confidence.HIGH,
         why="the case's own files",
     )
-    done = []
-    for patch in series.patches:
-        (tools.scratch / "p").write_text(patch.diff)
-        git(place, "apply", "--index", str(tools.scratch / "p"))
-        git(place, "commit", "-q", "-m", patch.subject)
-        done.append(
-            AppliedPatch(
-                number=patch.number,
-                commit=git(place, "rev-parse", "HEAD").strip(),
-                tree_id=git(place, "rev-parse", "HEAD^{tree}").strip(),
-            )
-        )
-    return Applied(status=Status.PASS, base=base, repository=str(place), patches=tuple(done))
 
 
 def _scratch_tree(place: Path, files: Iterable[tuple[str, str]]) -> None:

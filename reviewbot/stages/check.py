@@ -19,8 +19,9 @@ from reviewbot.model.series import Series
 from reviewbot.rulekit.registry import chosen, load_rules
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
-from reviewbot.tools import commit_views, worker
+from reviewbot.tools import worker
 from reviewbot.tools.context import Tools
+from reviewbot.tools.objects import TreeView, open_repository
 
 VERSION = 1
 SECONDS_PER_RULE = 5.0
@@ -71,10 +72,9 @@ def trees_of(series: Series, applied: Applied | None, reason: str = "") -> Trees
         conflict = applied.conflict
         where = f": patch {conflict.patch}, {conflict.path}" if conflict else ""
         return without_trees(series, f"the series does not apply{where}")
-    base, *after = commit_views.views(
-        applied.repository, (applied.base.commit, *(patch.commit for patch in applied.patches))
-    )
-    return on_trees(series, applied, base, after)
+    store = open_repository(applied.repository)
+    after = [TreeView(store, patch.tree_id) for patch in applied.patches]
+    return on_trees(series, applied, TreeView(store, applied.base.commit), after)
 
 
 def _answers(

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names and values of the userspace interface are forever.
+
+What
+----
+No macro or enumerator of KVM's userspace headers is removed, renamed or given another value, and no
+ioctl changes its direction.  A new KVM_CAP number is not taken already (a note: the number is settled
+when the series is applied).
+
+Why
+---
+A program built with the old header goes on passing the old value, which then means something else or
+nothing.  One that is built anew no longer compiles when the name is gone.
+
+Bad
+---
+::
+
+	-#define KVM_REG_PPC_DAWR	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
+	+#define KVM_REG_PPC_DAWR0	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
+
+Good
+----
+::
+
+	 #define KVM_REG_PPC_DAWR	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
+	+#define KVM_REG_PPC_DAWR0	KVM_REG_PPC_DAWR
+
+When to ignore
+--------------
+The name has not been in a release yet, or never had a meaning to userspace.
+
+What it does not see
+--------------------
+Names that count or collect others may change their value: those with MAX, NR, NUM, LAST, COUNT, END,
+MASK, VALID or ALL in them.  An ioctl number that changes because its struct grew is KVM-ABI-002's.
+Constants under an ``#ifdef`` that neither x86 nor the touched architecture takes.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from reviewbot.rulekit import (
+    KVM_HEADERS,
+    Confidence,
+    Constant,
+    Context,
+    Fact,
+    Finding,
+    Needs,
+    Problem,
+    Severity,
+    View,
+    architectures,
+    files_of,
+    matches,
+    rule,
+)
+
+_COLLECTIVE = frozenset("MAX NR NUM LAST COUNT END MASK VALID ALL SIZE".split())
+_IOCTL_TYPE = 0xAE
+
+
+@rule(code="KVM-ABI-009", severity=Severity.ERROR, needs=Needs.BUILD, touches=KVM_HEADERS)
+def names_forever(context: Context) -> Iterator[Finding | Fact]:
+    """Compare each tree with the base, on every architecture whose headers change."""
+    paths = [path for patch in context.series.patches for path in files_of(patch)]
+    names = architectures(paths)
+    yield from context.introduced(
+        lambda view: scan(context.base, view, names), touching=KVM_HEADERS
+    )
+
+
+def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
+    """What is gone, what has another value, and capability numbers taken twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name == "i386":
+            continue  # the values that differ from x86_64 are sizes of structs
+        before, after = old.constants(name), new.constants(name)
+        defined = new.uapi(name).defined
+        for constant in before.values():
+            if constant.name in seen or not lasting(constant):
+                continue
+            now = after.get(constant.name)
+            problem = None
+            if now is None:
+                if constant.name not in defined:
+                    problem = gone(constant, new)
+            elif now.value is not None and constant.value != now.value:
+                problem = changed(constant, now)
+            if problem is not None:
+                seen.add(constant.name)
+                yield problem
+        yield from taken_twice(after)
+
+
+def lasting(constant: Constant) -> bool:
+    """Whether the constant is KVM's, has a value, and is part of the interface by name."""
+    return (
+        constant.value is not None
+        and matches(constant.path, KVM_HEADERS)
+        and not constant.name.startswith("_")
+    )
+
+
+def gone(constant: Constant, new: View) -> Problem:
+    """A name that is no longer there."""
+    return Problem(
+        key=("gone", constant.name),
+        title=f"{constant.name} is removed or renamed",
+        why="The existing names are an API: programs that use this one no longer compile.",
+        fix=f"Keep {constant.name}, as an alias of the new name if there is one.",
+        reference="https://lore.kernel.org/r/20200902014908.GA272502@thinks.paulus.ozlabs.org",
+        path=constant.path if new.exists(constant.path) else "",
+        line=min(constant.line, new.text(constant.path).count("\n") or 1),
+        confidence=Confidence.MEDIUM,
+    )
+
+
+def changed(was: Constant, now: Constant) -> Problem | None:
+    """A name with another value, unless it is meant to follow others."""
+    if _COLLECTIVE & set(was.name.split("_")) or was.value is None or now.value is None:
+        return None
+    if number(was.value) and number(now.value) and (was.value ^ now.value) & 0xFFFF == 0:
+        if was.value >> 30 == now.value >> 30:
+            return None  # only the size: KVM-ABI-001 and KVM-ABI-002 name the struct
+        return Problem(
+            key=("value", was.name),
+            title=f"{was.name} changes its direction, and with it its number",
+            why=f"Programs built with the old header call {was.value:#x}, which the kernel no longer knows.",
+            fix="Keep the old definition and add a new ioctl.",
+            reference="Documentation/driver-api/ioctl.rst",
+            path=now.path,
+            line=now.line,
+        )
+    return Problem(
+        key=("value", was.name),
+        title=f"{was.name} changes its value from {shown(was.value)} to {shown(now.value)}",
+        why="Programs built with the old header go on using the old value, which now means something else.",
+        fix="Keep the value; append new constants behind the existing ones.",
+        reference="Documentation/virt/kvm/review-checklist.rst",
+        path=now.path,
+        line=now.line,
+    )
+
+
+def number(value: int) -> bool:
+    """Whether a value is one of KVM's ioctl numbers."""
+    return 0 <= value < 1 << 32 and (value >> 8) & 0xFF == _IOCTL_TYPE
+
+
+def shown(value: int) -> str:
+    """Small numbers as they are, flags in hex."""
+    return str(value) if -1024 < value < 1024 else hex(value)
+
+
+def taken_twice(constants: Mapping[str, Constant]) -> Iterator[Problem]:
+    """Two capabilities with one number."""
+    owners: dict[int, Constant] = {}
+    for constant in constants.values():
+        if constant.value is None or not capability(constant):
+            continue
+        first = owners.setdefault(constant.value, constant)
+        if first is not constant:
+            late, early = sorted((first, constant), key=lambda c: c.line)[::-1]
+            yield Problem(
+                key=("twice", *sorted((late.name, early.name))),
+                title=f"{late.name} has the number {late.value} of {early.name}",
+                why="KVM_CHECK_EXTENSION can not tell two capabilities with one number apart. On a newer "
+                "tree the number may have been taken meanwhile.",
+                fix="Take the next free number; the maintainer settles it when applying.",
+                reference="Documentation/virt/kvm/review-checklist.rst",
+                path=late.path,
+                line=late.line,
+                severity=Severity.NOTE,
+                confidence=Confidence.MEDIUM,
+            )
+
+
+def capability(constant: Constant) -> bool:
+    """Whether it numbers a capability: ``KVM_CAP_*`` in the list of linux/kvm.h."""
+    return (
+        constant.name.startswith("KVM_CAP_")
+        and constant.path == "include/uapi/linux/kvm.h"
+        and constant.value is not None
+        and not _COLLECTIVE & set(constant.name.split("_"))
+        and 100 <= constant.value < 10000
+    )
