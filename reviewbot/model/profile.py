@@ -25,8 +25,10 @@ class Selection:
 class Profile:
     """One file of ``reviewbot/profiles``.
 
-    ``config`` are Kconfig lines on top of allnoconfig; ``config_summary`` is how the report names
-    them.  ``targets`` are the make targets every patch must build; ``modules`` are loaded in order;
+    ``config`` are Kconfig lines on top of allnoconfig that must take effect, ``optional_config``
+    those that not every kernel knows; ``config_summary`` is how the report names them.
+    ``kernel_target`` makes the file ``kernel_image`` that boots.  ``targets`` are the make targets every
+    patch must build; ``modules`` are loaded in order (what they depend on comes first, unnamed);
     ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
     for any touched kernel file.
     """
@@ -41,3 +43,6 @@ class Profile:
     selftests: str
     selections: tuple[Selection, ...]
     always: tuple[str, ...] = ()
+    optional_config: tuple[str, ...] = ()
+    kernel_target: str = "bzImage"
+    kernel_image: str = "arch/x86/boot/bzImage"
