@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What people get: the wheel by pip alone, the checkout by make venv."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+EXAMPLE = CHECKOUT / "docs/example/nsvm-gpat.mbox"
+SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
+
+pytestmark = pytest.mark.slow
+
+
+def run(*argv, cwd, env=None, expect=(0,)):
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in expect, f"{argv}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def committed(folder: str) -> set[str]:
+    """Files of a folder as git knows them, so that caches and editors' files do not count."""
+    listed = run("git", "ls-files", "-z", folder, cwd=CHECKOUT).stdout
+    return {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A clone of what is committed: nothing that only lies about can get into the wheel."""
+    place = tmp_path_factory.mktemp("clone") / "reviewbot"
+    run("git", "clone", "-q", CHECKOUT, place, cwd="/")
+    return place
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout, tmp_path_factory):
+    place = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "-o", place, cwd=checkout)
+    (built,) = place.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A fresh environment that has seen the wheel and pip, never the checkout."""
+    place = tmp_path_factory.mktemp("venv")
+    run(sys.executable, "-m", "venv", place, cwd="/")
+    run(place / "bin/python", "-m", "pip", "-q", "install", wheel, cwd=place)
+    return place / "bin/reviewbot"
+
+
+@pytest.fixture(scope="module")
+def small_tree(tmp_path_factory):
+    """What the rules look at in the example, as a git repository: seconds instead of a minute."""
+    if not SOURCE.exists():
+        pytest.skip(f"needs {SOURCE}; apt-get install linux-source-6.12")
+    place = tmp_path_factory.mktemp("tree")
+    folders = (
+        *("Documentation/virt/kvm", "arch/x86/include", "arch/x86/kvm", "include/linux"),
+        *("include/uapi", "scripts", "tools/testing/selftests/kvm"),
+    )
+    inside = [f"linux-source-6.12/{folder}" for folder in folders]
+    run("tar", "-xf", SOURCE, "-C", place, *inside, cwd="/")
+    (tree,) = place.iterdir()
+    run("git", "init", "-q", cwd=tree)
+    run("git", "add", "-A", "-f", cwd=tree)
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    run("git", *identity, "commit", "-q", "-m", "a part of Linux 6.12", cwd=tree)
+    return tree
+
+
+def findings(command, tree, home):
+    """(code, patch) of every finding, with ``home`` for everything that is kept."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+    done = run(
+        command,
+        *("review", EXAMPLE, "--tree", tree, "--only-rules", "--format", "json"),
+        cwd=home,
+        env=env,
+        expect=(0, 1),
+    )
+    report = json.loads(done.stdout)
+    return sorted((each["code"], each["patch"]) for each in report["check"]["findings"])
+
+
+def test_the_wheel_holds_the_rules_and_templates_of_the_checkout(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        for folder in ("rules", "templates"):
+            ours = committed(folder)
+            assert ours, f"no {folder} are committed"
+            assert {n for n in names if n.startswith(f"reviewbot/{folder}/")} == {
+                f"reviewbot/{name}" for name in ours
+            }
+            for name in ours:
+                assert archive.read(f"reviewbot/{name}") == (CHECKOUT / name).read_bytes(), name
+        package = committed("reviewbot")
+        assert package <= names, f"not in the wheel: {sorted(package - names)}"
+        assert not any(name.startswith(("tests/", "deploy/", ".ci")) for name in names)
+        assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_installed_command_says_its_version(installed, tmp_path):
+    assert run(installed, "--version", cwd=tmp_path).stdout.startswith("reviewbot, version ")
+
+
+def test_the_installed_command_lists_its_rules(installed, tmp_path):
+    here = run(sys.executable, "-m", "reviewbot", "rules", cwd=CHECKOUT).stdout
+    assert run(installed, "rules", cwd=tmp_path).stdout == here
+    assert "KVM-" in here
+
+
+def test_the_installed_command_reviews_like_the_checkout(installed, small_tree, tmp_path):
+    for name in ("wheel", "checkout"):
+        (tmp_path / name).mkdir()
+    theirs = findings(installed, small_tree, tmp_path / "wheel")
+    ours = findings(Path(sys.executable).with_name("reviewbot"), small_tree, tmp_path / "checkout")
+    assert theirs == ours
+    assert theirs, "the example series is written to be found fault with"
+
+
+def test_make_venv_makes_the_command_and_is_instant_afterwards(checkout, tmp_path):
+    # This may itself run below make.
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    run("make", "venv", cwd=checkout, env=env)
+    run(checkout / ".venv/bin/reviewbot", "--version", cwd=tmp_path)
+    started = time.monotonic()
+    again = run("make", "venv", cwd=checkout, env=env)
+    assert again.stdout == ""
+    assert time.monotonic() - started < 5, "the second make venv did something"
