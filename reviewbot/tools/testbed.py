@@ -6,6 +6,7 @@ fresh guest goes on with the next.  Results are kept per kernel, host and test b
 never runs the same test twice.
 """
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -70,7 +71,12 @@ def boot(
         hang_timeout=_HANG_SECONDS[accelerator],
         command_line=command_line,
     )
-    return qemu.run(spec, place=place / "run", cache=tools.cache, on_test=on_test, cancel=cancel)
+    try:
+        return qemu.run(
+            spec, place=place / "run", cache=tools.cache, on_test=on_test, cancel=cancel
+        )
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def run(
