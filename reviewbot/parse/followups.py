@@ -8,6 +8,8 @@ from reviewbot.parse.mail import Mail
 from reviewbot.parse.posting import Posting
 from reviewbot.parse.trailers import offered_trailers
 
+_DEEPEST = 50  # replies between a tag and the patch it is for
+
 
 def offers(posting: Posting, mails: Sequence[Mail]) -> dict[str, list[Trailer]]:
     """Reviewed-by and the like from replies, by patch; under "" those given for the whole series."""
@@ -28,15 +30,23 @@ def offers(posting: Posting, mails: Sequence[Mail]) -> dict[str, list[Trailer]]:
 
 
 def _answered(mail: Mail, by_id: dict[str, Mail], ours: set[str]) -> str | None:
-    """The mail of our series that a reply is about; None when it is about some other patch."""
-    for reference in reversed(mail.references):
-        if reference in ours:
-            return reference
-        other = by_id.get(reference)
-        if (
-            other is not None
-            and not other.subject.reply
-            and (other.diff or other.subject.number == 0)
-        ):
+    """The mail of our series that a reply is about; None when it is about some other patch.
+
+    Mailers drop old references, so those of the mails in between count as well.
+    """
+    at: Mail | None = mail
+    for _ in range(_DEEPEST):
+        if at is None:
             return None
+        for reference in reversed(at.references):
+            if reference in ours:
+                return reference
+            other = by_id.get(reference)
+            if other is not None and not other.subject.reply and _starts_something(other):
+                return None
+        at = by_id.get(at.references[0]) if at.references else None
     return None
+
+
+def _starts_something(mail: Mail) -> bool:
+    return bool(mail.diff) or mail.subject.number == 0

@@ -16,7 +16,7 @@ _COUNTED = (
 _GIT_THREAD = re.compile(r"(?:cover|[0-9a-f]{40})\.(\d+)\.git\.(.+)")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Posting:
     """One revision as it was sent.  ``patches`` by number; ``notes`` are remarks for the report.
 

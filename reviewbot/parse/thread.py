@@ -223,7 +223,7 @@ def related(postings: Sequence[Posting], wanted: Posting) -> list[Posting]:
     """The revisions of the series ``wanted`` is of: same change-id, title, or sender in one thread."""
     identity = change_id(wanted)
     title = _title(wanted)
-    found = []
+    found = [] if wanted in postings else [wanted]
     for posting in postings:
         same_title = _title(posting) == title
         same_thread = posting.sender == wanted.sender and posting.thread == wanted.thread
