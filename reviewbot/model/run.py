@@ -39,6 +39,7 @@ class VerdictKind(StrEnum):
     WRONG_BASE = "wrong base"
     DOES_NOT_APPLY = "does not apply"
     DECLINED = "declined"
+    INCOMPLETE = "incomplete"
     INFRA = "our tools failed"
 
 
