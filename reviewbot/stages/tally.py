@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a run found, sorted by what it means.  The verdict and every report count the same things."""
+
+from dataclasses import dataclass
+
+from reviewbot.model.build import CommitBuild, Diagnostic, Level
+from reviewbot.model.finding import Finding, RuleOutcome, RuleStatus, Severity
+from reviewbot.model.guest import Crash, Outcome
+from reviewbot.model.run import Run
+from reviewbot.model.status import Status
+from reviewbot.model.test import Change, Delta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Everything that counts.  ``infra`` are sentences about what our own tools failed at.
+
+    ``broken`` are patches that do not build (empty when the base is the wrong one: then that is not
+    their fault); ``compiler`` are new warnings and errors in patches that are not ``broken``.
+    ``boot_failure`` says how the series' kernel ended when it did not come up.
+    """
+
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    broken: tuple[CommitBuild, ...]
+    compiler: tuple[tuple[CommitBuild, Diagnostic], ...]
+    deltas: dict[Change, tuple[Delta, ...]]
+    crashes: tuple[Crash, ...]
+    boot_failure: str
+    unable: tuple[RuleOutcome, ...]
+    infra: tuple[str, ...]
+
+    @property
+    def anything(self) -> bool:
+        """True when there is something at warning or above: what exit status 1 stands for."""
+        return bool(
+            self.errors
+            or self.warnings
+            or self.broken
+            or self.compiler
+            or self.crashes
+            or self.boot_failure
+            or self.of(Change.REGRESSION)
+            or self.of(Change.NEW_FAIL)
+        )
+
+    def of(self, change: Change) -> tuple[Delta, ...]:
+        """The tests to which this happened."""
+        return self.deltas.get(change, ())
+
+
+def tally(run: Run) -> Tally:
+    """Count a run."""
+    findings = run.check.findings if run.check else ()
+    outcomes = run.check.outcomes if run.check else ()
+    return Tally(
+        errors=tuple(f for f in findings if f.severity is Severity.ERROR),
+        warnings=tuple(f for f in findings if f.severity is Severity.WARNING),
+        notes=tuple(f for f in findings if f.severity is Severity.NOTE),
+        broken=_broken(run),
+        compiler=_compiler(run),
+        deltas=_deltas(run),
+        crashes=run.new_crashes,
+        boot_failure=_boot_failure(run),
+        unable=tuple(o for o in outcomes if o.status is RuleStatus.COULD_NOT_RUN),
+        infra=_infra(run),
+    )
+
+
+def wrong_base(run: Run) -> bool:
+    """True when what failed to build is the choice of base, not the series (lab.md, PAT v1)."""
+    return run.build is not None and bool(run.build.missing_symbols)
+
+
+def base_broken(run: Run) -> bool:
+    """True when the base itself fails to build; nothing after that is the series' fault."""
+    return run.build is not None and run.build.base.status not in (Status.PASS, Status.INFRA)
+
+
+def _broken(run: Run) -> tuple[CommitBuild, ...]:
+    if run.build is None or wrong_base(run) or base_broken(run):
+        return ()
+    return tuple(b for b in run.build.patches if b.status not in (Status.PASS, Status.INFRA))
+
+
+def _compiler(run: Run) -> tuple[tuple[CommitBuild, Diagnostic], ...]:
+    if run.build is None or wrong_base(run) or base_broken(run):
+        return ()
+    return tuple(
+        (built, diagnostic)
+        for built in run.build.patches
+        if built.status is Status.PASS
+        for diagnostic in built.new
+        if diagnostic.level is not Level.NOTE
+    )
+
+
+def _deltas(run: Run) -> dict[Change, tuple[Delta, ...]]:
+    deltas = run.tests.deltas if run.tests else ()
+    return {change: tuple(d for d in deltas if d.change is change) for change in Change}
+
+
+def _boot_failure(run: Run) -> str:
+    """How the guest died, unless a comparison with the base came after: then that one speaks."""
+    if run.boot is None or run.tests is not None:
+        return ""
+    if run.boot.outcome in (Outcome.FINISHED, Outcome.INFRA):
+        return ""
+    return run.boot.outcome.value
+
+
+def _infra(run: Run) -> tuple[str, ...]:
+    said = [f"{stage}: {reason}" for stage, reason in run.failures]
+    if run.applied and run.applied.status is Status.INFRA:
+        said.append("apply: no result")
+    if run.build and Status.INFRA in (
+        run.build.status,
+        run.build.base.status,
+        *(built.status for built in run.build.patches),
+    ):
+        said.append(f"build: {run.build.reason or 'no result'}")
+    if run.boot and run.boot.outcome is Outcome.INFRA:
+        said.append("boot: the guest was not started")
+    if run.tests:
+        lost = [
+            delta.test.name
+            for delta in run.tests.deltas
+            if any(r.status is Status.INFRA for r in (*delta.base, *delta.tip))
+        ]
+        if lost:
+            said.append(f"test: no result from {', '.join(lost)}")
+        if any(b.outcome is Outcome.INFRA for tested in run.tests.runs for b in tested.boots):
+            said.append("test: a guest was not started")
+    return tuple(said)
