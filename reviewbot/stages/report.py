@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run -> bytes in one of four formats, and the mails that would be sent.
+
+Pure given the settings; :func:`settings` reads the templates once.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jinja2
+
+from reviewbot.model.codec import to_json
+from reviewbot.model.config import Config
+from reviewbot.model.errors import UserError
+from reviewbot.model.mail import Mail
+from reviewbot.model.run import Run
+from reviewbot.model.series import Address
+from reviewbot.stages import report_mail
+from reviewbot.stages.compose import mbox
+from reviewbot.stages.printable import one_line, printable, row, wrap
+from reviewbot.stages.recipients import sender_of
+from reviewbot.stages.report_html import html
+from reviewbot.stages.report_text import text
+from reviewbot.tools import templates
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """What a report depends on besides the run.
+
+    ``templates`` are sources by name; ``sender`` None leaves the choice to delivery; ``all_clear``
+    also writes mails about clean series; ``pretty`` indents JSON.
+    """
+
+    templates: Mapping[str, str]
+    sender: Address | None = None
+    all_clear: bool = False
+    pretty: bool = True
+
+
+def settings(config: Config) -> ReportSettings:
+    """Settings for the shipped templates.  Raises UserError when mail.sender is no address."""
+    return ReportSettings(templates=templates.load(), sender=sender_of(config.mail.sender))
+
+
+def run(run: Run, form: str, settings: ReportSettings) -> bytes:
+    """The report as text, json, html or mbox.  Raises UserError for another format."""
+    if form == "text":
+        return _encoded(text(run, _plain(settings.templates)))
+    if form == "json":
+        return _json(run, pretty=settings.pretty)
+    if form == "html":
+        return _encoded(html(run, _marked_up(settings.templates)))
+    if form == "mbox":
+        return mbox(mails(run, settings))
+    raise UserError(f"unknown report format {form!r}; there are text, json, html and mbox")
+
+
+def mails(run: Run, settings: ReportSettings) -> tuple[Mail, ...]:
+    """The mails worth sending, summary first; none when silence is the better answer."""
+    return report_mail.mails(
+        run,
+        _plain(settings.templates),
+        sender=settings.sender,
+        all_clear=settings.all_clear,
+    )
+
+
+def _json(run: Run, *, pretty: bool) -> bytes:
+    """The whole run: model.codec reads it back.  ASCII only, so that no terminal is in danger."""
+    value = json.loads(to_json(run))
+    said = json.dumps(value, ensure_ascii=True, sort_keys=True, indent=2 if pretty else None)
+    return said.encode() + b"\n"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _plain(sources: Mapping[str, str]) -> jinja2.Environment:
+    """Templates for mails and terminals; whatever they print goes through printable()."""
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(sources),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - plain text; html has its own environment
+        keep_trailing_newline=True,
+        finalize=lambda value: printable(str(value)),
+    )
+    environment.filters["wrap"] = lambda text, indent="": wrap(text, first=indent, indent=indent)
+    environment.filters["row"] = lambda text, label: row(label, text)
+    environment.filters["rule"] = lambda text: f"--- {one_line(text)} ".ljust(72, "-").rstrip()
+    return environment
+
+
+def _marked_up(sources: Mapping[str, str]) -> jinja2.Environment:
+    """Templates for HTML: everything is escaped, after control characters were made visible."""
+    return jinja2.Environment(
+        loader=jinja2.DictLoader(sources),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )

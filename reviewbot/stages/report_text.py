@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run -> plain text: the summary and one section a patch, for mails and for the terminal.
+
+Pure.  Layout is here; order and wording of the whole are in the templates.
+"""
+
+import email.utils
+from collections.abc import Callable
+from datetime import datetime
+
+import jinja2
+
+from reviewbot.model.run import Run
+from reviewbot.model.series import Patch
+from reviewbot.stages import reproduce
+from reviewbot.stages.judge import label
+from reviewbot.stages.printable import one_line, wrap
+from reviewbot.stages.quote import passages
+from reviewbot.stages.remarks import Remark, broken_build, grave, remarks
+from reviewbot.stages.summary import (
+    base_block,
+    build_lines,
+    conflict_block,
+    crash_block,
+    finding_lines,
+    not_tested,
+    rows,
+    symbols_block,
+    test_blocks,
+)
+from reviewbot.stages.tally import Tally, tally
+
+MOST_FINDINGS = 12
+MOST_NOTES = 5
+MOST_REMARKS = 8
+MOST_CRASHES = 3
+
+
+def text(run: Run, templates: jinja2.Environment) -> str:
+    """The whole report for a terminal."""
+    counted = tally(run)
+    patches = run.series.patches if run.series else ()
+    sections = [
+        patch_section(run, counted, patch, templates, as_mail=False)
+        for patch in patches
+        if grave(remarks(run, counted, patch)) or broken_build(counted, patch)
+    ]
+    return templates.get_template("report.txt.j2").render(
+        run=run,
+        title=_title(run),
+        summary=summary(run, counted, templates, as_mail=False),
+        sections=sections,
+    )
+
+
+def summary(
+    run: Run, counted: Tally, templates: jinja2.Environment, *, as_mail: bool, inline: str = ""
+) -> str:
+    """The part about the series as a whole; its first line is the verdict.
+
+    ``inline`` is the section of a patch that is answered by the same mail.
+    """
+    named = (*counted.errors, *counted.warnings)
+    blocks = [
+        block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
+    ]
+    blocks += test_blocks(counted)
+    blocks += [crash_block(crash) for crash in counted.crashes[:MOST_CRASHES]]
+    # What no reply to a patch will explain is explained here.
+    lines = finding_lines(run, named)
+    unplaced = [f for f in named if f.patch == 0]
+    return templates.get_template("summary.txt.j2").render(
+        as_mail=as_mail,
+        verdict=run.verdict.line if run.verdict else "no verdict was reached.",
+        rows=rows(run, counted),
+        not_tested=not_tested(run, counted),
+        findings=lines[:MOST_FINDINGS],
+        more_findings=max(0, len(lines) - MOST_FINDINGS),
+        build_lines=build_lines(run, counted),
+        notes=[(finding_lines(run, (f,))[0], f) for f in counted.notes[:MOST_NOTES]],
+        inline=inline,
+        more_notes=max(0, len(counted.notes) - MOST_NOTES),
+        unplaced=unplaced[:MOST_REMARKS],
+        blocks=blocks,
+        more_crashes=max(0, len(counted.crashes) - MOST_CRASHES),
+        remarks_on_series=run.series.notes if run.series else (),
+        newer=_newer(run),
+        ours=reproduce.ours(run),
+        by_hand=reproduce.by_hand(run),
+        duration=reproduce.duration(run),
+        version=one_line(run.version),
+    )
+
+
+def patch_section(
+    run: Run, counted: Tally, patch: Patch, templates: jinja2.Environment, *, as_mail: bool
+) -> str:
+    """What is said about one patch, under its own lines."""
+    found = [r for r in remarks(run, counted, patch) if r.kind != "note"]
+    grave_ones = [r for r in found if r.kind != "fact"]
+    places = {r.location.path for r in grave_ones if r.location and r.kind != "build"}
+    facts = [r for r in found if r.kind == "fact" and r.location and r.location.path in places]
+    shown = tuple(grave_ones[:MOST_REMARKS] + facts[:2])
+    return templates.get_template("patch.txt.j2").render(
+        as_mail=as_mail,
+        label=label(run, patch.number),
+        subject=patch.subject,
+        attribution=attribution(patch),
+        passages=passages(patch, shown),
+        broken=broken_build(counted, patch),
+        more=max(0, len(grave_ones) - MOST_REMARKS),
+        summary_of=_root(run, patch),
+        remark=_teller(),
+    )
+
+
+def _teller() -> Callable[[Remark], str]:
+    """remark_text() that says "Same here" when one rule repeats itself in a mail."""
+    said: set[tuple[str, str, str]] = set()
+
+    def tell(remark: Remark) -> str:
+        key = (remark.title, remark.text, remark.tag)
+        if key in said and remark.text:
+            return wrap(f"Same here: {remark.title}.")
+        said.add(key)
+        return remark_text(remark)
+
+    return tell
+
+
+def remark_text(remark: Remark) -> str:
+    """A remark as a paragraph, its log, and where the rule comes from."""
+    lead = f"{remark.kind}: " if remark.kind in ("error", "warning", "note") else ""
+    title = f"{remark.title}." if remark.title and not remark.log else remark.title
+    said = " ".join(part for part in (f"{lead}{title}", remark.text) if part)
+    parts = [wrap(said if not remark.log else f"{said}:")]
+    if remark.log:
+        parts += ["", *remark.log]
+    if remark.tag and remark.kind != "fact":
+        parts.append(wrap(f"[{remark.tag}]", indent=" "))
+    return "\n".join(parts)
+
+
+def attribution(patch: Patch) -> str:
+    """'On Thu, 15 Jan 2026, Jim Mattson wrote:', with whatever of it is known."""
+    who = one_line(patch.sender.name or patch.sender.email)[:60]
+    when = _when(patch.date)
+    return f"On {when:%a, %d %b %Y}, {who} wrote:" if when else f"{who} wrote:"
+
+
+def _when(date: str) -> datetime | None:
+    """A mail's date: RFC 5322's, or ISO's of a local commit; None when it is neither."""
+    for read in (email.utils.parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return read(date)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
+
+
+def _root(run: Run, patch: Patch) -> str:
+    """Which mail the summary answers; '' when it is in the same mail."""
+    if run.series is None or run.series.message_id == patch.message_id:
+        return ""
+    return f"{0 if run.series.cover else 1}/{run.series.total}"
+
+
+def _newer(run: Run) -> int:
+    """The newest revision in the thread, when it is not this one."""
+    if run.series and run.series.newest_revision > run.series.revision:
+        return run.series.newest_revision
+    return 0
+
+
+def _title(run: Run) -> str:
+    if run.series is None:
+        return one_line(run.request)
+    first = run.series.cover or (run.series.patches[0] if run.series.patches else None)
+    if first is None:
+        return one_line(run.series.title)
+    who = one_line(first.sender.name or first.sender.email)
+    return f"{one_line(first.full_subject)}\nby {who}, {first.date and one_line(first.date)}"

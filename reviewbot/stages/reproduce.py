@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Commands that repeat a run on the reader's machine.  They must work as printed.
+
+Nothing here tells people to install us: that depends on where they got us from, and a wrong line is
+worse than none.  What we can vouch for is our own command, and git, b4 and make.
+"""
+
+import shlex
+
+from reviewbot.model.base import BaseRule
+from reviewbot.model.run import Run, Stage
+from reviewbot.stages.printable import one_line
+from reviewbot.stages.summary import build_command
+
+_TREE = "~/linux"
+
+
+def ours(run: Run) -> tuple[str, ...]:
+    """The same run with reviewbot; continued lines are indented."""
+    what = _what(run)
+    if not what:
+        return ()
+    words = f"reviewbot review {what}"
+    options = [f"--tree {_TREE}"]
+    if run.base:
+        options.append(f"--base {run.base.tip[:12]}")
+    options += _limits(run)
+    return (f"{words} \\", f"    {' '.join(options)}")
+
+
+def by_hand(run: Run) -> tuple[str, ...]:
+    """Base, series and build with nothing of ours, from inside a kernel checkout."""
+    series, base, built = run.series, run.base, build_command(run)
+    if series is None or base is None or built is None or not _mailed(run):
+        return ()
+    if base.rule is BaseRule.RANGE:
+        return ()
+    part = f" -P 1-{built.number}" if built.number < series.total else ""
+    return (
+        f"git checkout --detach {base.tip[:12]}",
+        f"b4 shazam -v {series.revision}{part} {shlex.quote(one_line(series.message_id))}",
+        *(line for line in map(one_line, built.command.split("\n")) if line),
+    )
+
+
+def duration(run: Run) -> str:
+    """'about 3 minutes', from what this run took; '' when unknown or when results were reused."""
+    if not run.times or any(time.reused for time in run.times):
+        return ""
+    seconds = sum(time.seconds for time in run.times)
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {round(seconds, -1):.0f} seconds"
+    return f"about {round(seconds / 60):.0f} minutes"
+
+
+def _mailed(run: Run) -> bool:
+    return run.series is not None and "@" in run.series.message_id
+
+
+def _what(run: Run) -> str:
+    if ".." in run.request and "@" not in run.request:
+        return f"--range {shlex.quote(one_line(run.request))}"
+    if run.series and _mailed(run):
+        return shlex.quote(one_line(run.series.message_id))
+    return ""
+
+
+def _limits(run: Run) -> list[str]:
+    """The option that stopped the run early, as it was given."""
+    said = (reason for stage, reason in run.skipped if stage is not Stage.DELIVER)
+    return list(dict.fromkeys(one_line(reason) for reason in said if reason.startswith("--")))
