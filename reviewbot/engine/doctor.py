@@ -229,9 +229,14 @@ def _accelerator(tools: Tools) -> Check:
         name="accelerator",
         state=State.WARN,
         detail=f"emulation with SVM, because {real.why}: slower, and no Intel VMX",
-        fix="nothing needed; faster where /dev/kvm works and is nested (kvm_amd or kvm_intel "
-        "with nested=1 on the host)",
+        fix=_kvm_fix(real.why),
     )
+
+
+def _kvm_fix(why: str) -> str:
+    if "denied" in why or "not ours" in why:
+        return f"chgrp kvm {accelerator.KVM}; chmod 660 {accelerator.KVM}; adduser $USER kvm"
+    return "none needed; faster with nested KVM: kvm_amd.nested=1 or kvm_intel.nested=1 on the host"
 
 
 def _disk(tools: Tools) -> Check:
