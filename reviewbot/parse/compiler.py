@@ -20,10 +20,10 @@ _CONTEXT_LINES = 10
 _TEXT_LIMIT = 500
 _STEP = re.compile(r"^  (?P<kind>[A-Z][A-Z0-9_]{0,15})(?: \[M\])? {1,8}(?P<target>[^\s:]+)$")
 _FUNCTION = re.compile(
-    r"^(?P<path>[^:\s]+): (?:In (?:\w+ )*?(?:function|constructor) [‘'`](?P<name>[^’'`]+)[’'`]|At top level|In function):?"
+    r"^(?P<path>[^:\s]+): (?:In (?:\w+ )*?(?:function|constructor) [\u2018'`](?P<name>[^\u2019'`]+)[\u2019'`]|At top level|In function):?"
 )
 _LD_FUNCTION = re.compile(
-    r"^(?:\S*ld(?:\.\w+)?: )?(?P<path>[^:\s]+\.[oa](?:\([^)]*\))?): in function [‘'`](?P<name>[^’'`]+)[’'`]:"
+    r"^(?:\S*ld(?:\.\w+)?: )?(?P<path>[^:\s]+\.[oa](?:\([^)]*\))?): in function [\u2018'`](?P<name>[^\u2019'`]+)[\u2019'`]:"
     r"(?P<rest>.*)$"
 )
 _INCLUDED = re.compile(r"^(?:In file included from| {17,}from) \S+[,:]$")
@@ -196,7 +196,7 @@ class _Reader:
         elif _is_linker(found["path"]):
             return False
         function = function or self._function.get(path, "")
-        self._begin(path, level, text, found["line"], found["column"], function)
+        self._begin(path, level, text, found["line"], column=found["column"], function=function)
         return True
 
     def _tools(self, line: str) -> bool:
@@ -219,7 +219,7 @@ class _Reader:
         if found := _LD.match(line):
             path = self._path(found["path"])
             function = self._function.get("ld", "")
-            self._begin(path, Level.ERROR, found["text"], found["line"], None, function)
+            self._begin(path, Level.ERROR, found["text"], found["line"], function=function)
             return True
         if found := _LD_OTHER.match(line):
             level = Level.WARNING if found["warning"] else Level.ERROR
@@ -258,6 +258,7 @@ class _Reader:
         level: Level,
         text: str,
         line: str | None = None,
+        *,
         column: str | None = None,
         function: str = "",
     ) -> None:

@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import process, sandbox
+from reviewbot.tools import export, process, sandbox
 from reviewbot.tools.sandbox import Bind, Overlay
 
 _COPY_SECONDS = 1800.0
@@ -79,9 +79,7 @@ def update(shown: View, repository: str, old_tree: str, new_tree: str) -> None:
 
     Only what differs is written, with the time of now, so that make notices exactly that.
     """
-    from reviewbot.tools import objects  # noqa: PLC0415 - being written, moves up when it is there
-
-    deleted = objects.export_changes(repository, old_tree, new_tree, shown.written)
+    deleted = export.export_changes(repository, old_tree, new_tree, shown.written)
     hide(shown, deleted)
 
 
