@@ -4,7 +4,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reviewbot.model.build import Image
 from reviewbot.model.guest import BootResult, Host
+from reviewbot.model.profile import Profile
 from reviewbot.model.status import Status
 
 
@@ -70,7 +72,8 @@ class Tested:
     """What the test stage hands on: chosen tests, their programs, and first runs on both kernels.
 
     ``binaries`` has no entry for a test that could not be built.  ``base`` and ``tip`` are None when
-    nothing could be run; ``unavailable`` then says why.
+    nothing could be run; ``unavailable`` then says why.  ``images`` (base, tip) and ``profile`` are
+    what repeats need.
     """
 
     __test__ = False
@@ -82,6 +85,8 @@ class Tested:
     tip: TestRun | None = None
     not_tested: tuple[str, ...] = ()
     unavailable: str = ""
+    images: tuple[Image, Image] | None = None
+    profile: Profile | None = None
 
 
 class Change(StrEnum):

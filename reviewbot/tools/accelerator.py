@@ -98,7 +98,7 @@ def vendor() -> str:
 
 def hardware(emulator: str, cache: Cache) -> Answer:
     """Whether hardware KVM with nesting looks usable; the answer is kept in the cache."""
-    key = key_of(VERSION, qemu.version(emulator), platform.release(), _processor(), KVM.exists())
+    key = _key(emulator)
     if (known := cache.load("accelerator", key, Answer)) is not None:
         return known
     if not KVM.exists():
@@ -111,6 +111,11 @@ def hardware(emulator: str, cache: Cache) -> Answer:
             answer = Answer(usable=False, why=f"{KVM} is there but {answer.why}")
     cache.save("accelerator", key, answer)
     return answer
+
+
+def reject(emulator: str, cache: Cache, why: str) -> None:
+    """Remember that hardware KVM is no good here after all: a real kernel did not come up under it."""
+    cache.save("accelerator", _key(emulator), Answer(usable=False, why=why))
 
 
 def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
@@ -139,6 +144,12 @@ def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
         why="a guest with nested KVM boots on it",
     )
     return (real, emulated)
+
+
+def _key(emulator: str) -> str:
+    """This host: QEMU, kernel, processor, and whether the device can be opened by the sandbox."""
+    mode = KVM.stat().st_mode if KVM.exists() else 0
+    return key_of(VERSION, qemu.version(emulator), platform.release(), _processor(), mode)
 
 
 def _processor() -> str:

@@ -7,6 +7,7 @@ Names of tests are those of the Makefile: "x86_64/state_test" in 6.12, "x86/stat
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,6 +119,9 @@ class Selftests:
         )
 
 
+Opened = contextlib.AbstractContextManager[Selftests]
+
+
 @contextlib.contextmanager
 def selftests(
     cache: Cache,
@@ -133,8 +137,9 @@ def selftests(
     """The selftests below ``directory`` (from the top of the tree) as they are in git tree ``tree``.
 
     ``base_tree`` is the tree whose source and library are kept as layers; ``warm`` are tests to build
-    with the library.  ``place`` is a new directory, removed at the end.
+    with the library.  ``jobs`` 0 is one per core.  ``place`` is a new directory, removed at the end.
     """
+    jobs = jobs or len(os.sched_getaffinity(0))
     source = kbuild.source_layer(cache, repository, base_tree)
     library = _library(
         cache, source, tree=base_tree, directory=directory, jobs=jobs, warm=tuple(warm)

@@ -238,7 +238,7 @@ def _known(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary]) -> dict[st
 
 
 def _remember(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun) -> None:
-    """Keep each result by itself, with the reports that its test caused.
+    """Keep each result by itself, with the console reports of its test and of booting.
 
     A guest that was lost may have been our machine's fault: such results are not kept.
     """
@@ -247,9 +247,9 @@ def _remember(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: Te
         if result.status in {Status.INFRA, Status.CRASH}:
             continue
         mine = [
-            replace(b, crashes=tuple(c for c in b.crashes if c.test == result.name))
+            replace(b, crashes=tuple(c for c in b.crashes if c.test in {"", result.name}))
             for b in ran.boots
-            if any(c.test == result.name for c in b.crashes)
+            if any(c.test in {"", result.name} for c in b.crashes)
         ]
         kept = replace(ran, results=(result,), boots=tuple(mine))
         tools.cache.save("selftest", _key(tools, kernel, by_name[result.name]), kept)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Choose selftests for a series.  Pure.
+
+The series' own tests first, new ones before changed ones; then, up to a limit, tests that exercise what it touches.
+The profile's selections are in order of how specific they are, and tests within one in order of how
+fast they are, so taking the first of each matching selection, then the second of each, and so on,
+gives every touched part its fastest tests.  The same series always gets the same tests.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import chain, zip_longest
+from pathlib import PurePosixPath
+
+from reviewbot.model.profile import Profile
+from reviewbot.model.series import Series
+from reviewbot.model.test import TestCase, Why
+
+_FOREIGN = {"amd": ("vmx_*", "Intel VMX"), "intel": ("svm_*", "AMD SVM")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Available:
+    """What the two trees offer: test names by tree, and the limit of one test in seconds."""
+
+    base: tuple[str, ...]
+    tip: tuple[str, ...]
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Tests in the order to run them, and sentences about what was left out."""
+
+    cases: tuple[TestCase, ...]
+    not_tested: tuple[str, ...]
+
+
+def choose(
+    series: Series, profile: Profile, available: Available, *, vendor: str, at_most: int
+) -> Chosen:
+    """Tests for ``series``: all of its own, and ``at_most`` others.
+
+    ``vendor`` is whose virtualization the guest has ("amd" or "intel"); tests of the other one would
+    only skip themselves.
+    """
+    touched = tuple(sorted(set(_touched(series))))
+    own = dict(_own(touched, available, directory(profile)))
+    foreign = _FOREIGN.get(vendor, ("", ""))
+    candidates = _relevant(touched, profile, available.tip)
+    usable = [name for name in candidates if not _is(name, foreign[0]) and name not in own]
+    others = usable[:at_most]
+    cases = [TestCase(name=name, why=why, limit=available.limit) for name, why in own.items()]
+    cases += [TestCase(name=name, why=Why.TOUCHED, limit=available.limit) for name in others]
+    return Chosen(
+        cases=tuple(cases),
+        not_tested=tuple(_left_out(candidates, usable, others, available, foreign)),
+    )
+
+
+def directory(profile: Profile) -> str:
+    """The profile's selftests, from the top of the tree."""
+    return f"tools/testing/selftests/{profile.selftests}"
+
+
+def _touched(series: Series) -> Iterator[str]:
+    for patch in series.patches:
+        for file in patch.files:
+            yield from (path for path in (file.old_path, file.new_path) if path)
+
+
+def _own(touched: Sequence[str], available: Available, tests: str) -> Iterator[tuple[str, Why]]:
+    """Tests that the series adds, then those whose source it changes."""
+    added = [name for name in available.tip if name not in available.base]
+    yield from ((name, Why.ADDED) for name in added)
+    for name in available.tip:
+        if name not in added and f"{tests}/{name}.c" in touched:
+            yield name, Why.CHANGED
+
+
+def _relevant(touched: Sequence[str], profile: Profile, names: Sequence[str]) -> list[str]:
+    lists = [
+        list(_matching(selection.tests, names))
+        for selection in profile.selections
+        if any(fnmatchcase(path, glob) for path in touched for glob in selection.paths)
+    ]
+    by_turns = chain.from_iterable(zip_longest(*lists))
+    ordered = [name for name in by_turns if name is not None]
+    if any(_is_code(path) for path in touched):
+        ordered += _matching(profile.always, names)
+    return list(dict.fromkeys(ordered))
+
+
+def _matching(globs: Iterable[str], names: Sequence[str]) -> Iterator[str]:
+    for glob in globs:
+        yield from (name for name in names if _is(name, glob))
+
+
+def _is(name: str, glob: str) -> bool:
+    """Globs are about the last part of a name: its directory moved from x86_64 to x86 in 6.15."""
+    return fnmatchcase(name if "/" in glob else PurePosixPath(name).name, glob)
+
+
+def _is_code(path: str) -> bool:
+    return not path.startswith(("Documentation/", "tools/", "MAINTAINERS"))
+
+
+def _left_out(
+    candidates: Sequence[str],
+    usable: Sequence[str],
+    others: Sequence[str],
+    available: Available,
+    foreign: tuple[str, str],
+) -> Iterator[str]:
+    if any(_is(name, foreign[0]) for name in candidates):
+        yield f"{foreign[1]}: not available to guests on this host"
+    if len(usable) > len(others):
+        yield f"{len(usable) - len(others)} more selftests for the touched code: over the limit of tests"
+    for name in available.base:
+        if name not in available.tip:
+            yield f"{name}: the series removes it"

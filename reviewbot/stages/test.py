@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Choose selftests, build them from the series, and run them once on base and series.
+
+The *series'* build of each test runs on both kernels.  A test built from the base's sources would be
+another program where the series changes the test or its library, so a difference could come from
+either side; with one program only the kernel differs.  That is also how a new test shows that it needs
+the series: on the base it must fail or skip itself.
+"""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reviewbot.model.base import Applied
+from reviewbot.model.build import BuildResult
+from reviewbot.model.guest import Accelerator, Host
+from reviewbot.model.profile import Profile
+from reviewbot.model.run import Stage
+from reviewbot.model.series import Series
+from reviewbot.model.test import TestBinary, TestCase, Tested
+from reviewbot.stages.choose import Available, Chosen, choose, directory
+from reviewbot.tools import kselftest, pair
+from reviewbot.tools.context import Tools
+from reviewbot.tools.objects import ObjectStore
+from reviewbot.tools.testbed import Kernel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRequest:
+    """A series that applied and built, and how guests run here."""
+
+    __test__ = False
+
+    series: Series
+    applied: Applied
+    build: BuildResult
+    host: Host
+    profile: Profile
+
+
+def run(request: TestRequest, tools: Tools) -> Tested:
+    """Run the chosen tests once on both kernels.
+
+    Raises UserError without QEMU or busybox, InfrastructureError when our tools fail.  Tests that do
+    not build or whose guest is lost are results.
+    """
+    base_image, tip_image = request.build.base_image, request.build.tip_image
+    if base_image is None or tip_image is None:
+        missing = "the base" if base_image is None else "the series"
+        return Tested(host=request.host, cases=(), unavailable=f"no kernel of {missing} to test on")
+    chosen, programs = _programs(request, tools)
+    cases = _with_limits(chosen.cases, request.host, tools.config.lab.tcg_scale)
+    binaries = tuple(
+        TestBinary(name=case.name, digest=programs.digests[case.name], limit=case.limit)
+        for case in cases
+        if case.name in programs.digests
+    )
+    not_tested = (*chosen.not_tested, *_unbuilt(programs))
+    prepared = Tested(
+        host=request.host,
+        cases=cases,
+        binaries=binaries,
+        not_tested=not_tested,
+        images=(base_image, tip_image),
+        profile=request.profile,
+    )
+    if not binaries:
+        why = "no selftest could be built" if cases else "no selftest exercises what it touches"
+        return replace(prepared, unavailable=why)
+    base, tip = (
+        Kernel(image=image, profile=request.profile, host=request.host)
+        for image in (base_image, tip_image)
+    )
+    first, second = pair.run(
+        tools,
+        base,
+        tip,
+        binaries,
+        repeat=0,
+        on_test=lambda which, name: tools.progress(Stage.TEST, f"{which}: {name}"),
+    )
+    return replace(prepared, base=first, tip=second)
+
+
+def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Programs]:
+    """Choose among what the two trees have, and build the choice from the series' tree."""
+    applied, profile = request.applied, request.profile
+    store = ObjectStore(tools.cache, applied.base.path)
+    base_tree, tip_tree = (store.tree_of(commit) for commit in (applied.base.commit, applied.tip))
+    tests = directory(profile)
+    place = Path(tempfile.mkdtemp(prefix="selftests-", dir=tools.scratch))
+
+    def opened(tree: str, name: str) -> kselftest.Opened:
+        return kselftest.selftests(
+            tools.cache,
+            repository=applied.repository,
+            base_tree=base_tree,
+            tree=tree,
+            directory=tests,
+            place=place / name,
+            jobs=tools.config.lab.jobs,
+            warm=profile.always,
+        )
+
+    tools.progress(Stage.TEST, "look for selftests")
+    with opened(base_tree, "base") as selftests:
+        base_names = selftests.names()
+    with opened(tip_tree, "tip") as selftests:
+        available = Available(
+            base=base_names,
+            tip=selftests.names(),
+            limit=kselftest.limit(store.view(applied.tip), tests),
+        )
+        chosen = choose(
+            request.series,
+            profile,
+            available,
+            vendor=request.host.vendor,
+            at_most=tools.config.lab.max_tests,
+        )
+        if chosen.cases:
+            tools.progress(Stage.TEST, f"build {len(chosen.cases)} selftests")
+        return chosen, selftests.build([case.name for case in chosen.cases])
+
+
+def _with_limits(cases: tuple[TestCase, ...], host: Host, scale: float) -> tuple[TestCase, ...]:
+    """Time limits are for real hardware; emulation gets more."""
+    factor = scale if host.accelerator is Accelerator.TCG else 1.0
+    return tuple(replace(case, limit=case.limit * factor) for case in cases)
+
+
+def _unbuilt(programs: kselftest.Programs) -> tuple[str, ...]:
+    said = [f"{name}: does not build: {why}" for name, why in programs.failures.items()]
+    if programs.missing_symbols:
+        names = ", ".join(programs.missing_symbols[:5])
+        said.append(f"selftests use {names}, which neither the series nor its base defines")
+    return tuple(said)
