@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every new KVM_X86_QUIRK_* has a row in the quirk table of api.rst.
+
+What
+----
+A quirk that the series adds to arch/x86/include/uapi/asm/kvm.h is named in the first column of the
+table below KVM_CAP_DISABLE_QUIRKS2 in Documentation/virt/kvm/api.rst once all patches are applied.
+
+Why
+---
+The name alone does not tell userspace what it gives up by disabling the quirk.  The table is the
+only place where default behaviour and behaviour without the quirk are described.
+
+Bad
+---
+::
+
+    +#define KVM_X86_QUIRK_EXAMPLE        (1 << 11)
+
+and no patch of the series touches api.rst.
+
+Good
+----
+::
+
+    +KVM_X86_QUIRK_EXAMPLE              By default, KVM keeps doing what it did.
+    +                                   When this quirk is disabled, KVM does
+    +                                   what the architecture says.
+
+When to ignore
+--------------
+The documentation is a separate posting that is already applied.
+
+What it does not see
+--------------------
+Whether the row is right, or says both what happens by default and without the quirk.  Names of
+other namespaces (KVM_X2APIC_API_*, Hyper-V) are not quirks in this sense.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from reviewbot.rulekit import (
+    API_RST,
+    Context,
+    Document,
+    Fact,
+    Finding,
+    Needs,
+    Problem,
+    Severity,
+    Verified,
+    View,
+    matches,
+    rule,
+)
+
+HEADER = "arch/x86/include/uapi/asm/kvm.h"
+PREFIX = "KVM_X86_QUIRK_"
+SECTION = "KVM_CAP_DISABLE_QUIRKS2"
+REFERENCE = (
+    "Documentation/virt/kvm/review-checklist.rst: the API must be documented in "
+    "Documentation/virt/kvm/api.rst"
+)
+
+
+@rule(code="KVM-QUIRK-001", severity=Severity.ERROR, touches=(HEADER, API_RST), needs=Needs.BUILD)
+def documented(context: Context) -> Iterator[Finding | Fact]:
+    """Quirks without a row that the base did not have, or that it had a row for."""
+    if not any(PREFIX in line for line in changed_lines(context, HEADER, API_RST)):
+        return
+    old = context.base.constants()
+    text = context.base.text(API_RST)
+    known = frozenset(name for name in old if name.startswith(PREFIX))
+    described = frozenset(name for name in known if name in text)
+    yield from context.introduced(
+        partial(scan, known=known, described=described), touching=(HEADER, API_RST)
+    )
+
+
+def changed_lines(context: Context, *globs: str) -> Iterator[str]:
+    """Lines the series adds to or removes from matching files; what to parse is decided by them."""
+    for patch in context.series.patches:
+        for file in patch.files:
+            if matches(file.path, globs):
+                for hunk in file.hunks:
+                    yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
+
+
+def scan(
+    view: View, known: frozenset[str], described: frozenset[str]
+) -> Iterator[Problem | Verified]:
+    """Quirks of one tree that are new, or whose description is gone."""
+    text = view.text(API_RST)
+    for name, constant in view.constants().items():
+        if not name.startswith(PREFIX):
+            continue
+        if name in known and (name not in described or name in text):
+            continue
+        if name in text and name in named(view.rst()):
+            yield Verified(
+                key=("row", name),
+                text=f"{name} is described in the quirk table of api.rst",
+                path=constant.path,
+                line=constant.line,
+            )
+            continue
+        elsewhere = view.rst().mentions(name) if name in text else ()
+        yield Problem(
+            key=name,
+            title=f"{name} is not documented",
+            why=(
+                f"The table below {SECTION} in api.rst has no row for {name}"
+                + (f"; it is only mentioned in line {elsewhere[0]}." if elsewhere else ".")
+                + "  Userspace cannot know what changes when it disables the quirk."
+            ),
+            fix=(
+                f"Add a row for {name} to that table: what KVM does by default, and what it does "
+                "when the quirk is disabled."
+            ),
+            reference=REFERENCE,
+            path=constant.path,
+            line=constant.line,
+            missing=True,
+        )
+
+
+def named(document: Document) -> frozenset[str]:
+    """Quirks named in a first column.  6.12 has the table malformed: its raw lines then count."""
+    rows = (row[0] for table in document.tables_in(SECTION) for row in table.rows if row)
+    raw = (line for _, text in document.malformed for line in text.split("\n"))
+    words = (text.split() for text in (*rows, *raw))
+    return frozenset(found[0] for found in words if found and found[0].startswith(PREFIX))
