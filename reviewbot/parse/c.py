@@ -74,7 +74,9 @@ class Macro:
     def calls(self) -> frozenset[str]:
         """Names that the value calls, parsed as an expression."""
         root = _parser().parse(b"int value = " + self.value.encode() + b";").root_node
-        called = (n.child_by_field_name("function") for n in _walk(root) if n.type == "call_expression")
+        called = (
+            n.child_by_field_name("function") for n in _walk(root) if n.type == "call_expression"
+        )
         return frozenset(node.text.decode() for node in called if node.type == "identifier")
 
 
@@ -122,7 +124,8 @@ class CFile:
                 line=node.start_point[0] + 1,
                 end=node.end_point[0] + 1,
                 static=any(
-                    c.type == "storage_class_specifier" and c.text == b"static" for c in node.children
+                    c.type == "storage_class_specifier" and c.text == b"static"
+                    for c in node.children
                 ),
                 text=self._text(node),
             )
@@ -283,11 +286,13 @@ class CFile:
     def _guarded_elements(self, value: Any) -> Iterator[tuple[str, int]]:
         """Elements below ``#ifdef`` in an initialiser."""
         for block in value.named_children:
-            if block.type.startswith("preproc_if"):
-                for element in _walk(block, stop=frozenset({"initializer_list"})):
-                    if element.parent == block and element.type in {"identifier", "number_literal"}:
-                        if element != block.child_by_field_name("name"):
-                            yield self._text(element), element.start_point[0] + 1
+            if not block.type.startswith("preproc_if"):
+                continue
+            for element in block.named_children:
+                if element == block.child_by_field_name("name"):
+                    continue
+                if element.type in {"identifier", "number_literal", "initializer_list"}:
+                    yield self._text(element), element.start_point[0] + 1
 
     @cached_property
     def _function_nodes(self) -> dict[str, Any]:
@@ -320,9 +325,9 @@ class CFile:
         while start >= 0 and wanted:
             end = start + len(wanted)
             node = self._root.descendant_for_byte_range(start, end)
-            if node is not None and node.start_byte == start and node.end_byte == end:
-                if node.type in {"identifier", "field_identifier", "type_identifier"}:
-                    yield node
+            whole = node is not None and (node.start_byte, node.end_byte) == (start, end)
+            if whole and node.type in {"identifier", "field_identifier", "type_identifier"}:
+                yield node
             start = self.source.find(wanted, end)
 
     def _function_of(self, node: Any) -> str:
@@ -406,14 +411,13 @@ class CFile:
         return _squeeze(b" ".join(pieces).decode("utf-8", "replace"))
 
 
-def _walk(node: Any, stop: frozenset[str] = frozenset()) -> Iterator[Any]:
+def _walk(node: Any) -> Iterator[Any]:
     """The node and everything below it, in source order, without recursion."""
     waiting = [node]
     while waiting:
         current = waiting.pop()
         yield current
-        if current.type not in stop or current is node:
-            waiting.extend(reversed(current.children))
+        waiting.extend(reversed(current.children))
 
 
 def _declared(function: Any) -> Any:

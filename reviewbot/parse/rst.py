@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-_SPHINX = re.compile(r"Unknown interpreted text role|No role entry|Unknown directive|No directive entry")
+_SPHINX = re.compile(
+    r"Unknown interpreted text role|No role entry|Unknown directive|No directive entry"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One parsed file.  A malformed table is no ``Table`` but a ``Message``, with its raw text in
-    ``malformed`` as (line, text)."""
+    """One parsed file.
+
+    A malformed table is no ``Table`` but a ``Message``, with its raw text in ``malformed`` as (line, text).
+    """
 
     sections: tuple[Section, ...]
     tables: tuple[Table, ...]
@@ -136,7 +140,7 @@ def _literal(note: Any) -> str:
 
 
 def _heading_line(section: Any) -> int:
-    """docutils counts a heading by its underline; the text is one line above."""
+    """Docutils counts a heading by its underline; the text is one line above."""
     title = section.next_node(_docutils().nodes.title)
     line = (title.line if title is not None else None) or section.line or 1
     return max(int(line) - 1, 1)

@@ -16,7 +16,7 @@ mails of them.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reviewbot.model.errors import UserError
 from reviewbot.model.finding import CheckResult, RuleStatus
@@ -48,19 +48,7 @@ class CaseText:
 def parse_case(text: str, name: str) -> CaseText:
     """Read a case; ``name`` is used in messages.  Raises UserError for what is no case."""
     head, sections = _split(text)
-    expect, facts, comments = [], [], []
-    for line in head:
-        keyword, _, rest = line.partition(":")
-        if keyword == "EXPECT":
-            expect.append(rest.strip())
-        elif keyword == "FACT":
-            facts.append(rest.strip())
-        elif line.startswith("#") or not line.strip():
-            comments.append(line)
-        else:
-            raise UserError(f"{name}: {line!r} is neither EXPECT:, FACT: nor a # comment")
-    if not expect:
-        raise UserError(f"{name}: has no EXPECT: line")
+    expect, facts, comments = _head(head, name)
     before, mails, drafts = [], [], []
     for title, body in sections:
         kind, _, argument = title.partition(":")
@@ -72,26 +60,35 @@ def parse_case(text: str, name: str) -> CaseText:
         elif kind == "patch" and argument:
             drafts.append(Draft(subject=argument, after=(), changelog=body.strip("\n")))
         elif kind == "after" and argument and drafts:
-            last = drafts.pop()
-            drafts.append(
-                Draft(
-                    subject=last.subject,
-                    after=(*last.after, (argument, body)),
-                    changelog=last.changelog,
-                )
-            )
+            drafts[-1] = replace(drafts[-1], after=(*drafts[-1].after, (argument, body)))
         else:
             raise UserError(f"{name}: unknown section {title!r}")
     if bool(mails) == bool(drafts):
         raise UserError(f"{name}: must have '%%% mail' sections or '%%% patch:' sections")
     return CaseText(
-        expect=tuple(expect),
-        facts=tuple(facts),
-        comments=tuple(line for line in comments if line.strip()),
+        expect=expect,
+        facts=facts,
+        comments=comments,
         before=tuple(before),
         mails=tuple(mails),
         drafts=tuple(drafts),
     )
+
+
+def _head(lines: list[str], name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What is expected, the facts, and the comments."""
+    found: dict[str, list[str]] = {"EXPECT": [], "FACT": [], "#": []}
+    for line in lines:
+        keyword, _, rest = line.partition(":")
+        if line.startswith("#"):
+            found["#"].append(line)
+        elif keyword in found:
+            found[keyword].append(rest.strip())
+        elif line.strip():
+            raise UserError(f"{name}: {line!r} is neither EXPECT:, FACT: nor a # comment")
+    if not found["EXPECT"]:
+        raise UserError(f"{name}: has no EXPECT: line")
+    return tuple(found["EXPECT"]), tuple(found["FACT"]), tuple(found["#"])
 
 
 def render_case(case: CaseText) -> str:

@@ -6,8 +6,9 @@ tree (a scan); ``Context.introduced`` compares trees, so that no rule can report
 """
 
 import fnmatch
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reviewbot.model.finding import Fact, Finding, Location, Severity
 from reviewbot.model.series import Hunk, Patch, Series
@@ -58,7 +59,9 @@ class Context:
 
     def touched(self, *globs: str) -> bool:
         """Whether the series changes a file that matches one of the globs (``*`` crosses ``/``)."""
-        return any(matches(path, globs) for patch in self.series.patches for path in files_of(patch))
+        return any(
+            matches(path, globs) for patch in self.series.patches for path in files_of(patch)
+        )
 
     def introduced(
         self, scan: Scan, *, touching: Iterable[str], transient: Severity | None = None
@@ -85,7 +88,11 @@ class Context:
                 if key in tip and key not in gone:
                     yield from self._say(item, step)
                 elif transient and isinstance(item, Problem):
-                    fixed = next(s.number for s, f in zip(steps[index:], found[index:], strict=True) if key not in f)
+                    fixed = next(
+                        s.number
+                        for s, f in zip(steps[index:], found[index:], strict=True)
+                        if key not in f
+                    )
                     yield self._passing(item, step, transient, fixed)
                 gone[key] = step.number
 
@@ -117,7 +124,9 @@ class Context:
             quoted=_quoted(problem, view),
         )
 
-    def report(self, problem: Problem, *, patch: int, view: View | None = None) -> Iterator[Finding]:
+    def report(
+        self, problem: Problem, *, patch: int, view: View | None = None
+    ) -> Iterator[Finding]:
         """The finding, unless it says something is missing and the series is incomplete."""
         if problem.missing and not self.complete:
             self.unknown.append(problem.title)
@@ -126,6 +135,8 @@ class Context:
 
     def _say(self, item: Problem | Verified, step: Step) -> Iterator[Finding | Fact]:
         if isinstance(item, Problem):
+            if item.removed:
+                item = _at_removal(item, step.patch)
             yield from self.report(item, patch=step.number, view=step.after)
         else:
             yield Fact(
@@ -172,8 +183,21 @@ def added(hunk: Hunk) -> Iterator[tuple[int, str]]:
             number += 1
 
 
+def _at_removal(problem: Problem, patch: Patch) -> Problem:
+    """The problem at the line of the after-tree where the patch takes out what it is about."""
+    word = re.compile(rf"(?<!\w){re.escape(problem.removed)}(?!\w)")
+    for file in patch.files:
+        for hunk in file.hunks:
+            number = hunk.new_start
+            for line in hunk.lines:
+                if line.startswith("-") and word.search(line):
+                    return replace(problem, path=file.path, line=max(number, 1))
+                number += line[:1] in {"+", " ", ""}
+    return problem
+
+
 def _location(item: Problem | Verified) -> Location | None:
-    return Location(path=item.path, line=item.line) if item.path else None
+    return Location(path=item.path, line=item.line) if item.path and item.line else None
 
 
 def _quoted(problem: Problem, view: View | None) -> tuple[str, ...]:

@@ -43,6 +43,22 @@ def kvm_records(layouts: Layouts) -> Mapping[str, Record]:
     }
 
 
+_DIRECTORIES = ("arm64", "loongarch", "mips", "powerpc", "riscv", "s390", "x86")
+
+
+def defined_anywhere(view: View, name: str) -> bool:
+    """Whether any KVM userspace header, of whatever architecture, still has the identifier.
+
+    A struct that moves from linux/kvm.h to the header of the architecture that has it is not gone.
+    """
+    paths = ["include/uapi/linux/kvm.h", "include/uapi/linux/kvm_para.h"]
+    for directory in _DIRECTORIES:
+        place = f"arch/{directory}/include/uapi/asm/"
+        paths += [f"{place}kvm.h", f"{place}kvm_para.h", f"{place}kvm_perf.h"]
+    wanted = name.encode()
+    return any(wanted in (view.read(path) or b"") and view.c(path).mentions(name) for path in paths)
+
+
 def leaves(record: Record) -> tuple[Member, ...]:
     """Members that hold data: no inline containers, no helpers of ``__DECLARE_FLEX_ARRAY``."""
     containers = {
@@ -154,15 +170,17 @@ class Slot:
 
 def slots(layouts: Layouts, name: str) -> tuple[Slot, ...]:
     """Where ``struct name`` is an alternative of a union next to a padding member."""
-    found = []
+    found: list[Slot] = []
     for record in kvm_records(layouts).values():
         for member in record.members:
             if member.record != name or not member.union:
                 continue
             parent = member.path.rpartition(".")[0]
-            for other in record.members:
-                if other.path.rpartition(".")[0] == parent and other.union and is_padding(other):
-                    found.append(Slot(outer=record, member=member, padding=other))
+            found += [
+                Slot(outer=record, member=member, padding=other)
+                for other in record.members
+                if other.path.rpartition(".")[0] == parent and other.union and is_padding(other)
+            ]
     return tuple(found)
 
 

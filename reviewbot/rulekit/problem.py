@@ -15,7 +15,8 @@ class Problem:
     ``key`` says which problem it is, the same before and after unrelated changes: names, never line
     numbers.  ``missing`` marks a complaint that something is absent (no documentation, no test): an
     incomplete series may have it in a patch that was not seen, so nothing is then said.
-    ``severity`` and ``confidence`` are the rule's own when None.
+    ``severity`` and ``confidence`` are the rule's own when None.  ``removed`` names an identifier that is
+    gone: the place is then where the patch takes out the line that had it.
     """
 
     key: Hashable
@@ -28,6 +29,7 @@ class Problem:
     missing: bool = False
     severity: Severity | None = None
     confidence: Confidence | None = None
+    removed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

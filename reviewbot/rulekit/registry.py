@@ -26,7 +26,9 @@ def load_rules(directories: Iterable[Path]) -> tuple[Rule, ...]:
     found: dict[str, Rule] = {}
     for directory in directories:
         if not directory.is_dir():
-            raise BadRuleError(f"rule directory {directory} does not exist; check rules.directories")
+            raise BadRuleError(
+                f"rule directory {directory} does not exist; check rules.directories"
+            )
         for path in sorted(directory.rglob("*.py")):
             loaded = load_rule(path)
             if other := found.get(loaded.code):
@@ -87,23 +89,31 @@ def _is(code: str, entry: str) -> bool:
 def _module(path: Path) -> ModuleType:
     """Import a rule file under a name of its own, so that no two rules or packages can clash."""
     try:
-        source = path.read_text(encoding="utf-8")
-        for name in _imports(ast.parse(source)):
-            if name.split(".")[0] == "reviewbot" and name not in _MAY_IMPORT:
-                raise BadRuleError(f"{path}: imports {name}; rules import only reviewbot.rulekit")
-        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-        name = f"reviewbot_rules.{path.stem}_{digest}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise BadRuleError(f"{path}: is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
+        foreign = _foreign_imports(ast.parse(path.read_text(encoding="utf-8")))
+    except (SyntaxError, ValueError, OSError) as error:
+        raise BadRuleError(f"{path}: does not load: {error}") from error
+    if foreign:
+        raise BadRuleError(f"{path}: imports {foreign}; rules import only reviewbot.rulekit")
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = f"reviewbot_rules.{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadRuleError(f"{path}: is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
         spec.loader.exec_module(module)
-    except BadRuleError:
-        raise
     except Exception as error:
         raise BadRuleError(f"{path}: does not load: {type(error).__name__}: {error}") from error
     return module
+
+
+def _foreign_imports(tree: ast.AST) -> str:
+    """The first module of ours that a rule must not import, relative imports included; "" for none."""
+    for name in _imports(tree):
+        if name.startswith(".") or (name.split(".")[0] == "reviewbot" and name not in _MAY_IMPORT):
+            return name
+    return ""
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

@@ -22,7 +22,9 @@ from reviewbot.rulekit.rule import Needs, Rule
 from reviewbot.rulekit.trees import Facts, NoSuchFileError, TreeView, View
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
-_IGNORE = re.compile(r"^\s*reviewbot:\s*ignore\s+([A-Z][A-Z0-9-]*)\s*(?:-+|:)\s*(\S.*?)\s*$", re.M)
+_IGNORE = re.compile(
+    r"^\s*reviewbot:\s*ignore\s+([A-Z][A-Z0-9-]*)\s*(?:-+|:)\s*(\S.*?)\s*$", re.MULTILINE
+)
 _FINDINGS_LIMIT = 200
 
 
@@ -58,7 +60,9 @@ def on_trees(series: Series, applied: Applied, base: TreeView, after: Sequence[T
         view = View(tree=tree, facts=facts, label=f"after patch {commit.number}")
         patch = by_number[commit.number]
         steps.append(
-            Step(number=commit.number, patch=patch, before=before, after=view, paths=files_of(patch))
+            Step(
+                number=commit.number, patch=patch, before=before, after=view, paths=files_of(patch)
+            )
         )
         before = view
     complete = series.complete and len(applied.patches) == len(series.patches)
@@ -105,9 +109,7 @@ def run_rule(rule: Rule, trees: Trees) -> Answer:
         status = RuleStatus.COULD_NOT_RUN
     else:
         reason, status = "", RuleStatus.RAN
-    return Answer(
-        outcome=outcome(status, reason), findings=tuple(findings), facts=tuple(facts)
-    )
+    return Answer(outcome=outcome(status, reason), findings=tuple(findings), facts=tuple(facts))
 
 
 def run_rules(rules: Iterable[Rule], trees: Trees) -> CheckResult:
@@ -121,7 +123,12 @@ def collect(series: Series, answers: Iterable[Answer]) -> CheckResult:
     wishes = dict(ignored_codes(series))
     findings = sorted(
         (finding for answer in everything for finding in answer.findings),
-        key=lambda f: (f.patch, _ORDER[f.severity], f.code, f.location is not None and f.location.line),
+        key=lambda f: (
+            f.patch,
+            _ORDER[f.severity],
+            f.code,
+            f.location is not None and f.location.line,
+        ),
     )
     kept, ignored = [], []
     for finding in findings:

@@ -117,17 +117,13 @@ class View:
         """
         files, headers, key = self._headers(architecture)
         arch = clang.ARCHITECTURES[architecture]
-        return self.facts.of(
-            ("layouts", key), lambda: read_layouts(files, headers, arch)
-        )
+        return self.facts.of(("layouts", key), lambda: read_layouts(files, headers, arch))
 
     def constants(self, architecture: str = "x86_64") -> Mapping[str, Constant]:
         """Macros and enumerators of the KVM userspace headers with their values."""
         files, headers, key = self._headers(architecture)
         layouts = self.uapi(architecture)
-        return self.facts.of(
-            ("constants", key), lambda: read_constants(files, headers, layouts)
-        )
+        return self.facts.of(("constants", key), lambda: read_constants(files, headers, layouts))
 
     def values(
         self, path: str, names: Iterable[str], architecture: str = "x86_64"

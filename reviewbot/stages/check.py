@@ -77,9 +77,7 @@ def trees_of(series: Series, applied: Applied | None, reason: str = "") -> Trees
     return on_trees(series, applied, TreeView(store, applied.base.commit), after)
 
 
-def _answers(
-    rules: Sequence[Rule], trees: Trees, seconds: float
-) -> Iterator[tuple[Answer, bool]]:
+def _answers(rules: Sequence[Rule], trees: Trees, seconds: float) -> Iterator[tuple[Answer, bool]]:
     """Each rule's answer, and whether it was lost with its process."""
     results = worker.run_each(
         rules, lambda rule: run_rule(rule, trees), Answer, seconds=seconds, memory=MEMORY
@@ -101,7 +99,9 @@ def _key(request: CheckRequest, rules: Iterable[Rule]) -> str:
     applied = request.applied
     commits = [applied.base.tree_id, *(p.tree_id for p in applied.patches)] if applied else []
     sources = [rule.path for rule in rules]
-    sources += sorted((_PACKAGE / "rulekit").glob("*.py")) + sorted((_PACKAGE / "parse").glob("*.py"))
+    sources += sorted((_PACKAGE / "rulekit").glob("*.py")) + sorted(
+        (_PACKAGE / "parse").glob("*.py")
+    )
     digest = hashlib.sha256()
     for path in sources:
         digest.update(path.read_bytes())

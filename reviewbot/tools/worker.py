@@ -69,9 +69,7 @@ def run_each(
 class _Child:
     """A forked copy of ourselves that works through items and writes results to a pipe."""
 
-    def __init__(
-        self, items: Sequence[Item], work: Callable[[Item], object], memory: int
-    ) -> None:
+    def __init__(self, items: Sequence[Item], work: Callable[[Item], object], memory: int) -> None:
         self._fd, write_end = os.pipe()
         try:
             self._pid = os.fork()
@@ -121,9 +119,7 @@ class _Child:
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
-def _be_child(
-    items: Sequence[Item], work: Callable[[Item], object], memory: int, fd: int
-) -> None:
+def _be_child(items: Sequence[Item], work: Callable[[Item], object], memory: int, fd: int) -> None:
     """Never returns.  The parent's buffers, handlers and output are left alone."""
     status = 1
     try:

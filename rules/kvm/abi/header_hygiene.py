@@ -16,13 +16,13 @@ Bad
 ---
 ::
 
-	#define KVM_STATE_SVM_VALID_GPAT	BIT(0)
+        #define KVM_STATE_SVM_VALID_GPAT	BIT(0)
 
 Good
 ----
 ::
 
-	#define KVM_STATE_SVM_VALID_GPAT	_BITUL(0)
+        #define KVM_STATE_SVM_VALID_GPAT	_BITUL(0)
 
 When to ignore
 --------------

@@ -17,22 +17,22 @@ Bad
 ---
 ::
 
-	struct kvm_tsc_state {
-		__u32 flags;
-		__u64 nsec;		/* at 8 on x86_64, at 4 on i386 */
-		__u64 tsc;
-	};
+        struct kvm_tsc_state {
+                __u32 flags;
+                __u64 nsec;		/* at 8 on x86_64, at 4 on i386 */
+                __u64 tsc;
+        };
 
 Good
 ----
 ::
 
-	struct kvm_tsc_state {
-		__u32 flags;
-		__u32 pad;
-		__u64 nsec;
-		__u64 tsc;
-	};
+        struct kvm_tsc_state {
+                __u32 flags;
+                __u32 pad;
+                __u64 nsec;
+                __u64 tsc;
+        };
 
 When to ignore
 --------------
@@ -92,7 +92,7 @@ def scan(view: View, names: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def registers(record: Record, architecture: str) -> bool:
-    """riscv's convention: structs of ``unsigned long`` that are read one register at a time."""
+    """The convention of riscv: structs of ``unsigned long`` that are read one register at a time."""
     return architecture == "riscv64" and any(m.type == "unsigned long" for m in record.members)
 
 
@@ -105,7 +105,11 @@ def in_union(record: Record, hole: Hole) -> bool:
 
 def say(record: Record, hole: Hole, architecture: str) -> Problem:
     """One hole."""
-    where = f"at the end of {record.kind} {record.name}" if hole.tail else f"in {record.kind} {record.name}"
+    where = (
+        f"at the end of {record.kind} {record.name}"
+        if hole.tail
+        else f"in {record.kind} {record.name}"
+    )
     number = "1 byte" if hole.size == 1 else f"{hole.size} bytes"
     return Problem(
         key=(record.name, hole.after),
@@ -137,6 +141,8 @@ def differing(view: View, said: set[str]) -> Iterator[Problem]:
         )
         if first is None and record.size == other.size:
             continue
+        if first and first[0].record and first[0].offset_bits == first[1].offset_bits:
+            continue  # the struct inside differs, and is said to
         what = f"{name}.{first[0].path}" if first else f"{record.kind} {name}"
         yield Problem(
             key=(name, "32"),

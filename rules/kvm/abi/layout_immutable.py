@@ -16,23 +16,23 @@ Bad
 ---
 ::
 
-	 struct kvm_pit_config {
-	+	__u32 mode;		/* everything below moves by four bytes */
-	 	__u32 flags;
-	-	__u32 pad[15];
-	+	__u32 pad[14];
-	 };
+         struct kvm_pit_config {
+        +	__u32 mode;		/* everything below moves by four bytes */
+                __u32 flags;
+        -	__u32 pad[15];
+        +	__u32 pad[14];
+         };
 
 Good
 ----
 ::
 
-	 struct kvm_pit_config {
-	 	__u32 flags;
-	+	__u32 mode;
-	-	__u32 pad[15];
-	+	__u32 pad[14];
-	 };
+         struct kvm_pit_config {
+                __u32 flags;
+        +	__u32 mode;
+        -	__u32 pad[15];
+        +	__u32 pad[14];
+         };
 
 When to ignore
 --------------
@@ -62,9 +62,11 @@ from reviewbot.rulekit import (
     View,
     architectures,
     changes,
+    defined_anywhere,
     files_of,
     kvm_records,
     rule,
+    shape,
 )
 
 _REFERENCE = "Documentation/process/botching-up-ioctls.rst"
@@ -87,9 +89,9 @@ def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
         before, after = old.uapi(name), new.uapi(name)
         for was in kvm_records(before).values():
             known = was.name in after.records or was.name in after.broken
-            if not known and was.name not in after.defined and was.name not in seen:
+            if not known and was.name not in seen and not defined_anywhere(new, was.name):
                 seen.add(was.name)
-                yield gone(was, new)
+                yield gone(was)
         changed = list(changes(before, after))
         resized = {c.old.name for c in changed if c.old.size != c.new.size}
         for change in changed:
@@ -98,19 +100,42 @@ def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
             problem = judge(change, after.defined, resized, name)
             if problem is not None:
                 seen.add(change.old.name)
-                yield problem
+                yield mended(change) if name == "i386" and alike(change, new) else problem
 
 
-def gone(was: Record, new: View) -> Problem:
-    """A struct that is no longer there."""
+def gone(was: Record) -> Problem:
+    """A struct that is no longer there.  Dead interfaces are removed at times, so this is a warning."""
     return Problem(
         key=was.name,
         title=f"{was.kind} {was.name} is removed",
         why="Programs that use it no longer compile, and the names of an existing interface are part of it.",
         fix=f"Keep {was.kind} {was.name} in the header, even if KVM itself no longer uses it.",
         reference=_REFERENCE,
-        path=was.path if new.exists(was.path) else "",
-        line=1,
+        removed=was.name,
+        severity=Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+    )
+
+
+def alike(change: RecordChange, new: View) -> bool:
+    """Whether the change only gives 32-bit userspace the layout that 64-bit userspace always had."""
+    other = new.uapi("x86_64").records.get(change.new.name)
+    return other is not None and shape(other) == shape(change.new)
+
+
+def mended(change: RecordChange) -> Problem:
+    """Explicit padding where the compiler had put it for 64 bits (and not for 32)."""
+    record = change.new
+    return Problem(
+        key=record.name,
+        title=f"{record.name} gets its 64-bit layout for 32-bit userspace as well",
+        why="For 64-bit programs nothing changes. A 32-bit program built with the old header uses the old "
+        "layout, which KVM never understood on a 64-bit kernel.",
+        fix="Say in the changelog that 32-bit userspace is affected.",
+        reference=_REFERENCE,
+        path=record.path,
+        line=record.line,
+        severity=Severity.NOTE,
         confidence=Confidence.MEDIUM,
     )
 
@@ -127,8 +152,10 @@ def judge(
     for member in change.removed:
         if member.name not in macros:  # "#define old new" keeps programs compiling
             return removed(change, member)
-    if record.size != was.size and not change.added and not any(
-        member.record in resized for member in record.members
+    if (
+        record.size != was.size
+        and not change.added
+        and not any(member.record in resized for member in record.members)
     ):
         return Problem(
             key=record.name,

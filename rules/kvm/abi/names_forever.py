@@ -16,15 +16,15 @@ Bad
 ---
 ::
 
-	-#define KVM_REG_PPC_DAWR	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
-	+#define KVM_REG_PPC_DAWR0	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
+        -#define KVM_REG_PPC_DAWR	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
+        +#define KVM_REG_PPC_DAWR0	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
 
 Good
 ----
 ::
 
-	 #define KVM_REG_PPC_DAWR	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
-	+#define KVM_REG_PPC_DAWR0	KVM_REG_PPC_DAWR
+         #define KVM_REG_PPC_DAWR	(KVM_REG_PPC | KVM_REG_SIZE_U64 | 0xbc)
+        +#define KVM_REG_PPC_DAWR0	KVM_REG_PPC_DAWR
 
 When to ignore
 --------------
@@ -33,7 +33,7 @@ The name has not been in a release yet, or never had a meaning to userspace.
 What it does not see
 --------------------
 Names that count or collect others may change their value: those with MAX, NR, NUM, LAST, COUNT, END,
-MASK, VALID or ALL in them.  An ioctl number that changes because its struct grew is KVM-ABI-002's.
+MASK, VALID, SIZE or ALL in them.  An ioctl number that changes because its struct grew is KVM-ABI-002's.
 Constants under an ``#ifdef`` that neither x86 nor the touched architecture takes.
 """
 
@@ -51,12 +51,15 @@ from reviewbot.rulekit import (
     Severity,
     View,
     architectures,
+    defined_anywhere,
     files_of,
     matches,
     rule,
 )
 
-_COLLECTIVE = frozenset("MAX NR NUM LAST COUNT END MASK VALID ALL SIZE".split())
+_COLLECTIVE = frozenset(
+    ("MAX", "NR", "NUM", "LAST", "COUNT", "END", "MASK", "VALID", "ALL", "SIZE")
+)
 _IOCTL_TYPE = 0xAE
 
 
@@ -78,14 +81,15 @@ def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
             continue  # the values that differ from x86_64 are sizes of structs
         before, after = old.constants(name), new.constants(name)
         defined = new.uapi(name).defined
+        fresh = [c for c in after.values() if c.name not in before and lasting(c)]
         for constant in before.values():
             if constant.name in seen or not lasting(constant):
                 continue
             now = after.get(constant.name)
             problem = None
             if now is None:
-                if constant.name not in defined:
-                    problem = gone(constant, new)
+                if constant.name not in defined and not defined_anywhere(new, constant.name):
+                    problem = gone(constant, fresh)
             elif now.value is not None and constant.value != now.value:
                 problem = changed(constant, now)
             if problem is not None:
@@ -103,17 +107,30 @@ def lasting(constant: Constant) -> bool:
     )
 
 
-def gone(constant: Constant, new: View) -> Problem:
-    """A name that is no longer there."""
+def gone(constant: Constant, fresh: list[Constant]) -> Problem:
+    """A name that is no longer there: renamed when a new one of its kind has its value.
+
+    Interfaces that KVM has not served for years are removed at times, so a mere removal is a warning.
+    """
+    stem = constant.name[: max(constant.name.rfind("_"), len("KVM_X86"))]
+    heir = next(
+        (
+            c.name
+            for c in fresh
+            if c.value == constant.value
+            and (c.name.startswith(stem) or c.name.startswith(constant.name))
+        ),
+        None,
+    )
     return Problem(
         key=("gone", constant.name),
-        title=f"{constant.name} is removed or renamed",
+        title=f"{constant.name} is renamed to {heir}" if heir else f"{constant.name} is removed",
         why="The existing names are an API: programs that use this one no longer compile.",
-        fix=f"Keep {constant.name}, as an alias of the new name if there is one.",
+        fix=f"Keep {constant.name} as an alias of {heir}." if heir else f"Keep {constant.name}.",
         reference="https://lore.kernel.org/r/20200902014908.GA272502@thinks.paulus.ozlabs.org",
-        path=constant.path if new.exists(constant.path) else "",
-        line=min(constant.line, new.text(constant.path).count("\n") or 1),
-        confidence=Confidence.MEDIUM,
+        removed=constant.name,
+        severity=None if heir else Severity.WARNING,
+        confidence=None if heir else Confidence.MEDIUM,
     )
 
 
@@ -121,6 +138,8 @@ def changed(was: Constant, now: Constant) -> Problem | None:
     """A name with another value, unless it is meant to follow others."""
     if _COLLECTIVE & set(was.name.split("_")) or was.value is None or now.value is None:
         return None
+    if was.value == 0 and was.name.endswith("_PAGE_OFFSET"):
+        return None  # 0 says that the architecture does not have the page yet
     if number(was.value) and number(now.value) and (was.value ^ now.value) & 0xFFFF == 0:
         if was.value >> 30 == now.value >> 30:
             return None  # only the size: KVM-ABI-001 and KVM-ABI-002 name the struct

@@ -16,19 +16,19 @@ Bad
 ---
 ::
 
-	struct kvm_svm_nested_state_hdr {
-		__u64 vmcb_pa;
-		__u64 gpat;
-		__u8 more[112];		/* larger than the 120 bytes of hdr.pad */
-	};
+        struct kvm_svm_nested_state_hdr {
+                __u64 vmcb_pa;
+                __u64 gpat;
+                __u8 more[112];		/* larger than the 120 bytes of hdr.pad */
+        };
 
 Good
 ----
 ::
 
-	-	__u32 pad[4];
-	+	__u64 gpat;
-	+	__u32 pad[2];
+        -	__u32 pad[4];
+        +	__u64 gpat;
+        +	__u32 pad[2];
 
 When to ignore
 --------------
@@ -141,7 +141,7 @@ def grown(change: RecordChange, old: View, new: View, name: str) -> Problem | Ve
 
 
 def in_one_reg(change: RecordChange, name: str) -> bool:
-    """riscv's register structs are read register by register; they may grow at the end."""
+    """Register structs of riscv are read register by register; they may grow at the end."""
     return name == "riscv64" and all(
         member.type == "unsigned long" for member in leaves(change.new)
     )
@@ -162,9 +162,7 @@ def absorbed(change: RecordChange, slot: Slot, new: View) -> Verified:
     )
 
 
-def paid(
-    change: RecordChange, old: View, new: View, names: tuple[str, ...]
-) -> Verified | None:
+def paid(change: RecordChange, old: View, new: View, names: tuple[str, ...]) -> Verified | None:
     """A struct of the same size whose new members lie where padding was."""
     record, was = change.new, change.old
     used = change.added_bytes & change.padding_before
@@ -186,7 +184,7 @@ def paid(
 
 
 def stays(record: str, view: View, names: tuple[str, ...]) -> str:
-    """ "128 bytes on x86_64 and i386"."""
+    """The size as in: 128 bytes on x86_64 and i386."""
     sizes: dict[int, list[str]] = {}
     for name in names:
         found = view.uapi(name).records.get(record)

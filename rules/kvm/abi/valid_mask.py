@@ -15,16 +15,16 @@ Bad
 ---
 ::
 
-	 #define KVM_MSR_EXIT_REASON_FILTER	(1 << 2)
-	+#define KVM_MSR_EXIT_REASON_TRACE	(1 << 3)
-	 #define KVM_MSR_EXIT_REASON_VALID_MASK	(KVM_MSR_EXIT_REASON_INVAL | ...FILTER)
+         #define KVM_MSR_EXIT_REASON_FILTER	(1 << 2)
+        +#define KVM_MSR_EXIT_REASON_TRACE	(1 << 3)
+         #define KVM_MSR_EXIT_REASON_VALID_MASK	(KVM_MSR_EXIT_REASON_INVAL | ...FILTER)
 
 Good
 ----
 ::
 
-	+#define KVM_MSR_EXIT_REASON_TRACE	(1 << 3)
-	 #define KVM_MSR_EXIT_REASON_VALID_MASK	(... | KVM_MSR_EXIT_REASON_TRACE)
+        +#define KVM_MSR_EXIT_REASON_TRACE	(1 << 3)
+         #define KVM_MSR_EXIT_REASON_VALID_MASK	(... | KVM_MSR_EXIT_REASON_TRACE)
 
 When to ignore
 --------------
