@@ -32,10 +32,9 @@ def run(*argv, cwd, env=None, expect=(0,)):
     return done
 
 
-def committed(folder: str) -> set[str]:
-    """Files of a folder as git knows them, so that caches and editors' files do not count."""
-    listed = run("git", "ls-files", "-z", folder, cwd=CHECKOUT).stdout
-    return {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
+def files_of(checkout: Path, folder: str) -> set[str]:
+    listed = run("git", "ls-files", "-z", folder, cwd=checkout).stdout
+    return {name for name in listed.split("\0") if name}
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +82,14 @@ def small_tree(tmp_path_factory):
     return tree
 
 
-def findings(command, tree, home):
+def findings(command, tree, home, cwd):
     """(code, patch) of every finding, with ``home`` for everything that is kept."""
+    home.mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     done = run(
-        command,
+        *command,
         *("review", EXAMPLE, "--tree", tree, "--only-rules", "--format", "json"),
-        cwd=home,
+        cwd=cwd,
         env=env,
         expect=(0, 1),
     )
@@ -97,18 +97,18 @@ def findings(command, tree, home):
     return sorted((each["code"], each["patch"]) for each in report["check"]["findings"])
 
 
-def test_the_wheel_holds_the_rules_and_templates_of_the_checkout(wheel):
+def test_the_wheel_holds_the_rules_and_templates_of_the_checkout(wheel, checkout):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         for folder in ("rules", "templates"):
-            ours = committed(folder)
+            ours = files_of(checkout, folder)
             assert ours, f"no {folder} are committed"
             assert {n for n in names if n.startswith(f"reviewbot/{folder}/")} == {
                 f"reviewbot/{name}" for name in ours
             }
             for name in ours:
-                assert archive.read(f"reviewbot/{name}") == (CHECKOUT / name).read_bytes(), name
-        package = committed("reviewbot")
+                assert archive.read(f"reviewbot/{name}") == (checkout / name).read_bytes(), name
+        package = files_of(checkout, "reviewbot")
         assert package <= names, f"not in the wheel: {sorted(package - names)}"
         assert not any(name.startswith(("tests/", "deploy/", ".ci")) for name in names)
         assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -118,17 +118,16 @@ def test_the_installed_command_says_its_version(installed, tmp_path):
     assert run(installed, "--version", cwd=tmp_path).stdout.startswith("reviewbot, version ")
 
 
-def test_the_installed_command_lists_its_rules(installed, tmp_path):
-    here = run(sys.executable, "-m", "reviewbot", "rules", cwd=CHECKOUT).stdout
-    assert run(installed, "rules", cwd=tmp_path).stdout == here
+def test_the_installed_command_lists_its_rules(installed, checkout, tmp_path):
+    here = run(sys.executable, "-m", "reviewbot", "rules", "list", cwd=checkout).stdout
+    assert run(installed, "rules", "list", cwd=tmp_path).stdout == here
     assert "KVM-" in here
 
 
-def test_the_installed_command_reviews_like_the_checkout(installed, small_tree, tmp_path):
-    for name in ("wheel", "checkout"):
-        (tmp_path / name).mkdir()
-    theirs = findings(installed, small_tree, tmp_path / "wheel")
-    ours = findings(Path(sys.executable).with_name("reviewbot"), small_tree, tmp_path / "checkout")
+def test_the_installed_command_reviews_like_the_checkout(installed, checkout, small_tree, tmp_path):
+    here = [sys.executable, "-m", "reviewbot"]
+    theirs = findings([installed], small_tree, tmp_path / "wheel", cwd=tmp_path)
+    ours = findings(here, small_tree, tmp_path / "checkout", cwd=checkout)
     assert theirs == ours
     assert theirs, "the example series is written to be found fault with"
 
