@@ -81,16 +81,9 @@ def _thread(request: FetchRequest, tools: Tools) -> _Thread:
         raw = mailbox.split(request.stdin or b"", "standard input")
         return _Thread(mails=_parsed(raw), source="standard input")
     path = Path(request.what)
-    if "\0" not in request.what and len(request.what) < 4096 and _exists(path):
+    if mailbox.present(path):
         return _Thread(mails=_parsed(mailbox.read(path)), source=str(path))
     return _from_inbox(request, tools)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def _from_inbox(request: FetchRequest, tools: Tools) -> _Thread:

@@ -28,6 +28,14 @@ _FENCE = re.compile(rb"^```[^\n]*\n", re.MULTILINE)
 _SUFFIXES = (".patch", ".eml", ".mbox", ".mbx", ".diff", ".mail", ".txt")
 
 
+def present(path: Path) -> bool:
+    """True for anything at that path; False for names no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or a NUL
+        return False
+
+
 def read(path: Path) -> tuple[bytes, ...]:
     """The raw mails of a file or folder, in order.
 

@@ -37,7 +37,27 @@ def archive() -> list[bytes]:
         "are available in the Git repository at:\n\n  https://example.org/kvm.git tags/for-linus\n",
         message_id="pull-1@kernel.example",
     )
-    return [*old, *new, review, *forgotten, pull]
+    odd = mails.mail(
+        "Re: [PATCH v2 3/3] KVM: x86: step 3",
+        body="Fine.\n",
+        message_id="odd-bytes@kernel.example",
+        parent=f"{NEW}-4-ann@kernel.example",
+        minute=91,
+    ).replace(b"Ann Example", b"J\xf6rg Example")
+    smuggler = mails.mail(
+        "Re: [PATCH v2 1/3] KVM: x86: step 1",
+        body="Look:\n\nFrom mboxrd@z Thu Jan  1 00:00:00 1970\n"
+        + mails.mail(
+            "[PATCH v9] KVM: x86: smuggled",
+            body=mails.patch_body("a.c"),
+            message_id="evil@x.example",
+        ).decode(),
+        message_id="smuggler@x.example",
+        parent=f"{NEW}-2-ann@kernel.example",
+        sender="Eve <eve@x.example>",
+        minute=92,
+    )
+    return [*old, *new, review, odd, smuggler, *forgotten, pull]
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,12 @@ def test_a_review_leads_to_the_series_and_its_tag_is_kept(inbox_tools):
     ]
 
 
+def test_odd_bytes_and_pasted_mails_in_replies_do_no_harm(inbox_tools):
+    """The thread holds a reply with a Latin-1 header and one whose body pretends to be another mail."""
+    series = fetched(inbox_tools, f"{NEW}-1-ann@kernel.example").series
+    assert (series.revision, series.newest_revision, series.complete) == (2, 2, True)
+
+
 @pytest.mark.parametrize("counter", [1, 2, 4, 5])
 def test_a_patch_mailed_without_number_gets_its_place(inbox_tools, counter):
     series = fetched(inbox_tools, f"{FORGOTTEN}-{counter}-ann@kernel.example").series
