@@ -31,6 +31,13 @@ def archive() -> list[bytes]:
         4, tag="PATCH v8", stamp=FORGOTTEN, title="KVM: SVM: one lost its number"
     )
     forgotten[3] = forgotten[3].replace(b"[PATCH v8 3/4]", b"[PATCH]")
+    later = mails.series(
+        4,
+        tag="PATCH v9",
+        stamp="20260320120000.9000",
+        title="KVM: SVM: one lost its number",
+        start=400,
+    )
     pull = mails.mail(
         "[GIT PULL] KVM changes for 7.1",
         body="The following changes since commit 0123456789abcdef0123456789abcdef01234567:\n\n  x\n\n"
@@ -57,7 +64,7 @@ def archive() -> list[bytes]:
         sender="Eve <eve@x.example>",
         minute=92,
     )
-    return [*old, *new, review, odd, smuggler, *forgotten, pull]
+    return [*old, *new, review, odd, smuggler, *forgotten, *later, pull]
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,12 @@ def test_another_revision_of_the_thread_can_be_asked_for(inbox_tools):
     assert "revision 7" in refused(inbox_tools, f"{OLD}-1-ann@kernel.example", revision=7)
 
 
+def test_a_newer_version_that_is_a_thread_of_its_own_is_found_when_asked_for(inbox_tools):
+    assert fetched(inbox_tools, f"{FORGOTTEN}-1-ann@kernel.example").series.revision == 8
+    series = fetched(inbox_tools, f"{FORGOTTEN}-1-ann@kernel.example", revision=9).series
+    assert (series.revision, series.complete) == (9, True)
+
+
 def test_a_review_leads_to_the_series_and_its_tag_is_kept(inbox_tools):
     series = fetched(inbox_tools, "review-1@kernel.example").series
     offered = [trailer for trailer in series.patches[1].trailers if trailer.message_id]
