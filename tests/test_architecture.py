@@ -16,7 +16,7 @@ MAX_LINES = 320
 # import itself, the version in reviewbot/__init__.py, and nothing else that is not named.
 ARROWS = {
     "model": set(),
-    "assets": set(),
+    "assets": {"model"},
     "parse": {"model"},
     "rulekit": {"model", "parse", "assets"},
     "tools": {"model", "parse", "assets"},
@@ -65,7 +65,6 @@ IO_MODULES = STARTS_PROGRAMS | {
 }
 IO_METHODS = {
     "chmod",
-    "exists",
     "hardlink_to",
     "is_dir",
     "is_file",
@@ -87,7 +86,11 @@ IO_METHODS = {
 }
 # Split, so that this file does not contain what it looks for.
 FORBIDDEN_TEXT = re.compile(
-    r"(?<![\w.-])/wor" + r"k/(main|shared|\.)|/var/tm" + r"p/\w|/opt/(pyp" + r"i|wheel" + r"s)"
+    r"(?<![\w.-])/wor"
+    + r"k/(main|shared|\.)|/var/tm"
+    + r"p/(?!reviewbot-)\w|/opt/(pyp"
+    + r"i|wheel"
+    + r"s)"
     r"|pyp" + r"i\.org|pythonhos" + r"ted\.org|/home/(?!user\b|you\b)\w"
 )
 TEXT_WITHOUT_SPDX = {".md", ".mbox", ".eml", ".case", ".json", ".log", ".txt", ".rst", ".patch", ""}
