@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "html", "mbox")
 _SUFFIX = {"text": "txt", "json": "json", "html": "html", "mbox": "mbox"}
+STDIN_LIMIT = 201 * 1000 * 1000
+"""Bytes; a little more than the largest mailbox, so that the mailbox reader refuses it by name."""
 _UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
 
 
@@ -72,7 +74,7 @@ def review(
     config = _with_selection(invocation.config(), select, ignore)
     request = ReviewRequest(
         what=series or "",
-        stdin=sys.stdin.buffer.read() if series == "-" else None,
+        stdin=sys.stdin.buffer.read(STDIN_LIMIT) if series == "-" else None,
         commit_range=commit_range,
         trees=_trees(trees, config, local=commit_range is not None),
         explicit_base=explicit_base,

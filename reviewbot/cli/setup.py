@@ -51,4 +51,7 @@ def import_source(archive: Path) -> None:
     """
     from reviewbot.tools.source_import import import_source as make_tree  # noqa: PLC0415
 
-    click.echo(make_tree(archive, cache_directory() / "trees"))
+    name = archive.name.split(".tar")[0]
+    repository = cache_directory() / "trees" / name
+    make_tree(archive, repository, name)
+    click.echo(repository)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from reviewbot.engine.pipeline import Review
     from reviewbot.model.base import Applied
     from reviewbot.model.build import BuildResult, Image
+    from reviewbot.model.guest import Booted, Host
+    from reviewbot.model.test import Tested
 
 
 class Lab:
@@ -22,6 +24,8 @@ class Lab:
         self.review = review
         self.tools = review.tools
         self.profile = profiles.load(review.tools.config.lab.profile)
+        self.booted: tuple[Booted, Booted] | None = None
+        self.tested: Tested | None = None
 
     def go(self) -> None:
         """Run as far as wanted and as far as the stage before allows."""
@@ -34,39 +38,57 @@ class Lab:
         built = self.review.run.build
         if built is None or not self.review.wanted(Stage.BOOT):
             return
-        if built.tip_image is None:
+        if built.tip_image is None or built.base_image is None:
             self.review.skip_from(Stage.BOOT, built.reason or "the series does not build")
             return
-        self._boot_and_test(applied, built, built.tip_image)
+        self._boot_and_test(built, built.base_image, built.tip_image)
 
     def _build(self, applied: Applied) -> None:
         request = build.BuildRequest(applied=applied, profile=self.profile)
         self.review.keep(build=build.run(request, self.tools))
 
-    def _boot_and_test(self, applied: Applied, built: BuildResult, tip: Image) -> None:
+    def _boot_and_test(self, built: BuildResult, base: Image, tip: Image) -> None:
         review = self.review
-        booted: list[boot.Booted] = []
-        request = boot.BootRequest(image=tip, profile=self.profile)
-        if not review.attempt(Stage.BOOT, lambda: booted.append(boot.run(request, self.tools))):
+        if not review.attempt(Stage.BOOT, lambda: self._boot(base, tip)):
             review.skip_from(Stage.TEST, "the guest could not be started")
             return
-        review.keep(boot=booted[0].boot)
-        if not review.wanted(Stage.TEST) or review.run.series is None:
+        if self.booted is None:
+            review.skip_from(Stage.TEST, "the base does not boot")
             return
-        tested: list[test.Tested] = []
-        to_test = test.TestRequest(
-            series=review.run.series,
-            applied=applied,
-            build=built,
-            host=booted[0].host,
-            profile=self.profile,
-        )
-        if not review.attempt(Stage.TEST, lambda: tested.append(test.run(to_test, self.tools))):
+        if not review.wanted(Stage.TEST):
+            return
+        host = self.booted[1].host
+        if not review.attempt(Stage.TEST, lambda: self._test(built, host)):
             review.skip_from(Stage.COMPARE, "the tests did not finish")
             return
         if review.wanted(Stage.COMPARE):
-            review.attempt(Stage.COMPARE, lambda: self._compare(tested[0]))
+            review.attempt(Stage.COMPARE, self._compare)
 
-    def _compare(self, tested: test.Tested) -> None:
-        compared = compare.run(compare.CompareRequest(tested=tested), self.tools)
+    def _boot(self, base: Image, tip: Image) -> None:
+        """Base first: what it does wrong is never blamed on the series."""
+        first = boot.run(boot.BootRequest(image=base, profile=self.profile), self.tools)
+        if not boot.came_up(first.boot):
+            self.review.keep(base_boot=first.boot)
+            return
+        second = boot.run(
+            boot.BootRequest(image=tip, profile=self.profile, host=first.host), self.tools
+        )
+        self.booted = (first, second)
+        self.review.keep(base_boot=first.boot, boot=second.boot)
+
+    def _test(self, built: BuildResult, host: Host) -> None:
+        series, applied = self.review.run.series, self.review.run.applied
+        if series is None or applied is None:
+            return
+        request = test.TestRequest(
+            series=series, applied=applied, build=built, host=host, profile=self.profile
+        )
+        self.tested = test.run(request, self.tools)
+
+    def _compare(self) -> None:
+        if self.tested is None or self.booted is None:
+            return
+        boots = ((self.booted[0].boot,), (self.booted[1].boot,))
+        request = compare.CompareRequest(tested=self.tested, boots=boots)
+        compared = compare.run(request, self.tools)
         self.review.keep(tests=compared.report, new_crashes=compared.new_crashes)

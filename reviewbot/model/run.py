@@ -83,6 +83,7 @@ class Run:
     applied: Applied | None = None
     check: CheckResult | None = None
     build: BuildResult | None = None
+    base_boot: BootResult | None = None
     boot: BootResult | None = None
     tests: TestReport | None = None
     new_crashes: tuple[Crash, ...] = ()
