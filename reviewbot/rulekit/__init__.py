@@ -6,8 +6,9 @@ from reviewbot.model.finding import Fact, Finding, Location, Severity
 from reviewbot.model.series import FileDiff, Hunk, Patch, Series
 from reviewbot.parse.c import Call, Case, CFile, Condition, Function, Macro
 from reviewbot.parse.clang import HeadersUnreadableError
+from reviewbot.parse.records import Hole, Member, Record
 from reviewbot.parse.rst import Document, Section, Table
-from reviewbot.parse.uapi import Constant, Hole, Layouts, Member, Record
+from reviewbot.parse.uapi import Constant, Layouts
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
 from reviewbot.rulekit.layout import (
     KVM_HEADERS,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reviewbot.parse.uapi import Constant, Layouts, Member, Record
+from reviewbot.parse.records import Member, Record
+from reviewbot.parse.uapi import Constant, Layouts
 from reviewbot.rulekit.trees import View
 
 KVM_HEADERS = ("include/uapi/linux/kvm*.h", "arch/*/include/uapi/asm/kvm*.h")

@@ -6,6 +6,7 @@ program is started (that is tools.process): the child is a copy of ourselves tha
 """
 
 import ctypes
+import faulthandler
 import os
 import resource
 import select
@@ -123,6 +124,7 @@ def _be_child(items: Sequence[Item], work: Callable[[Item], object], memory: int
     """Never returns.  The parent's buffers, handlers and output are left alone."""
     status = 1
     try:
+        faulthandler.disable()  # a crash is an answer here, not news for the terminal
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
