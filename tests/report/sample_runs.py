@@ -450,7 +450,7 @@ WORSE = delta(
 )
 
 
-def tested(*deltas: Delta, **more: object) -> TestReport:
+def report_of(*deltas: Delta, **more: object) -> TestReport:
     return TestReport(
         host=HOST,
         cases=tuple(d.test for d in deltas),
@@ -506,7 +506,7 @@ def whole(**more: object) -> Run:
         "check": checked(),
         "build": built(),
         "boot": BOOT,
-        "tests": tested(*SAME, NEW_TEST),
+        "tests": report_of(*SAME, NEW_TEST),
         "times": (
             StageTime(stage=Stage.BUILD, seconds=95.0),
             StageTime(stage=Stage.TEST, seconds=88.0),
@@ -565,11 +565,11 @@ def build_error() -> Run:
 
 
 def regression() -> Run:
-    return whole(tests=tested(WORSE, *SAME[1:], NEW_TEST))
+    return whole(tests=report_of(WORSE, *SAME[1:], NEW_TEST))
 
 
 def crash() -> Run:
-    return whole(tests=tested(WORSE, *SAME[1:], NEW_TEST), new_crashes=(CRASH,))
+    return whole(tests=report_of(WORSE, *SAME[1:], NEW_TEST), new_crashes=(CRASH,))
 
 
 def new_test_fails() -> Run:
@@ -581,7 +581,7 @@ def new_test_fails() -> Run:
         Why.ADDED,
         assertion="x86/svm_nested_pat_test.c:201: uc.args[1] == PAT_DEFAULT",
     )
-    return whole(tests=tested(*SAME, failing))
+    return whole(tests=report_of(*SAME, failing))
 
 
 def wrong_base() -> Run:
