@@ -4,6 +4,7 @@
 Pure given the settings; :func:`settings` reads the templates once.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,11 +50,11 @@ def settings(config: Config) -> ReportSettings:
 def run(run: Run, form: str, settings: ReportSettings) -> bytes:
     """The report as text, json, html or mbox.  Raises UserError for another format."""
     if form == "text":
-        return _encoded(text(run, _plain(settings.templates)))
+        return _encoded(text(run, _plain(_hashable(settings))))
     if form == "json":
         return _json(run, pretty=settings.pretty)
     if form == "html":
-        return _encoded(html(run, _marked_up(settings.templates)))
+        return _encoded(html(run, _marked_up(_hashable(settings))))
     if form == "mbox":
         return mbox(mails(run, settings))
     raise UserError(f"unknown report format {form!r}; there are text, json, html and mbox")
@@ -63,7 +64,7 @@ def mails(run: Run, settings: ReportSettings) -> tuple[Mail, ...]:
     """The mails worth sending, summary first; none when silence is the better answer."""
     return report_mail.mails(
         run,
-        _plain(settings.templates),
+        _plain(_hashable(settings)),
         sender=settings.sender,
         all_clear=settings.all_clear,
     )
@@ -76,14 +77,19 @@ def _json(run: Run, *, pretty: bool) -> bytes:
     return said.encode() + b"\n"
 
 
+def _hashable(settings: ReportSettings) -> tuple[tuple[str, str], ...]:
+    return tuple(settings.templates.items())
+
+
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _plain(sources: Mapping[str, str]) -> jinja2.Environment:
+@functools.lru_cache(maxsize=2)  # compiling takes longer than rendering
+def _plain(sources: tuple[tuple[str, str], ...]) -> jinja2.Environment:
     """Templates for mails and terminals; whatever they print goes through printable()."""
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader(sources),
+        loader=jinja2.DictLoader(dict(sources)),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - plain text; html has its own environment
         keep_trailing_newline=True,
@@ -95,10 +101,11 @@ def _plain(sources: Mapping[str, str]) -> jinja2.Environment:
     return environment
 
 
-def _marked_up(sources: Mapping[str, str]) -> jinja2.Environment:
+@functools.lru_cache(maxsize=2)
+def _marked_up(sources: tuple[tuple[str, str], ...]) -> jinja2.Environment:
     """Templates for HTML: everything is escaped, after control characters were made visible."""
     return jinja2.Environment(
-        loader=jinja2.DictLoader(sources),
+        loader=jinja2.DictLoader(dict(sources)),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,

@@ -9,6 +9,7 @@ import shlex
 
 from reviewbot.model.base import BaseRule
 from reviewbot.model.run import Run, Stage
+from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.summary import build_command
 
@@ -56,7 +57,10 @@ def duration(run: Run) -> str:
 
 
 def _mailed(run: Run) -> bool:
-    return run.series is not None and "@" in run.series.message_id
+    """True when the series has a message-id that a command can be given (not "-rf@host")."""
+    if run.series is None or run.series.message_id.startswith("-"):
+        return False
+    return is_identifier(run.series.message_id)
 
 
 def _what(run: Run) -> str:

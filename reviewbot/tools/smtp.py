@@ -255,10 +255,10 @@ def _why(error: Exception) -> str:
         return _reply(error.smtp_code, error.smtp_error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate not trusted: {error.verify_message}"
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return "no answer in time"  # smtplib hides some time-outs in SMTPServerDisconnected
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return "the server closed the connection"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     return " ".join(str(error).split()) or type(error).__name__
 
 
