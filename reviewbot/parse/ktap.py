@@ -13,7 +13,8 @@ Accepted (Documentation/dev-tools/ktap.rst, and what kselftests really print):
 
 Nesting, in either of its two spellings: lines indented by two spaces or more (KTAP), or lines behind
 "# " (kselftest's runner puts it before whatever a test prints; again for tests that run tests).
-Results of subtests precede the result they belong to.  Everything else is output of the next result.
+Results of subtests precede the result they belong to.  Every line between two results of the outermost
+level, nested ones included, is output of the second.
 Numbers may be missing or wrong: :attr:`Ktap.notes` says so, nothing is dropped.  A plan with more tests
 than results means the text was cut off: the missing ones are simply not there.
 """
@@ -88,17 +89,19 @@ class _Reader:
     def read(self, raw: str) -> None:
         depth, text = _depth(raw)
         if found := _RESULT.fullmatch(text):
-            self._result(depth, found)
+            self._result(depth, raw, found)
         elif (found := _VERSION.fullmatch(text)) or (found := _PLAN.fullmatch(text)):
-            self._frame(depth, found)
+            self._frame(depth, raw, found)
         elif found := _BAIL.fullmatch(text):
             self.bail_out = found[1].strip() if depth == 0 else self.bail_out
             self.levels[0].output.append(raw)
         else:
             self.levels[0].output.append(raw)
 
-    def _frame(self, depth: int, found: re.Match[str]) -> None:
+    def _frame(self, depth: int, raw: str, found: re.Match[str]) -> None:
         if depth:
+            # "1..0 # SKIP why" of a test that skips itself says so to whoever reads its output.
+            self.levels[0].output.append(raw)
             return
         if found.re is _VERSION:
             self.version = self.version or found[0].strip()
@@ -107,16 +110,20 @@ class _Reader:
         else:
             self.planned, self.skipped = int(found[1]), found[2]
 
-    def _result(self, depth: int, found: re.Match[str]) -> None:
+    def _result(self, depth: int, raw: str, found: re.Match[str]) -> None:
         while len(self.levels) <= depth:
             self.levels.append(_Level())
         inner = [result for level in self.levels[depth + 1 :] for result in level.results]
         del self.levels[depth + 1 :]
         level = self.levels[depth]
-        output, self.levels[0].output = self.levels[0].output, []
         number = int(found[2]) if found[2] else None
         if depth == 0 and number != len(level.results) + 1:
             self.notes.append(f"result {len(level.results) + 1} is numbered {number}")
+        output: list[str] = []
+        if depth == 0:
+            output, self.levels[0].output = self.levels[0].output, []
+        else:
+            self.levels[0].output.append(raw)
         level.results.append(_one(found, number, tuple(output), tuple(inner)))
 
     def finish(self) -> Ktap:
