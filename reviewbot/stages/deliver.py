@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Send mails, each at most once.  Nothing calls this unless the user asked to send."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ VERSION = 1
 class DeliverRequest:
     """Mails in the order to send them, and the directory that remembers what was sent.
 
-    ``home`` is whose git configuration counts; None is the caller's.
+    ``home`` is where git configuration is looked for, None for $HOME.
     """
 
     mails: tuple[Mail, ...]
@@ -49,7 +48,7 @@ def run(request: DeliverRequest, tools: Tools) -> Delivered:
     if not request.mails:
         tools.progress(Stage.DELIVER, "nothing to send: silence is the report for this verdict")
         return Delivered(sent=(), before=())
-    server = smtp.server(tools.config.mail, request.home or Path(os.environ.get("HOME", "/")))
+    server = smtp.server(tools.config.mail, request.home)
     sender = sender_of(tools.config.mail.sender or server.sender)
     if sender is None:
         raise UserError(

@@ -2,6 +2,7 @@
 """Hand mails to an SMTP server.  Settings are ours or git's, as ``git send-email`` would use them."""
 
 import contextlib
+import os
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -40,13 +41,13 @@ class Server:
         return f"{self.host}:{self.port}"
 
 
-def server(config: MailConfig, home: Path) -> Server:
+def server(config: MailConfig, home: Path | None) -> Server:
     """The server to use: each setting of ours that is not empty, else git's [sendemail].
 
-    ``home`` is where git finds the user's configuration.  Raises UserError when none is configured,
+    ``home`` is where git finds the user's configuration, None for $HOME.  Raises UserError when none is configured,
     or when a setting makes no sense.
     """
-    git = _git_settings(home)
+    git = _git_settings(home or Path(os.environ.get("HOME", "/")))
     host = config.server or git.get("sendemail.smtpserver", "")
     if not host:
         raise UserError(
