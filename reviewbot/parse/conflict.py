@@ -144,6 +144,8 @@ def _best_place(have: list[str], old: list[str], declared: int) -> int | None:
 
 def _quote(line: str) -> str:
     shown = one_line(line)
+    if not shown:
+        return "an empty line"
     return '"' + (shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "...") + '"'
 
 

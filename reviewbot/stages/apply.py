@@ -8,27 +8,25 @@ then written from the tree before.  Nothing is written to the user's repository.
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode
 
 from reviewbot.model.base import Applied, AppliedPatch, Base, Conflict
+from reviewbot.model.codec import key_of, to_json
 from reviewbot.model.errors import UserError
-from reviewbot.model.series import Address, Patch, Series
+from reviewbot.model.series import Patch, Series
 from reviewbot.model.status import Status
 from reviewbot.parse.conflict import explain
 from reviewbot.parse.text import one_line
 from reviewbot.stages.refuse import refuse_entries, refuse_patch
 from reviewbot.tools.context import Tools
 from reviewbot.tools.git import apply_to_index
+from reviewbot.tools.identity import COMMITTER, author_time, plain_identity, signature
 from reviewbot.tools.objects import Entry, ObjectStore, TreeView, storing
 
 VERSION = 1
-COMMITTER = ("reviewbot", "reviewbot@localhost")
-_MAX_OFFSET = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +47,40 @@ def run(request: ApplyRequest, tools: Tools) -> Applied:
     if not series.patches:
         raise UserError("the series holds no patch; nothing can be applied")
     store = ObjectStore(tools.cache, base.path)
-    done, conflict = put(store, series.patches, base.commit, tools.scratch)
-    if conflict:
-        conflict = _mention_missing(conflict, series)
+    placed = put_once(store, series.patches, base.commit, tools)
     return Applied(
-        status=Status.FAIL if conflict else Status.PASS,
+        status=Status.FAIL if placed.conflict else Status.PASS,
         base=base,
         repository=str(store.path),
-        patches=done,
-        conflict=conflict,
+        patches=placed.patches,
+        conflict=_mention_missing(placed.conflict, series) if placed.conflict else None,
     )
 
 
-def put(
-    store: ObjectStore, patches: Iterable[Patch], commit: str, scratch: Path
-) -> tuple[tuple[AppliedPatch, ...], Conflict | None]:
-    """Commit patches on top of ``commit``; those that applied, and what stopped the next one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """The patches that applied, in order, and what stopped the next one."""
+
+    patches: tuple[AppliedPatch, ...]
+    conflict: Conflict | None = None
+
+
+def put_once(store: ObjectStore, patches: tuple[Patch, ...], commit: str, tools: Tools) -> Placed:
+    """As :func:`put`, but what was put on that commit before is taken from the cache.
+
+    The base stage tries candidates by applying the series, so the apply stage finds its work done.
+    """
+    key = key_of(VERSION, store.path.name, commit, to_json(patches).decode())
+    known = tools.cache.load("apply", key, Placed)
+    if known and all(patch.commit in store.repository for patch in known.patches):
+        return known
+    placed = put(store, patches, commit, tools.scratch)
+    tools.cache.save("apply", key, placed)
+    return placed
+
+
+def put(store: ObjectStore, patches: Iterable[Patch], commit: str, scratch: Path) -> Placed:
+    """Commit patches on top of ``commit``, up to the first that does not apply.
 
     Raises UserError for patches that must not be applied anywhere.
     """
@@ -77,11 +93,11 @@ def put(
             )
             outcome = attempt.go()
             if isinstance(outcome, Conflict):
-                return tuple(done), outcome
+                return Placed(patches=tuple(done), conflict=outcome)
             tree, fuzzy = outcome
             commit = _commit(store, patch, tree, commit)
             done.append(AppliedPatch(number=patch.number, commit=commit, tree_id=tree, fuzzy=fuzzy))
-    return tuple(done), None
+    return Placed(patches=tuple(done))
 
 
 class _Attempt:
@@ -207,34 +223,3 @@ def _commit(store: ObjectStore, patch: Patch, tree: str, parent: str) -> str:
         # The author's date, so that the same mails give the same commit ids on every machine.
         committer=signature(*COMMITTER, when),
     )
-
-
-def plain_identity(address: Address) -> tuple[str, str]:
-    """Name and mail address without what git's ident.c drops: angle brackets, line ends, outer crud."""
-    name, email = (_no_crud(text) for text in (address.name, address.email))
-    return name or email or "unknown", email or "unknown"
-
-
-def _no_crud(text: str) -> str:
-    kept = "".join(" " if char in "<>" else char for char in one_line(text))
-    safe = " ".join(kept.split()).encode("utf-8", "replace").decode()
-    return safe.strip(" .,:;<>\"\\'")
-
-
-def author_time(date: str) -> datetime:
-    """The date of a mail; 1970 when it has none that git could store."""
-    try:
-        when = parsedate_to_datetime(date)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return datetime.fromtimestamp(0, UTC)
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    offset = when.utcoffset() or timedelta()
-    if abs(offset) > _MAX_OFFSET or when.timestamp() < 0:
-        return datetime.fromtimestamp(max(0.0, when.timestamp()), UTC)
-    return when
-
-
-def signature(name: str, email: str, when: datetime) -> pygit2.Signature:
-    """A git identity with a time and its zone."""
-    minutes = int((when.utcoffset() or timedelta()).total_seconds() // 60)
-    return pygit2.Signature(name, email, int(when.timestamp()), minutes, "utf-8")

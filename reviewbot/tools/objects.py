@@ -174,6 +174,7 @@ class ObjectStore:
     """Our own bare repository, borrowing every object of a user's repository (git alternates).
 
     New blobs, trees and commits go here.  It has no refs, no hooks and nobody else's configuration.
+    ``repository`` is the store, ``origin`` the user's repository: to resolve names, never to write.
     """
 
     def __init__(self, cache: Cache, path: str | Path) -> None:
@@ -181,8 +182,8 @@ class ObjectStore:
 
         Raises UserError when that is no repository, InfrastructureError when the cache cannot be written.
         """
-        user = open_repository(path)
-        common = common_directory(Path(user.path))
+        self.origin = open_repository(path)
+        common = common_directory(Path(self.origin.path))
         key = hashlib.sha256(os.fsencode(common)).hexdigest()[:16]
         self.path = cache.root / "objects" / f"{key}.git"
         with cache.lock(f"objects-{key}"), writing(self.path):
