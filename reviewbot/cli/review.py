@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "html", "mbox")
 _SUFFIX = {"text": "txt", "json": "json", "html": "html", "mbox": "mbox"}
-STDIN_LIMIT = 201 * 1000 * 1000
+STDIN_LIMIT = 201 * 1024 * 1024
 """Bytes; a little more than the largest mailbox, so that the mailbox reader refuses it by name."""
 _UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
 
