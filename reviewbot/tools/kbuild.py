@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reviewbot.model.codec import key_of
+from reviewbot.model.codec import key_of, to_json
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.parse import compiler as compiler_log
 from reviewbot.tools import export, layers, process, sandbox
@@ -119,32 +119,34 @@ def object_layer(
     timeout: float,
     on_step: Callable[[int], None],
 ) -> Path:
-    """All objects of a base, built once.  ``on_step`` is told how many steps make has taken.
+    """A complete build of a base, made once: ``objects`` and ``build.json`` (a :class:`Made`).
 
-    The log of the build is ``.reviewbot.log`` in the layer.  Raises BaseFailed.
+    ``on_step`` is told how many steps make has taken.  Raises BaseFailed.
     """
     source = source_layer(cache, kernel.repository, kernel.tree_id)
 
     def build(part: Path) -> None:
-        sandbox.give(part)
-        part.chmod(0o755)
+        # Only this directory is writable inside: a build could leave links where we write.
+        objects = part / "objects"
+        objects.mkdir(mode=0o755)
+        sandbox.give(objects)
         mounts = (
             Bind(source=source, target=SOURCE),
-            Bind(source=part, target=OBJECTS, writable=True),
+            Bind(source=objects, target=OBJECTS, writable=True),
         )
         space = Workspace(mounts=mounts, variables=kernel.variables, jobs=jobs)
-        _configure(space, kernel, part)
+        _configure(space, kernel)
         made = space.make(targets, timeout=timeout, on_step=on_step)
         if not made.ok:
             raise BaseFailed("the base does not build", made)
-        (part / ".reviewbot.log").write_text(made.log)
+        (part / "build.json").write_bytes(to_json(made))
 
     return cache.layer("objects", key_of(kernel.key, tuple(targets)), build)
 
 
-def _configure(space: "Workspace", kernel: Kernel, objects: Path) -> None:
+def _configure(space: "Workspace", kernel: Kernel) -> None:
     wanted = "\n".join((*kernel.config, *kernel.optional, "")).encode()
-    script = f'cat > "{OBJECTS}/.wanted" && exec "$@"'
+    script = f'cat > "{OBJECTS}/.wanted" && "$@" >&2 && cat "{OBJECTS}/.config"'
     made = space.make(
         ["allnoconfig"],
         timeout=_CONFIGURE_SECONDS,
@@ -154,7 +156,7 @@ def _configure(space: "Workspace", kernel: Kernel, objects: Path) -> None:
     )
     if not made.ok:
         raise BaseFailed("the base cannot be configured", made)
-    missing = without_effect(kernel.config, (objects / ".config").read_text(errors="replace"))
+    missing = without_effect(kernel.config, made.log)
     if missing:
         raise BaseFailed(f"the base does not take {', '.join(missing[:5])}", made)
 
@@ -251,13 +253,12 @@ def workspace(
             layers.remove(place)
 
 
-def warning_variables(source: Path) -> tuple[str, ...]:
+def warning_variables(makefile: str) -> tuple[str, ...]:
     """Make variables that compile with W=1 without making an error of what W=1 adds.
 
-    Without these KVM_WERROR=y would fail a build for warnings that nobody else gets.  kernel-doc,
-    which W=1 runs on every file, is left out: it takes longer than the compiler.
+    ``makefile`` is the text of the base's scripts/Makefile.extrawarn.  Without these KVM_WERROR=y
+    would fail a build for warnings that nobody else gets.  kernel-doc, which W=1 runs on every
+    file, is left out: it takes longer than the compiler.
     """
-    makefile = source / "scripts" / "Makefile.extrawarn"
-    text = makefile.read_text(errors="replace") if makefile.is_file() else ""
-    flags = " ".join(f"-Wno-error={name}" for name in compiler_log.extra_warnings(text))
+    flags = " ".join(f"-Wno-error={name}" for name in compiler_log.extra_warnings(makefile))
     return ("W=1", "cmd_checkdoc=", *((f"KCFLAGS={flags}",) if flags else ()))

@@ -26,6 +26,8 @@ from reviewbot.tools import export, process, sandbox
 from reviewbot.tools.sandbox import Bind, Overlay
 
 _COPY_SECONDS = 1800.0
+_FILE_LIMIT = 256 << 20
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WHITEOUT = os.makedev(0, 0)  # Documentation/filesystems/overlayfs.rst, "whiteouts"
 
 
@@ -47,6 +49,12 @@ class View:
     sharing: Sharing
     written: Path
     mount: Bind | Overlay
+
+    @classmethod
+    def plain(cls, directory: Path) -> "View":
+        """A directory as it is, to :func:`read` from."""
+        mount = Bind(source=directory, target="/unused")
+        return cls(sharing=Sharing.COPY, written=directory, mount=mount)
 
 
 def view(
@@ -95,6 +103,32 @@ def hide(shown: View, paths: Iterable[str]) -> None:
             if shown.sharing is Sharing.OVERLAY:
                 with contextlib.suppress(FileExistsError):  # a directory has taken the name
                     os.mknod(name, stat.S_IFCHR, _WHITEOUT, dir_fd=parent)
+
+
+def read(shown: View, path: str, limit: int = _FILE_LIMIT) -> bytes | None:
+    """A regular file of a view; None when there is none, or it is larger than ``limit`` bytes.
+
+    Links are never followed: what ran in the sandbox may have made them point at files of ours.
+    """
+    roots = [shown.written]
+    if isinstance(shown.mount, Overlay):
+        roots.append(shown.mount.lower)
+    for root in roots:
+        with _parent(root, path, create=False) as parent:
+            if parent is None:
+                continue
+            try:
+                handle = os.open(PurePosixPath(path).name, _FILE, dir_fd=parent)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None
+            with os.fdopen(handle, "rb") as stream:
+                kind = os.fstat(handle)
+                if not stat.S_ISREG(kind.st_mode):
+                    return None
+                return stream.read() if kind.st_size <= limit else None
+    return None
 
 
 def remove(place: Path) -> None:

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Build the base once, then every patch of the series on top of it, each compiling what it changes.
+
+A patch is judged by what it adds: a message is new when the commit before did not have it at that
+place.  Whatever was built before, by this run or another, is taken from the cache.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from reviewbot.model.base import Applied, AppliedPatch
+from reviewbot.model.build import BuildResult, CommitBuild, Image
+from reviewbot.model.codec import from_json, key_of
+from reviewbot.model.profile import Profile
+from reviewbot.model.run import Stage
+from reviewbot.model.status import Status
+from reviewbot.parse import compiler as compiler_log
+from reviewbot.stages.build_plan import plans
+from reviewbot.stages.built import (
+    Built,
+    errors_in,
+    errors_of,
+    new_diagnostics,
+    places_after,
+    reason,
+    status_of,
+    worst,
+)
+from reviewbot.stages.images import image_of
+from reviewbot.stages.missing import missing_symbols
+from reviewbot.stages.recipe import recipe
+from reviewbot.tools import kbuild, layers
+from reviewbot.tools.affected import Plan
+from reviewbot.tools.context import Tools
+from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
+from reviewbot.tools.objects import TreeView
+
+VERSION = 1
+"""Raised when a stored result would be decided otherwise today."""
+
+_BASE_SECONDS = 4 * 3600.0
+_PATCH_SECONDS = 3600.0
+_SAY_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """The applied series, and how its subsystem is built."""
+
+    applied: Applied
+    profile: Profile
+
+
+def run(request: BuildRequest, tools: Tools) -> BuildResult:
+    """Build base and series.  Failures of either are in the result; see BuildResult.
+
+    Raises InfrastructureError when sandbox, compiler or disk fail us.
+    """
+    series = _Series(request=request, tools=tools, kernel=_kernel(request))
+    # Whoever comes second with the same series waits, then finds everything done.
+    with tools.cache.lock(f"build-{series.key(len(request.applied.patches))[:20]}"), series.stack:
+        return series.build()
+
+
+def _kernel(request: BuildRequest) -> Kernel:
+    applied, profile = request.applied, request.profile
+    tree = TreeView(applied.repository, applied.base.tree_id)
+    makefile = (tree.read("scripts/Makefile.extrawarn") or b"").decode("utf-8", "replace")
+    return Kernel(
+        repository=applied.repository,
+        tree_id=applied.base.tree_id,
+        config=profile.config,
+        optional=profile.optional_config,
+        variables=kbuild.warning_variables(makefile),
+        compiler=kbuild.compiler(),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Series:
+    """One run of the stage.  Layers and workspace are opened when something has to be compiled."""
+
+    request: BuildRequest
+    tools: Tools
+    kernel: Kernel
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    layer: Path | None = None
+    space: Workspace | None = None
+    shown: str = ""
+    made: str = ""
+    plans: tuple[Plan, ...] = ()
+    said: float = 0.0
+
+    def build(self) -> BuildResult:
+        applied = self.request.applied
+        try:
+            before = self._base()
+        except BaseFailed as failure:
+            failed = self._judged(failure.made, 0, applied.base.commit, {}, self._whole())
+            return self._result(failed.build, (), Status.INFRA, reason=_because(failure, failed))
+        base_image = self._image(before, applied.base.commit, applied.base.tree_id)
+        base = before.build
+        builts = []
+        for index, patch in enumerate(applied.patches, 1):
+            before = self._patch(index, patch, before)
+            builts.append(before)
+        tip_image = None
+        if builts and builts[-1].build.status is Status.PASS:
+            tip_image = self._image(before, applied.tip, applied.patches[-1].tree_id)
+        result = self._result(base, builts, worst(builts), reason=reason(builts))
+        missing = missing_symbols(applied, errors_of(builts)) if builts else ()
+        return replace(result, base_image=base_image, tip_image=tip_image, missing_symbols=missing)
+
+    def key(self, number: int) -> str:
+        """Content key of what is known after patch ``number`` (0 the base): all built up to it."""
+        profile = self.request.profile
+        trees = [patch.tree_id for patch in self.request.applied.patches[:number]]
+        made = (profile.targets, profile.kernel_target, profile.kernel_image, profile.modules)
+        return key_of("build", VERSION, self.kernel.key, made, trees)
+
+    def _base(self) -> Built:
+        commit = self.request.applied.base.commit
+        kept = self.tools.cache.load("build", self.key(0), Built)
+        if kept is not None:
+            return replace(kept, build=replace(kept.build, commit=commit))
+        made = from_json((self._layer() / "build.json").read_bytes(), Made)
+        fresh = self._judged(made, 0, commit, {}, self._whole())
+        # Messages of the base are where the series starts from, not news.
+        fresh = replace(fresh, build=replace(fresh.build, new=()), kernel=self.key(0))
+        reused = replace(fresh, build=replace(fresh.build, reused=True))
+        self.tools.cache.save("build", self.key(0), reused)
+        return fresh
+
+    def _patch(self, index: int, patch: AppliedPatch, before: Built) -> Built:
+        kept = self.tools.cache.load("build", self.key(index), Built)
+        if kept is not None:
+            same = replace(kept.build, commit=patch.commit, number=patch.number, reused=True)
+            return replace(kept, build=same)
+        say = f"patch {index}/{len(self.request.applied.patches)}"
+        plan = self._plans()[index - 1]
+        if plan.code or before.pending:
+            targets = self._targets(index, plan, before)
+            made = self._make(patch.tree_id, targets, configure=plan.configure, say=say)
+            built = self._judged(made, patch.number, patch.commit, before.places, targets)
+            built = replace(built, kernel=self.key(index))
+            self.made = self.key(index)
+        else:  # nothing that is compiled depends on what this patch touches
+            self.tools.progress(Stage.BUILD, f"{say}: no kernel code")
+            same = replace(before.build, number=patch.number, commit=patch.commit)
+            same = replace(same, seconds=0.0, new=(), reused=True)
+            built = replace(before, build=same)
+        if built.build.status in {Status.PASS, Status.FAIL}:
+            self.tools.cache.save("build", self.key(index), built)
+        return built
+
+    def _targets(self, index: int, plan: Plan, before: Built) -> tuple[str, ...]:
+        # What boots is linked once, when no later patch changes it any more.
+        last = not any(plan.code for plan in self._plans()[index:])
+        beyond = last and any(one.beyond for one in self._plans())
+        if plan.everything or beyond or set(self._whole()) & set(before.pending):
+            return self._whole()
+        wanted = (*self.request.profile.targets, *plan.objects, *before.pending)
+        return tuple(dict.fromkeys(wanted))
+
+    def _whole(self) -> tuple[str, ...]:
+        return (self.request.profile.kernel_target, "modules")
+
+    def _plans(self) -> tuple[Plan, ...]:
+        if not self.plans:
+            targets, objects = self.request.profile.targets, self._layer() / "objects"
+            self.plans = plans(self.request.applied, objects, targets)
+        return self.plans
+
+    def _make(self, tree_id: str, targets: tuple[str, ...], *, configure: bool, say: str) -> Made:
+        space = self._space()
+        space.show(self.kernel.repository, self.shown, tree_id)
+        self.shown = tree_id
+        self.tools.progress(Stage.BUILD, say)
+        counted = partial(self._count, say)
+        if configure:
+            asked = space.make(["olddefconfig"], timeout=_PATCH_SECONDS, on_step=counted)
+            if not asked.ok:
+                return asked
+            made = space.make(targets, timeout=_PATCH_SECONDS, on_step=counted)
+            return replace(made, log=asked.log + made.log, seconds=asked.seconds + made.seconds)
+        return space.make(targets, timeout=_PATCH_SECONDS, on_step=counted)
+
+    def _layer(self) -> Path:
+        if self.layer is None:
+            cache, jobs = self.tools.cache, self._jobs()
+            self.layer = kbuild.object_layer(
+                cache,
+                self.kernel,
+                self._whole(),
+                jobs=jobs,
+                timeout=_BASE_SECONDS,
+                on_step=partial(self._count, "base"),
+            )
+        return self.layer
+
+    def _space(self) -> Workspace:
+        if self.space is None:
+            applied, cache = self.request.applied, self.tools.cache
+            objects = self._layer() / "objects"
+            source = kbuild.source_layer(cache, applied.repository, applied.base.tree_id)
+            opened = kbuild.workspace(
+                source,
+                objects,
+                self.tools.scratch / "build",
+                variables=self.kernel.variables,
+                jobs=self._jobs(),
+            )
+            self.space = self.stack.enter_context(opened)
+            self.shown = applied.base.tree_id
+        return self.space
+
+    def _jobs(self) -> int:
+        return self.tools.config.lab.jobs or len(os.sched_getaffinity(0))
+
+    def _count(self, what: str, steps: int) -> None:
+        now = time.monotonic()
+        if now - self.said > _SAY_SECONDS:
+            self.said = now
+            self.tools.progress(Stage.BUILD, f"{what}: {steps} steps")
+
+    def _judged(
+        self,
+        made: Made,
+        number: int,
+        commit: str,
+        before: dict[str, tuple[compiler_log.Place, ...]],
+        targets: tuple[str, ...],
+    ) -> Built:
+        profile = self.request.profile
+        steps = compiler_log.read(made.log, kbuild.ROOTS)
+        status = status_of(ok=made.ok, timed_out=made.timed_out, steps=steps)
+        config = (*profile.config, *profile.optional_config)
+        build = CommitBuild(
+            number=number,
+            commit=commit,
+            status=status,
+            seconds=round(made.seconds, 3),
+            command=recipe(config, self.kernel.variables, targets),
+            new=new_diagnostics(before, steps),
+            log=self.tools.cache.put(made.log.encode()),
+        )
+        return Built(
+            build=build,
+            places=places_after(before, steps),
+            pending=() if status is Status.PASS else targets,
+            errors=errors_in(steps),
+        )
+
+    def _image(self, built: Built, commit: str, tree_id: str) -> Image:
+        """The image of a commit that built."""
+        cache = self.tools.cache
+        kept = cache.load("image", built.kernel, Image)
+        if kept and all(cache.path(blob).exists() for blob in _blobs(kept)):
+            return replace(kept, commit=commit)
+        if built.kernel == self.key(0):
+            view = layers.View.plain(self._layer() / "objects")
+        else:
+            if self.made != built.kernel:  # compiled by another run: make it boot again
+                self._make(tree_id, self._whole(), configure=True, say="kernel image")
+            view = self._space().views[1]
+        image = image_of(commit, self.request.profile, partial(layers.read, view), cache)
+        cache.save("image", built.kernel, image)
+        return image
+
+    def _result(
+        self, base: CommitBuild, builts: Iterable[Built], status: Status, *, reason: str
+    ) -> BuildResult:
+        return BuildResult(
+            status=status,
+            profile=self.request.profile.name,
+            config_name=self.request.profile.config_summary,
+            compiler=self.kernel.compiler,
+            base=base,
+            patches=tuple(built.build for built in builts),
+            reason=reason,
+        )
+
+
+def _blobs(image: Image) -> tuple[str, ...]:
+    return (image.kernel, image.config, *(digest for _, digest in image.modules))
+
+
+def _because(failure: BaseFailed, base: Built) -> str:
+    if not base.errors:
+        return str(failure)
+    first = base.errors[0]
+    where = f"{first.path}:{first.line}: " if first.path and first.line else ""
+    return f"{failure}: {where}{first.message}"

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From what make left to the result of one commit: which messages are new, and whose fault it was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reviewbot.model.build import CommitBuild, Diagnostic, Level
+from reviewbot.model.status import Status
+from reviewbot.parse.compiler import Place, Step, place
+
+# What the tools print when the machine, not the source, is at fault.
+_OUR_FAULT = (
+    "fatal error: Killed signal terminated program",
+    "No space left on device",
+    "virtual memory exhausted",
+    "Cannot allocate memory",
+    "Resource temporarily unavailable",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """One commit's build as kept in the cache.
+
+    ``places`` are, by make target, the messages that are there at this commit; ``pending`` are make
+    targets that failed and have to be tried again with the next patch; ``errors`` all errors;
+    ``kernel`` the content key of the last commit that changed what is compiled.
+    """
+
+    build: CommitBuild
+    places: dict[str, tuple[Place, ...]]
+    pending: tuple[str, ...] = ()
+    errors: tuple[Diagnostic, ...] = ()
+    kernel: str = ""
+
+
+def places_after(
+    before: dict[str, tuple[Place, ...]], steps: tuple[Step, ...]
+) -> dict[str, tuple[Place, ...]]:
+    """The messages that are there after a make, by target.
+
+    A target that was made again says everything it has to say again; one that failed to compile
+    said only what came before the error, so what it said earlier still counts as known.
+    """
+    after = {target: known for target, known in before.items() if target}
+    for step in steps:
+        said = tuple(place(one) for one in step.diagnostics)
+        if any(one.level is Level.ERROR for one in step.diagnostics):
+            said += before.get(step.target, ())
+        after[step.target] = tuple(dict.fromkeys(said))
+    return {target: known for target, known in after.items() if known}
+
+
+def new_diagnostics(
+    before: dict[str, tuple[Place, ...]], steps: tuple[Step, ...]
+) -> tuple[Diagnostic, ...]:
+    """Errors and warnings that were not there before, each place once, in order."""
+    known = {one for places in before.values() for one in places}
+    new: dict[Place, Diagnostic] = {}
+    for step in steps:
+        for one in step.diagnostics:
+            if one.level is not Level.NOTE and place(one) not in known:
+                new.setdefault(place(one), one)
+    return tuple(new.values())
+
+
+def status_of(*, ok: bool, timed_out: bool, steps: tuple[Step, ...]) -> Status:
+    """PASS for a make that succeeded, FAIL only for one that named an error in what it was given."""
+    if timed_out:
+        return Status.TIMEOUT
+    if ok:
+        return Status.PASS
+    errors = errors_in(steps)
+    ours = any(words in error.message for error in errors for words in _OUR_FAULT)
+    return Status.FAIL if errors and not ours else Status.INFRA
+
+
+def errors_in(steps: tuple[Step, ...]) -> tuple[Diagnostic, ...]:
+    """All errors, in order."""
+    found = (one for step in steps for one in step.diagnostics)
+    return tuple(one for one in found if one.level is Level.ERROR)
+
+
+def worst(builts: Sequence[Built]) -> Status:
+    """The series' status: FAIL when any patch failed, PASS only when all passed."""
+    found = {built.build.status for built in builts}
+    for status in (Status.FAIL, Status.TIMEOUT, Status.INFRA):
+        if status in found:
+            return status
+    return Status.PASS if found else Status.INFRA
+
+
+def reason(builts: Sequence[Built]) -> str:
+    """Why there is neither PASS nor FAIL, one sentence; "" when there is."""
+    if not builts:
+        return "no patch of the series was applied"
+    for built in builts:
+        if built.build.status is Status.TIMEOUT:
+            return f"the build of patch {built.build.number} took longer than an hour"
+        if built.build.status is Status.INFRA:
+            said = f": {built.errors[0].message}" if built.errors else " without naming an error"
+            return f"the build of patch {built.build.number} stopped{said}"
+    return ""
+
+
+def errors_of(builts: Sequence[Built]) -> tuple[Diagnostic, ...]:
+    """All errors of the patches that do not build."""
+    failed = (built for built in builts if built.build.status is Status.FAIL)
+    return tuple(error for built in failed for error in built.errors)

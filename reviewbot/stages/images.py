@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What boots: a kernel and its modules in load order, taken out of a build into the cache."""
+
+import posixpath
+import re
+from collections.abc import Callable
+
+from reviewbot.model.build import Image
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.profile import Profile
+from reviewbot.tools.cache import Cache
+
+_DEPENDS = re.compile(rb"\0depends=([\w,-]*)\0")
+Read = Callable[[str], bytes | None]
+"""A file of the object tree, None when it is not there."""
+
+
+def image_of(commit: str, profile: Profile, read: Read, cache: Cache) -> Image:
+    """Keep kernel, modules and configuration as blobs.
+
+    Modules come as (path in the object tree, digest); what a module says it depends on goes before
+    it.  Raises InfrastructureError when a build that succeeded lacks one of them.
+    """
+    modules = {path: _must(read, path) for path in load_order(profile, read)}
+    return Image(
+        commit=commit,
+        kernel=cache.put(_must(read, profile.kernel_image)),
+        modules=tuple((path, cache.put(data)) for path, data in modules.items()),
+        config=cache.put(_must(read, ".config")),
+    )
+
+
+def load_order(profile: Profile, read: Read) -> tuple[str, ...]:
+    """Paths of the profile's modules and of all they depend on, dependencies first."""
+    listed = (read("modules.order") or b"").decode("utf-8", "replace").split()
+    where = {_name(path): posixpath.splitext(path)[0] + ".ko" for path in listed}
+    order: dict[str, None] = {}
+    visiting: set[str] = set()
+
+    def visit(path: str) -> None:
+        if path in order or path in visiting:
+            return
+        visiting.add(path)
+        for name in depends(_must(read, path)):
+            if name in where:
+                visit(where[name])
+        order[path] = None
+
+    for module in profile.modules:
+        visit(module.path)
+    return tuple(order)
+
+
+def depends(module: bytes) -> tuple[str, ...]:
+    """What a module's .modinfo section says it needs loaded first."""
+    found = _DEPENDS.search(module)
+    return tuple(name for name in found[1].decode().split(",") if name) if found else ()
+
+
+def _name(path: str) -> str:
+    return posixpath.splitext(posixpath.basename(path))[0].replace("-", "_")
+
+
+def _must(read: Read, path: str) -> bytes:
+    data = read(path)
+    if data is None:
+        raise InfrastructureError(f"the build left no {path}")
+    return data

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands that repeat a build outside the sandbox, from inside a kernel checkout."""
+
+import shlex
+from collections.abc import Sequence
+
+_PREFIX = "CONFIG_"
+_WIDTH = 72
+
+
+def recipe(config: Sequence[str], variables: Sequence[str], targets: Sequence[str]) -> str:
+    """Shell lines: write the configuration, configure, make.  At most 72 columns where possible."""
+    symbols = [line.removeprefix(_PREFIX) for line in config]
+    make = ["make", "O=../lab", '-j"$(nproc)"', "-k", *map(shlex.quote, variables), *targets]
+    return "\n".join(
+        [
+            "mkdir -p ../lab",
+            *_continued(["printf", "'CONFIG_%s\\n'", *symbols, ">", "../lab/wanted"]),
+            *_continued(["make", "O=../lab", "KCONFIG_ALLCONFIG=../lab/wanted", "allnoconfig"]),
+            *_continued(make),
+        ]
+    )
+
+
+def _continued(words: Sequence[str]) -> list[str]:
+    """Words as lines that a shell joins; a word is never broken."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(word) + 3 <= _WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word if not lines else f"    {word}")
+    return [f"{line} \\" for line in lines[:-1]] + lines[-1:]

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What has to be made when some files of the source change, from what Kbuild wrote about its objects.
+
+Every ``.x.o.cmd`` file lists what its object was compiled from.  So a header change compiles exactly
+its users, also outside the directories a profile builds for every patch, and nothing else is tried.
+"""
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_NO_FOLLOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_CMD_LIMIT = 4 << 20
+_MANY = 60
+_NO_CODE = ("Documentation/", "LICENSES/", "samples/", "usr/include/")
+_NO_CODE_SUFFIXES = (".rst", ".txt", ".md", ".yaml", ".json", ".gitignore", ".mailmap")
+_NO_CODE_NAMES = frozenset({"MAINTAINERS", "CREDITS", "COPYING", "README"})
+_HOST_TOOLS = ("objtool", "lib", "include", "arch", "build", "scripts", "bpf/resolve_btfids")
+# Built by a Makefile above them with flags of their own: not reachable as single targets.
+_SPECIAL = ("boot/", "realmode/", "vdso/", "purgatory/", "boot.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to make.  ``objects`` are single targets besides the profile's.
+
+    ``code`` is False when nothing compiled depends on the files; ``configure`` asks for
+    olddefconfig first; ``everything`` for the whole kernel.
+    """
+
+    code: bool = False
+    configure: bool = False
+    everything: bool = False
+    objects: tuple[str, ...] = ()
+
+    @property
+    def beyond(self) -> bool:
+        """True when more than the profile's own targets changes, so the kernel itself may."""
+        return self.everything or self.configure or bool(self.objects)
+
+
+def users(objects: Path, paths: Iterable[str]) -> dict[str, frozenset[str]]:
+    """For each source path, the objects below ``objects`` that were compiled from it."""
+    found: dict[str, set[str]] = {path: set() for path in paths}
+    patterns = {path: f"/{path} ".encode() for path in found}
+    if not patterns:
+        return {}
+    for name, text in _command_files(objects):
+        for path, pattern in patterns.items():
+            if pattern in text:
+                found[path].add(name)
+    return {path: frozenset(names) for path, names in found.items()}
+
+
+def _command_files(objects: Path) -> Iterator[tuple[str, bytes]]:
+    for directory, _, files in os.walk(objects):
+        for file in files:
+            if not file.startswith(".") or not file.endswith(".o.cmd"):
+                continue
+            inside = os.path.relpath(directory, objects)
+            text = _read(Path(directory, file)).replace(b"\n", b" ")
+            if b" source_" in text:  # composite objects and archives are made of others
+                yield posixpath.normpath(f"{inside}/{file[1:-4]}"), text
+
+
+def members(objects: Path, modules: Sequence[str]) -> frozenset[str]:
+    """The objects that modules (paths ending in .ko) are linked from, by their .mod files."""
+    words: set[str] = set()
+    for module in modules:
+        if module.endswith(".ko"):
+            words.update(_read(objects / f"{module[:-3]}.mod").decode("utf-8", "replace").split())
+    return frozenset(posixpath.normpath(word) for word in words)
+
+
+def plan(
+    paths: Iterable[str],
+    used_by: Mapping[str, frozenset[str]],
+    covered: frozenset[str],
+    targets: Sequence[str],
+) -> Plan:
+    """What to make after ``paths`` changed, when ``targets`` are made anyway and hold ``covered``."""
+    homes = {posixpath.dirname(one) for one in (*covered, *targets)}
+    configure = everything = code = False
+    others: set[str] = set()
+    for path in filter(_is_code, paths):
+        code = True
+        name = posixpath.basename(path)
+        at_home = posixpath.dirname(path) in homes
+        if name.startswith("Kconfig"):
+            configure = True
+            everything = everything or not at_home
+        elif name.endswith((".c", ".h", ".S")) and not path.startswith(("scripts/", "tools/")):
+            others |= used_by.get(path, frozenset()) - covered
+        elif not at_home:
+            everything = True
+    special = any(f"/{part}" in f"/{other}" for other in others for part in _SPECIAL)
+    if everything or special or len(others) > _MANY:
+        return Plan(code=code, configure=configure, everything=True)
+    return Plan(code=code, configure=configure, objects=tuple(sorted(others)))
+
+
+def _is_code(path: str) -> bool:
+    name = posixpath.basename(path)
+    if path.startswith(_NO_CODE) or name.endswith(_NO_CODE_SUFFIXES) or name in _NO_CODE_NAMES:
+        return False
+    if path.startswith("tools/"):
+        return path.startswith(tuple(f"tools/{tool}/" for tool in _HOST_TOOLS))
+    return True
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, nothing for one that is not there; no link is followed: a build wrote it."""
+    try:
+        handle = os.open(path, _NO_FOLLOW)
+    except OSError:
+        return b""
+    with os.fdopen(handle, "rb") as stream:
+        return stream.read(_CMD_LIMIT)

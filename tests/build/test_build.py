@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The build stage on a tiny kernel: what is compiled, what is new, whose fault it is."""
+
+import dataclasses
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reviewbot.model.status import Status
+
+SVM = "arch/x86/kvm/svm.c"
+MMU = "arch/x86/kvm/mmu.c"
+X86 = "arch/x86/kvm/x86.c"
+
+
+def append(text):
+    return lambda old: old + text
+
+
+def compiled(lab, build):
+    lines = lab.log(build).splitlines()
+    return sorted(line.split()[-1] for line in lines if line.startswith("  CC "))
+
+
+def messages(build):
+    return [(one.path, one.function, one.option, one.level) for one in build.new]
+
+
+def test_a_clean_series_passes_and_compiles_only_what_each_patch_changes(kernel, lab):
+    applied = kernel.series({SVM: append("\n/* one */\n")}, {MMU: append("\n/* two */\n")})
+    result = lab.build(applied)
+    assert result.status is Status.PASS
+    assert result.base.status is Status.PASS
+    assert [build.status for build in result.patches] == [Status.PASS, Status.PASS]
+    assert [compiled(lab, build) for build in result.patches] == [
+        ["arch/x86/kvm/svm.o"],
+        ["arch/x86/kvm/mmu.o"],
+    ]
+    assert result.missing_symbols == ()
+    assert result.base.new == ()  # the base's own warning is nobody's news
+
+
+def test_the_patch_commits_and_numbers_are_those_of_the_series(kernel, lab):
+    applied = kernel.series({SVM: append("\n")}, {SVM: append("\n\n")})
+    result = lab.build(applied)
+    assert [(build.number, build.commit) for build in result.patches] == [
+        (patch.number, patch.commit) for patch in applied.patches
+    ]
+
+
+def test_only_new_warnings_count_by_place_not_by_line(kernel, lab):
+    # The old warning of x86.c moves down and is said again: it is not news.  The new one is.
+    applied = kernel.series(
+        {X86: lambda old: "\n\n\n" + old}, {X86: append("\nstatic const int new_unused = 2;\n")}
+    )
+    moved, added = lab.build(applied).patches
+    assert "old_unused" in lab.log(moved)
+    assert moved.new == ()
+    assert [one.message.count("new_unused") for one in added.new] == [1]
+    assert added.status is Status.PASS  # W=1 only: nobody else gets it, and -Werror must not count
+
+
+def test_a_warning_that_goes_and_comes_back_is_new_again(kernel, lab):
+    line = "\nstatic const int flicker = 2;\n"
+    applied = kernel.series(
+        {SVM: append(line)},
+        {SVM: lambda old: old.replace(line, "")},
+        {SVM: append(line)},
+    )
+    first, second, third = lab.build(applied).patches
+    assert [len(one.new) for one in (first, second, third)] == [1, 0, 1]
+
+
+def test_werror_fails_the_patch_and_a_later_patch_mends_it(kernel, lab):
+    bad = "\nstatic int unused_function(void)\n{\n\treturn 1;\n}\n"
+    applied = kernel.series(
+        {SVM: append(bad)}, {MMU: append("\n")}, {SVM: lambda old: old.replace(bad, "")}
+    )
+    result = lab.build(applied)
+    assert result.status is Status.FAIL
+    assert [build.status for build in result.patches] == [Status.FAIL, Status.FAIL, Status.PASS]
+    error = result.patches[0].new[0]
+    assert (error.path, error.option, error.line) == (SVM, "-Wunused-function", 11)
+    assert result.patches[1].new == ()  # still broken, but not by this patch
+    assert result.tip_image is not None
+    assert result.missing_symbols == ()
+
+
+def test_a_failing_last_patch_has_no_image(kernel, lab):
+    result = lab.build(kernel.series({SVM: append("\nint broken(\n")}))
+    assert result.status is Status.FAIL
+    assert result.tip_image is None
+    assert result.base_image is not None
+
+
+def test_every_compilable_file_is_compiled_after_an_error(kernel, lab):
+    applied = kernel.series(
+        {SVM: append("\nint broken(\n"), MMU: append("\nstatic const int extra = 1;\n")}
+    )
+    (build,) = lab.build(applied).patches
+    assert {one.path for one in build.new} == {SVM, MMU}
+
+
+def test_symbols_of_another_tree_mean_wrong_base(kernel, lab):
+    call = (
+        "\nint kvm_missing_elsewhere(struct kvm_vcpu *vcpu)\n{\n\treturn vm_enable_npt(vcpu);\n}\n"
+    )
+    result = lab.build(kernel.series({SVM: append(call)}))
+    assert result.status is Status.FAIL
+    assert result.missing_symbols == ("vm_enable_npt",)
+
+
+def test_an_unknown_member_means_wrong_base(kernel, lab):
+    use = "\nint member(struct kvm_vcpu *vcpu);\nint member(struct kvm_vcpu *vcpu)\n{\n\treturn vcpu->last_pat;\n}\n"
+    assert lab.build(kernel.series({SVM: append(use)})).missing_symbols == ("last_pat",)
+
+
+def test_a_link_that_lacks_a_symbol_means_wrong_base(kernel, lab):
+    use = "\nint from_elsewhere(void);\nint caller(void);\nint caller(void)\n{\n\treturn from_elsewhere();\n}\n"
+    result = lab.build(kernel.series({SVM: append(use)}))
+    assert result.status is Status.FAIL
+    assert "from_elsewhere" in result.patches[0].new[0].message
+    # Declared by the patch itself, so it is the author who forgot to define it.
+    assert result.missing_symbols == ()
+
+
+def test_a_symbol_of_a_later_patch_is_the_authors_bug(kernel, lab):
+    use = "\nint early(struct kvm_vcpu *v);\nint early(struct kvm_vcpu *v)\n{\n\treturn kvm_later(v);\n}\n"
+    define = "static inline int kvm_later(struct kvm_vcpu *vcpu) { return 1; }\n"
+    applied = kernel.series({SVM: append(use)}, {"include/linux/kvm_host.h": append(define)})
+    result = lab.build(applied)
+    assert [build.status for build in result.patches] == [Status.FAIL, Status.PASS]
+    assert result.missing_symbols == ()
+
+
+def test_a_symbol_that_the_base_has_is_not_missing(kernel, lab):
+    # start_kernel exists, it is only not declared here: a forgotten #include, not a wrong base.
+    use = "\nint again(void);\nint again(void)\n{\n\treturn start_kernel();\n}\n"
+    result = lab.build(kernel.series({SVM: append(use)}))
+    assert result.status is Status.FAIL
+    assert result.missing_symbols == ()
+
+
+def test_a_base_that_does_not_build_is_not_blamed_on_the_series(kernel, lab):
+    applied = kernel.series({SVM: append("\n")}, base={X86: append("\nint broken(\n")})
+    result = lab.build(applied)
+    assert result.status is Status.INFRA
+    assert result.base.status is Status.FAIL
+    assert result.patches == ()
+    assert X86 in result.reason
+    assert not list((lab.root / "cache" / "layers").glob("objects-*")), "half a layer was kept"
+
+
+def test_configuration_that_takes_no_effect_is_said(kernel, lab, profile):
+    wants = dataclasses.replace(profile, config=(*profile.config, "CONFIG_NESTED=y"))
+    result = lab.build(kernel.series({SVM: append("\n")}), wants)
+    assert result.status is Status.INFRA
+    assert "CONFIG_NESTED=y" in result.reason
+
+
+def test_a_header_compiles_its_users_outside_the_targets_too(kernel, lab):
+    applied = kernel.series(
+        {"include/linux/kernel.h": append("#define MORE 1\n")}, {SVM: append("\n")}
+    )
+    result = lab.build(applied)
+    assert compiled(lab, result.patches[0]) == ["arch/x86/kvm/mmu.o", "kernel/user.o"]
+    assert result.status is Status.PASS
+    assert result.tip_image.kernel != ""
+
+
+def test_a_break_outside_the_targets_is_found_in_its_patch(kernel, lab):
+    breaks = {"include/linux/kernel.h": lambda old: old.replace("4096", "undeclared_size")}
+    mends = {"include/linux/kernel.h": lambda old: old.replace("undeclared_size", "4096")}
+    result = lab.build(kernel.series(breaks, {SVM: append("\n")}, mends))
+    statuses = [build.status for build in result.patches]
+    assert statuses == [Status.FAIL, Status.FAIL, Status.PASS]
+    assert "kernel/user.o" in compiled(lab, result.patches[0])
+    assert "include/linux/kernel.h" in {one.path for one in result.patches[0].new}
+
+
+def test_kconfig_changes_are_configured_first(kernel, lab):
+    applied = kernel.series({"Kconfig": append("config KVM_NEW\n")}, {SVM: append("\n")})
+    result = lab.build(applied)
+    assert [build.status for build in result.patches] == [Status.PASS, Status.PASS]
+
+
+def test_documentation_compiles_nothing(kernel, lab):
+    applied = kernel.series({"Documentation/tiny.rst": append("More\n")})
+    result = lab.build(applied)
+    assert result.status is Status.PASS
+    assert result.tip_image.modules == result.base_image.modules
+    assert not any("patch" in said and "steps" in said for said in lab.said)
+
+
+def test_the_tip_boots_what_the_series_changed(kernel, lab):
+    applied = kernel.series(
+        {SVM: lambda old: old.replace("+ 1", "+ 2")}, {"Documentation/x.rst": "x\n"}
+    )
+    result = lab.build(applied)
+    base, tip = result.base_image, result.tip_image
+    assert [path for path, _ in tip.modules] == ["arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko"]
+    assert (
+        dict(base.modules)["arch/x86/kvm/kvm-amd.ko"]
+        != dict(tip.modules)["arch/x86/kvm/kvm-amd.ko"]
+    )
+    assert dict(base.modules)["arch/x86/kvm/kvm.ko"] == dict(tip.modules)["arch/x86/kvm/kvm.ko"]
+    assert base.kernel == tip.kernel
+    assert lab.cache.get(tip.kernel).startswith(b"\x7fELF")
+
+
+def test_a_changed_kernel_is_linked_at_the_tip(kernel, lab):
+    applied = kernel.series(
+        {"kernel/main.c": lambda old: old.replace("0", "7")}, {SVM: append("\n")}
+    )
+    result = lab.build(applied)
+    assert result.base_image.kernel != result.tip_image.kernel
+
+
+def test_the_second_run_compiles_nothing(kernel, lab):
+    applied = kernel.series(
+        {SVM: append("\nstatic const int new_unused = 2;\n")}, {MMU: append("\n")}
+    )
+    first = lab.build(applied)
+    lab.said.clear()
+    second = lab.build(applied)
+    assert lab.said == []
+    assert all(build.reused for build in second.patches)
+    unmarked = [dataclasses.replace(build, reused=False) for build in second.patches]
+    assert unmarked == list(first.patches)
+    assert (second.tip_image, second.base_image) == (first.tip_image, first.base_image)
+
+
+def test_a_pruned_image_is_made_again(kernel, lab):
+    applied = kernel.series({SVM: append("\nint extra(void);\nint extra(void) { return 3; }\n")})
+    first = lab.build(applied)
+    lab.cache.path(dict(first.tip_image.modules)["arch/x86/kvm/kvm-amd.ko"]).unlink()
+    assert lab.build(applied).tip_image == first.tip_image
+
+
+def test_a_run_continues_after_the_patches_that_are_done(kernel, lab):
+    short = kernel.series({SVM: append("\nstatic const int one = 2;\n")})
+    lab.build(short)
+    made = kernel.commit({MMU: append("\nstatic const int two = 2;\n")})
+    patch = dataclasses.replace(short.patches[0], number=2, commit=made[0], tree_id=made[1])
+    longer = dataclasses.replace(short, patches=(*short.patches, patch))
+    result = lab.build(longer)
+    assert [build.reused for build in result.patches] == [True, False]
+    # svm.c is compiled again in the new view; its warning belongs to patch 1 all the same.
+    assert [[one.path for one in build.new] for build in result.patches] == [[SVM], [MMU]]
+
+
+def test_a_new_and_a_deleted_file(kernel, lab):
+    header = "include/linux/kvm_new.h"
+    applied = kernel.series(
+        {header: "#define NEW 1\n", SVM: lambda old: f"#include <linux/kvm_new.h>\n{old}"},
+        {header: "#define NEW 2\n"},
+        {header: None, SVM: lambda old: old.replace("#include <linux/kvm_new.h>\n", "")},
+        {header: "#define NEW 3\n"},
+        {header: None, SVM: lambda old: f"#include <linux/kvm_new.h>\n{old}"},
+    )
+    result = lab.build(applied)
+    statuses = [build.status for build in result.patches]
+    assert statuses == [Status.PASS, Status.PASS, Status.PASS, Status.PASS, Status.FAIL]
+    assert compiled(lab, result.patches[1]) == ["arch/x86/kvm/svm.o"]
+
+
+def test_nothing_is_left_behind(kernel, lab):
+    lab.build(kernel.series({SVM: append("\n")}))
+    assert list((lab.root / "scratch-1").iterdir()) == []
+    assert str(lab.root) not in Path("/proc/mounts").read_text()
+
+
+def test_no_patches_is_no_pass(kernel, lab):
+    result = lab.build(kernel.series())
+    assert result.status is Status.INFRA
+    assert result.reason
+
+
+def test_the_command_repeats_the_build_outside_the_sandbox(kernel, lab, tmp_path):
+    applied = kernel.series({SVM: append("\nstatic const int new_unused = 2;\n")})
+    (build,) = lab.build(applied).patches
+    checkout = tmp_path / "checkout" / "linux"
+    subprocess.run(["git", "clone", "-q", kernel.path, checkout], check=True)
+    done = subprocess.run(
+        ["bash", "-ec", build.command], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    assert "new_unused" in done.stderr
+    assert (checkout.parent / "lab" / "arch/x86/kvm/kvm.ko").exists()
+    assert max(len(line) for line in build.command.splitlines()) <= 90
+
+
+@pytest.mark.parametrize("kind", ["reflink copy", "plain copy"])
+def test_without_overlayfs_copies_do_the_same(kernel, lab, kind, monkeypatch):
+    from reviewbot.tools import layers
+
+    how = layers.Sharing(kind)
+    if how is layers.Sharing.REFLINK:
+        source, clone = lab.root / "a", lab.root / "b"
+        source.write_text("x")
+        if subprocess.run(
+            ["cp", "--reflink=always", source, clone], check=False, capture_output=True
+        ).returncode:
+            pytest.skip(f"the file system of {lab.root} has no reflinks")
+    monkeypatch.setattr(layers, "sharing_at", lambda _place: how)
+    header = "include/linux/kvm_new.h"
+    applied = kernel.series({header: "#define X\n"}, {header: None, SVM: append("\nint broken(\n")})
+    result = lab.build(applied)
+    assert [build.status for build in result.patches] == [Status.PASS, Status.FAIL]
+    assert list((lab.root / "scratch-1").iterdir()) == []

@@ -1,0 +1,5 @@
+struct kvm_vcpu {
+	int hflags;
+};
+int kvm_run(struct kvm_vcpu *vcpu);
+int kvm_mmu_reload(struct kvm_vcpu *vcpu);

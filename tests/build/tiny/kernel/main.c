@@ -1,0 +1,5 @@
+int start_kernel(void);
+int start_kernel(void)
+{
+	return 0;
+}

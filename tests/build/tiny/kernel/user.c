@@ -1,0 +1,3 @@
+#include <linux/kernel.h>
+
+int user = PAGE_SIZE;
