@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KVM's documents build without new warnings, and section numbers are used once.
+
+What
+----
+A series that changes a document below Documentation/virt/kvm adds no docutils warning or error to it,
+and no section number that another section has already (a note).
+
+Why
+---
+maintainer-kvm-x86.rst asks that htmldocs build without new warnings.  A table or code block that
+docutils rejects is missing from the rendered document.
+
+Bad
+---
+::
+
+    +::
+    +	struct kvm_example {
+
+Good
+----
+::
+
+    +::
+    +
+    +	struct kvm_example {
+
+When to ignore
+--------------
+The series is meant for a tree whose document differs where it complains.
+
+What it does not see
+--------------------
+What only sphinx knows: cross references, directives and roles of the kernel's own extensions.  Old
+messages, also when their line moves.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from reviewbot.rulekit import (
+    API_RST,
+    Confidence,
+    Context,
+    Document,
+    Fact,
+    Finding,
+    Problem,
+    Severity,
+    View,
+    files_of,
+    matches,
+    rule,
+)
+
+DOCUMENTS = ("Documentation/virt/kvm/*.rst",)
+WARNING = 2
+REFERENCE = (
+    "Documentation/process/maintainer-kvm-x86.rst: must build htmldocs cleanly, i.e. with no new "
+    "warnings or errors"
+)
+NUMBERS = f"{API_RST}: sections are referred to by number"
+
+
+@rule(code="KVM-DOC-003", severity=Severity.ERROR, touches=DOCUMENTS)
+def rst_messages(context: Context) -> Iterator[Finding | Fact]:
+    """What the documents' last versions complain about and their first do not."""
+    for path in sorted({p for patch in context.series.patches for p in files_of(patch)}):
+        if not matches(path, DOCUMENTS):
+            continue
+        if not suspicious(context.tip, context.base, path):
+            continue
+        scan = partial(scan_one, path=path, old=document(context.base, path))
+        # Parsing takes 0.4 s a version of api.rst: those in between only matter to blame a patch.
+        if any(True for _ in scan(context.tip)):
+            yield from context.introduced(scan, touching=(path,))
+
+
+def suspicious(tip: View, base: View, path: str) -> bool:
+    """Whether the base must be parsed too.  A document without messages has no new ones."""
+    new = document(tip, path)
+    if new is None or tip.blob_id(path) == base.blob_id(path):
+        return False
+    known = base.text(path)
+    used = Counter(section.number for section in new.sections)
+    taken = (s for s in new.sections if "." in s.number and used[s.number] > 1)
+    return bool(new.messages) or any(section.title not in known for section in taken)
+
+
+def document(view: View, path: str) -> Document | None:
+    """The parsed document, None where the file is not there."""
+    return view.rst(path) if view.exists(path) else None
+
+
+def scan_one(view: View, path: str, old: Document | None) -> Iterator[Problem]:
+    """Messages and section numbers of one document that its ``old`` version does not have."""
+    new = document(view, path)
+    if new is None or new is old:
+        return
+    yield from messages(new, old, path)
+    yield from numbers(new, old, path)
+
+
+def messages(new: Document, old: Document | None, path: str) -> Iterator[Problem]:
+    """More of a message than there were: each at a place that had none."""
+    before = Counter(plain(message.text) for message in old.messages) if old else Counter[str]()
+    after = Counter(plain(message.text) for message in new.messages)
+    known = (
+        {place(message.line, plain(message.text), old) for message in old.messages}
+        if old
+        else set()
+    )
+    for message in new.messages:
+        text = plain(message.text)
+        where = place(message.line, text, new)
+        if after[text] <= before[text] or where in known:
+            continue
+        level = "warning" if message.level == WARNING else "error"
+        yield Problem(
+            key=where,
+            title=f"new documentation {level}: {text.rstrip('.')}",
+            why=(
+                f'docutils says "{text}" here and did not before the series.  '
+                "make htmldocs complains, and what is rendered is not what was meant."
+            ),
+            fix=fix_of(text),
+            reference=REFERENCE,
+            path=path,
+            line=message.line,
+        )
+
+
+def plain(text: str) -> str:
+    """What docutils says without where: its "<string>:8286: (ERROR/3)" changes with every line."""
+    return re.sub(r"^\S*:\d+: \([A-Z]+/\d\) ", "", text)
+
+
+def place(line: int, text: str, document: Document) -> tuple[str, str]:
+    """A message with the nearest text above it: line numbers change with every patch."""
+    lines = document.text.split("\n")[: max(line, 1)]
+    return text, next((each.strip() for each in reversed(lines) if each.strip()), "")
+
+
+def fix_of(text: str) -> str:
+    """What to do about the messages that are usual."""
+    if "Unexpected indentation" in text or "Block quote" in text or "Literal block" in text:
+        return "Put an empty line after '::' and around indented blocks."
+    if "Malformed table" in text:
+        return "Keep the cells within the columns that the '=' rulers mark."
+    if "underline" in text:
+        return "Make the underline as long as the title."
+    return "Run make htmldocs SPHINXDIRS=virt/kvm and repair what it reports."
+
+
+def numbers(new: Document, old: Document | None, path: str) -> Iterator[Problem]:
+    """Section numbers that two sections have, unless they had them before."""
+    before = Counter(section.number for section in old.sections) if old else Counter[str]()
+    after = Counter(section.number for section in new.sections)
+    titles = {section.title for section in old.sections} if old else set()
+    for section in new.sections:
+        number = section.number
+        if "." not in number or after[number] < 2 or after[number] <= before[number]:
+            continue
+        if section.title in titles:
+            continue
+        yield Problem(
+            key=("number", section.title),
+            title=f"section number {number} is taken",
+            why=(
+                f'"{section.title}" has the number of another section.  References to {number} '
+                "become ambiguous."
+            ),
+            fix=f"Take the next free number, {free(number, after)} in this tree.",
+            reference=NUMBERS,
+            path=path,
+            line=section.line,
+            severity=Severity.NOTE,
+            confidence=Confidence.MEDIUM,
+        )
+
+
+def free(number: str, used: Counter[str]) -> str:
+    """The number after the last of the chapter: 7.31 -> 7.37."""
+    chapter = number.rpartition(".")[0]
+    last = max(
+        int(other.rpartition(".")[2])
+        for other in used
+        if other.rpartition(".")[0] == chapter and other.rpartition(".")[2].isdecimal()
+    )
+    return f"{chapter}.{last + 1}"
