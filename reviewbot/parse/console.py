@@ -27,7 +27,7 @@ FRAMES = 5
 """Functions that make up a fingerprint."""
 _LINE = 600  # characters of a console line that matter
 
-_STAMP = re.compile(r"^(?:<\d>)?\[ {0,9}\d{1,9}\.\d{6}\](?:\[ {0,6}[TC]\d{1,9}\])? ?")
+_STAMP = re.compile(r"(?:<\d>)?\[ {0,9}\d{1,9}\.\d{6}\](?:\[ {0,6}[TC]\d{1,9}\])? ?")
 _MARK = re.compile(r"^reviewbot: test (\d{1,9}) (?:starts: (\S{1,200})|ends: )")
 _END = re.compile(r"^---\[ end (?:trace|Kernel panic)")
 _RULE = re.compile(r"^={20,}$")
@@ -48,7 +48,7 @@ _MACHINERY = re.compile(
     r"|watchdog_|__hrtimer|hrtimer_|tick_|update_process|rcu_|__rcu|sched_clock|irq_exit"
     r"|__irq_exit|common_interrupt|asm_common|local_apic_timer|smp_apic|apic_timer|trace_hardirqs"
     r"|check_panic_on|ex_handler_|fixup_exception|entry_SYSCALL|do_syscall|x64_sys_call"
-    r"|ret_from_fork|__pfx_|print_unlock|refcount_warn)"
+    r"|ret_from_fork|delay_|__delay|__const_udelay|cpu_relax|native_|__pfx_|print_unlock|refcount_warn)"
 )
 
 
@@ -79,8 +79,13 @@ def crashes(log: str) -> tuple[Crash, ...]:
 
 
 def plain(line: str) -> str:
-    """A console line without time stamp, caller and carriage return, at most 600 characters."""
-    return _STAMP.sub("", line[:_LINE].rstrip("\r\n"), count=1)
+    """A console line without time stamp, caller and carriage return, at most 600 characters.
+
+    A program that ended its last line without a newline leaves it before the stamp: not ours.
+    """
+    text = line[:_LINE].rstrip("\r\n")
+    stamp = _STAMP.search(text)
+    return text[stamp.end() :] if stamp else text
 
 
 def last_lines(log: str, count: int = 20) -> tuple[str, ...]:

@@ -66,7 +66,8 @@ def is_done(line: str) -> bool:
 
 
 def report(text: str) -> GuestReport:
-    """Read a whole port, cut off anywhere."""
+    """Read a whole port, cut off anywhere.  A last line without its newline does not count."""
+    text = text[: text.rfind("\n") + 1]
     document = ktap.parse(text)
     lines = {line.rstrip("\r") for line in text.split("\n")[-3:]}
     ups = [found[1] for line in text.split("\n") if (found := _UP.fullmatch(line.rstrip("\r")))]

@@ -24,7 +24,7 @@ class Headline:
     place: str = ""
 
 
-_NAME = r"(?P<function>[A-Za-z_][\w.]{0,120})\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?"
+_NAME = r"(?P<function>[A-Za-z_][\w.]{0,120})\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?(?: \[\w+\])?"
 _PLACE = r"(?P<place>[\w./+-]{1,200}:\d{1,7})"
 
 # (first word(s) the line must start with, kind, title or "" for the text in group "title", pattern)

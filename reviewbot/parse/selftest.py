@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from itertools import islice
 
 _ASSERTION = "==== Test Assertion Failure ===="
-_FRAME = re.compile(r"\s*\d+\s+0x[0-9a-f]+.*|\s*\d+\s+.* at .*:.*|\s*\(stack trace empty\).*")
+_FRAME = re.compile(
+    r"\s*\d+\s+0x[0-9a-f]+.*|\s*\d+\s+.* at .*:.*|\s*\d+\s+\?\? .*|\s*\(stack trace empty\).*"
+)
 _NOISE = re.compile(r".*(?:addr2line|cat|sh): .*not found.*")
 _ERRNO = re.compile(r"\s*pid=\d+ tid=\d+ errno=(\d+)(?: - (.*))?")
 _HARNESS = re.compile(r"(?:# )*([\w./-]+\.[ch]:\d+:\w+:.*)")
