@@ -57,7 +57,6 @@ from reviewbot.rulekit import (
 )
 
 DOCUMENTS = ("Documentation/virt/kvm/*.rst",)
-WARNING = 2
 REFERENCE = (
     "Documentation/process/maintainer-kvm-x86.rst: must build htmldocs cleanly, i.e. with no new "
     "warnings or errors"
@@ -105,32 +104,35 @@ def scan_one(view: View, path: str, old: Document | None) -> Iterator[Problem]:
 
 
 def messages(new: Document, old: Document | None, path: str) -> Iterator[Problem]:
-    """More of a message than there were: each at a place that had none."""
+    """What there is more of than before, one problem a section: messages come in cascades."""
     before = Counter(plain(message.text) for message in old.messages) if old else Counter[str]()
     after = Counter(plain(message.text) for message in new.messages)
-    known = (
-        {place(message.line, plain(message.text), old) for message in old.messages}
-        if old
-        else set()
-    )
+    known = {place(m.line, plain(m.text), old) for m in old.messages} if old else set()
+    by_section: dict[str, list[tuple[int, str]]] = {}
     for message in new.messages:
         text = plain(message.text)
-        where = place(message.line, text, new)
-        if after[text] <= before[text] or where in known:
-            continue
-        level = "warning" if message.level == WARNING else "error"
+        if after[text] > before[text] and place(message.line, text, new) not in known:
+            by_section.setdefault(title_at(message.line, new), []).append((message.line, text))
+    for title, found in by_section.items():
+        line, text = min(found)
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         yield Problem(
-            key=where,
-            title=f"new documentation {level}: {text.rstrip('.')}",
+            key=("messages", title),
+            title=f"new documentation warnings: {text.rstrip('.')}{more}",
             why=(
-                f'docutils says "{text}" here and did not before the series.  '
+                f'docutils says "{text}" here{more}, and did not before the series.  '
                 "make htmldocs complains, and what is rendered is not what was meant."
             ),
-            fix=fix_of(text),
+            fix=fix_of([text for _, text in found]),
             reference=REFERENCE,
             path=path,
-            line=message.line,
+            line=line,
         )
+
+
+def title_at(line: int, document: Document) -> str:
+    """The section a line is in."""
+    return next((s.title for s in reversed(document.sections) if s.line <= line), "")
 
 
 def plain(text: str) -> str:
@@ -144,13 +146,14 @@ def place(line: int, text: str, document: Document) -> tuple[str, str]:
     return text, next((each.strip() for each in reversed(lines) if each.strip()), "")
 
 
-def fix_of(text: str) -> str:
+def fix_of(texts: list[str]) -> str:
     """What to do about the messages that are usual."""
-    if "Unexpected indentation" in text or "Block quote" in text or "Literal block" in text:
+    said = " ".join(texts)
+    if "Unexpected indentation" in said or "Block quote" in said or "Literal block" in said:
         return "Put an empty line after '::' and around indented blocks."
-    if "Malformed table" in text:
+    if "Malformed table" in said:
         return "Keep the cells within the columns that the '=' rulers mark."
-    if "underline" in text:
+    if "underline" in said:
         return "Make the underline as long as the title."
     return "Run make htmldocs SPHINXDIRS=virt/kvm and repair what it reports."
 
