@@ -137,13 +137,15 @@ class CFile:
         found: dict[str, Macro] = {}
         for node in self._top("preproc_def", "preproc_function_def"):
             name = self._text(node.child_by_field_name("name"))
-            value = node.child_by_field_name("value")
             parameters = node.child_by_field_name("parameters")
+            head = parameters or node.child_by_field_name("name")
+            definition = self._spliced(node)
+            value = definition[head.end_byte - node.start_byte :]
             macro = Macro(
                 name=name,
                 parameters=self._text(parameters) if parameters else "",
-                value=_squeeze(self._raw(value)) if value else "",
-                definition=self._raw(node).rstrip("\n"),
+                value=without_comments(value),
+                definition=definition.decode("utf-8", "replace"),
                 line=node.start_point[0] + 1,
             )
             found.setdefault(name, macro)
@@ -393,6 +395,15 @@ class CFile:
         listed = place.child_by_field_name("parameters") if place is not None else None
         return tuple(self._text(p) for p in listed.named_children) if listed is not None else ()
 
+    def _spliced(self, node: Any) -> bytes:
+        """A directive with its continuation lines; tree-sitter ends it at a comment."""
+        end = node.start_byte
+        while (end := self.source.find(b"\n", end)) >= 0:
+            if not self.source[max(end - 2, 0) : end].endswith((b"\\", b"\\\r")):
+                return self.source[node.start_byte : end]
+            end += 1
+        return self.source[node.start_byte :]
+
     def _raw(self, node: Any) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
@@ -409,6 +420,18 @@ class CFile:
                 position = part.end_byte
         pieces.append(self.source[position : node.end_byte])
         return _squeeze(b" ".join(pieces).decode("utf-8", "replace"))
+
+
+def without_comments(value: bytes) -> str:
+    """A macro's value with comments out and white space collapsed."""
+    text = value.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
+    pieces, position = [], 0
+    for node in _walk(_parser().parse(text).root_node):
+        if node.type == "comment":
+            pieces.append(text[position : node.start_byte])
+            position = node.end_byte
+    pieces.append(text[position:])
+    return _squeeze(b" ".join(pieces).decode("utf-8", "replace"))
 
 
 def _walk(node: Any) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from reviewbot.model.series import Series
 from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.rulekit.context import Context, Step, files_of
 from reviewbot.rulekit.rule import Needs, Rule
-from reviewbot.rulekit.trees import Facts, NoSuchFileError, TreeView, View
+from reviewbot.rulekit.trees import Facts, Keep, NoSuchFileError, TreeView, View
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _IGNORE = re.compile(
@@ -50,9 +50,15 @@ class Answer:
     facts: tuple[Fact, ...] = ()
 
 
-def on_trees(series: Series, applied: Applied, base: TreeView, after: Sequence[TreeView]) -> Trees:
+def on_trees(
+    series: Series,
+    applied: Applied,
+    base: TreeView,
+    after: Sequence[TreeView],
+    keep: Keep | None = None,
+) -> Trees:
     """Trees of a series that applied, at least its first patch.  ``after`` is one view a patch."""
-    facts = Facts()
+    facts = Facts(keep)
     by_number = {patch.number: patch for patch in series.patches}
     before = View(tree=base, facts=facts, label="before the series")
     steps = []

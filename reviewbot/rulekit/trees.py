@@ -41,11 +41,35 @@ class NoSuchFileError(Exception):
     """A rule needs a file that the tree does not have; the rule then could not run."""
 
 
+class Keep(Protocol):
+    """Where facts outlive a review: the base's are the same for the next series."""
+
+    def load(self, key: Hashable, kind: type[T]) -> T | None:
+        """What was kept under the key, or None."""
+
+    def save(self, key: Hashable, value: object) -> None:
+        """Keep a value, a dataclass or a dictionary of them."""
+
+
 class Facts:
     """What was parsed so far, by kind and blob ids; failures are remembered as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep | None = None) -> None:
         self._known: dict[Hashable, Any] = {}
+        self._keep = keep
+
+    def kept(self, key: Hashable, kind: type[T], make: Callable[[], T]) -> T:
+        """As :func:`of`, for what is slow to make and worth keeping for the next review."""
+        return self.of(key, lambda: self._load_or_make(key, kind, make))
+
+    def _load_or_make(self, key: Hashable, kind: type[T], make: Callable[[], T]) -> T:
+        if self._keep is None:
+            return make()
+        value = self._keep.load(key, kind)
+        if value is None:
+            value = make()
+            self._keep.save(key, value)
+        return value
 
     def of(self, key: Hashable, make: Callable[[], T]) -> T:
         """The remembered value of ``key``, made by ``make()`` the first time."""
@@ -108,7 +132,9 @@ class View:
     def rst(self, path: str = API_RST) -> documents.Document:
         """The file's sections, tables and code blocks.  Raises NoSuchFileError."""
         data = self._demand(path)
-        return self.facts.of(("rst", self.blob_id(path)), lambda: documents.parse(data))
+        return self.facts.kept(
+            ("rst", self.blob_id(path)), documents.Document, lambda: documents.parse(data)
+        )
 
     def uapi(self, architecture: str = "x86_64") -> Layouts:
         """Structs and unions of the KVM userspace headers, as installed.
@@ -117,13 +143,17 @@ class View:
         """
         files, headers, key = self._headers(architecture)
         arch = clang.ARCHITECTURES[architecture]
-        return self.facts.of(("layouts", key), lambda: read_layouts(files, headers, arch))
+        return self.facts.kept(
+            ("layouts", key), Layouts, lambda: read_layouts(files, headers, arch)
+        )
 
     def constants(self, architecture: str = "x86_64") -> Mapping[str, Constant]:
         """Macros and enumerators of the KVM userspace headers with their values."""
         files, headers, key = self._headers(architecture)
         layouts = self.uapi(architecture)
-        return self.facts.of(("constants", key), lambda: read_constants(files, headers, layouts))
+        return self.facts.kept(
+            ("constants", key), dict[str, Constant], lambda: read_constants(files, headers, layouts)
+        )
 
     def values(
         self, path: str, names: Iterable[str], architecture: str = "x86_64"

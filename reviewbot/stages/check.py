@@ -5,10 +5,12 @@ Rules run in a forked child (tools.worker): C from strangers may hang or crash t
 end.  Each rule has a time limit; one that exceeds it or dies is "could not run", never silence.
 """
 
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from reviewbot import assets
 from reviewbot.model.base import Applied
@@ -19,9 +21,13 @@ from reviewbot.model.series import Series
 from reviewbot.rulekit.registry import chosen, load_rules
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
+from reviewbot.rulekit.trees import Keep
 from reviewbot.tools import worker
+from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView, open_repository
+
+T = TypeVar("T")
 
 VERSION = 1
 SECONDS_PER_RULE = 5.0
@@ -49,7 +55,7 @@ def run(request: CheckRequest, tools: Tools) -> CheckResult:
     if known := tools.cache.load(Stage.CHECK, key, CheckResult):
         return known
     tools.progress(Stage.CHECK, f"{len(rules)} rules")
-    trees = trees_of(request.series, request.applied, request.reason)
+    trees = trees_of(request.series, request.applied, request.reason, _Kept(tools.cache))
     answers = tuple(_answers(rules, trees, SECONDS_PER_RULE))
     result = collect(request.series, (answer for answer, _ in answers))
     if not any(lost for _, lost in answers):  # a time limit may be the machine's fault: try again
@@ -64,7 +70,9 @@ def rules_of(tools: Tools) -> tuple[Rule, ...]:
     return chosen(everything, tools.config.rules.select, tools.config.rules.ignore)
 
 
-def trees_of(series: Series, applied: Applied | None, reason: str = "") -> Trees:
+def trees_of(
+    series: Series, applied: Applied | None, reason: str = "", keep: Keep | None = None
+) -> Trees:
     """The views rules look at.  After a conflict they are those of the patches that applied."""
     if applied is None:
         return without_trees(series, reason or "no base was found")
@@ -74,7 +82,35 @@ def trees_of(series: Series, applied: Applied | None, reason: str = "") -> Trees
         return without_trees(series, f"the series does not apply{where}")
     store = open_repository(applied.repository)
     after = [TreeView(store, patch.tree_id) for patch in applied.patches]
-    return on_trees(series, applied, TreeView(store, applied.base.commit), after)
+    return on_trees(series, applied, TreeView(store, applied.base.commit), after, keep)
+
+
+class _Kept:
+    """Facts of trees in the cache, as long as the code that makes them is the same."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def load(self, key: Hashable, kind: type[T]) -> T | None:
+        """What was kept under the key, or None."""
+        return self._cache.load("facts", self._name(key), kind)
+
+    def save(self, key: Hashable, value: object) -> None:
+        """Keep a value for the next review."""
+        self._cache.save("facts", self._name(key), value)
+
+    def _name(self, key: Hashable) -> str:
+        return key_of(_code_digest(), key)
+
+
+@functools.cache
+def _code_digest() -> str:
+    """The code that makes facts and findings: an answer of other code is not an answer of ours."""
+    digest = hashlib.sha256()
+    for folder in ("rulekit", "parse"):
+        for path in sorted((_PACKAGE / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _answers(rules: Sequence[Rule], trees: Trees, seconds: float) -> Iterator[tuple[Answer, bool]]:
@@ -98,12 +134,8 @@ def _answers(rules: Sequence[Rule], trees: Trees, seconds: float) -> Iterator[tu
 def _key(request: CheckRequest, rules: Iterable[Rule]) -> str:
     applied = request.applied
     commits = [applied.base.tree_id, *(p.tree_id for p in applied.patches)] if applied else []
-    sources = [rule.path for rule in rules]
-    sources += sorted((_PACKAGE / "rulekit").glob("*.py")) + sorted(
-        (_PACKAGE / "parse").glob("*.py")
-    )
-    digest = hashlib.sha256()
-    for path in sources:
-        digest.update(path.read_bytes())
+    digest = hashlib.sha256(_code_digest().encode())
+    for rule in rules:
+        digest.update(rule.path.read_bytes())
     codes = [rule.code for rule in rules]
     return key_of(VERSION, request.series, commits, request.reason, codes, digest.hexdigest())
