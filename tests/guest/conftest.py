@@ -8,8 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-
 
 def pytest_addoption(parser):
     with contextlib.suppress(ValueError):  # another directory's conftest was first

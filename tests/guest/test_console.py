@@ -3,9 +3,9 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
-from conftest import FIXTURES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from reviewbot.model.guest import CrashKind
 from reviewbot.parse import console
 from reviewbot.parse.headlines import headline
 
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 LOGS = sorted((FIXTURES / "console").glob("*.log"))
 
 

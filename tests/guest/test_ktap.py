@@ -2,15 +2,16 @@
 """KTAP: what our guests really wrote, what the specification allows, and anything else."""
 
 import time
+from pathlib import Path
 
 import pytest
-from conftest import FIXTURES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.model.status import Status
 from reviewbot.parse import guest, ktap
 
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 PORTS = sorted((FIXTURES / "ktap").glob("*.ktap"))
 
 

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which selftests a series gets."""
+
+import pytest
+
+from reviewbot.model.series import Address, ChangeKind, FileDiff, Patch, Series
+from reviewbot.model.test import Why
+from reviewbot.stages.choose import Available, choose
+from reviewbot.tools import profile
+
+KVM = profile.load("kvm")
+# What linux-source-6.12 has, slow ones included.
+BARE = """
+state_test svm_int_ctl_test svm_vmcall_test svm_nested_shutdown_test vmx_msrs_test cpuid_test
+vmx_set_nested_state_test nested_exceptions_test smm_test hyperv_cpuid hyperv_clock xen_shinfo_test
+xen_vmcall_test userspace_msr_exit_test set_sregs_test kvm_pv_test triple_fault_event_test
+xcr0_cpuid_test xapic_state_test xapic_ipi_test fix_hypercall_test tsc_msrs_test hwcr_msr_test
+"""
+GENERIC = ("dirty_log_test", "demand_paging_test", "kvm_page_table_test", "kvm_binary_stats_test")
+NAMES = (*(f"x86_64/{name}" for name in BARE.split()), *GENERIC)
+
+
+def series(*paths, added=()):
+    someone = Address(name="A", email="a@example.org")
+    files = [FileDiff(kind=ChangeKind.MODIFY, old_path=path, new_path=path) for path in paths]
+    files += [FileDiff(kind=ChangeKind.ADD, old_path=None, new_path=path) for path in added]
+    patch = Patch(
+        number=1,
+        mailed_number=1,
+        subject="s",
+        full_subject="[PATCH] s",
+        message_id="m@example.org",
+        references=(),
+        author=someone,
+        sender=someone,
+        date="",
+        to=(),
+        cc=(),
+        changelog="",
+        below_cut="",
+        trailers=(),
+        files=tuple(files),
+        diff="",
+    )
+    return Series(
+        title="s",
+        revision=1,
+        prefixes=(),
+        total=1,
+        cover=None,
+        patches=(patch,),
+        missing=(),
+        base_commit=None,
+        prerequisites=(),
+        change_id=None,
+        source="",
+        newest_revision=1,
+    )
+
+
+def chosen(*paths, added=(), new=(), base=NAMES, vendor="amd", at_most=10):
+    available = Available(base=base, tip=(*NAMES, *new), limit=120.0)
+    return choose(series(*paths, added=added), KVM, available, vendor=vendor, at_most=at_most)
+
+
+def names(found):
+    return [case.name.rpartition("/")[2] for case in found.cases]
+
+
+def test_a_new_selftest_comes_first_and_beyond_the_limit():
+    found = chosen("arch/x86/kvm/svm/nested.c", new=("x86_64/svm_pat_test",), at_most=3)
+    assert found.cases[0].name == "x86_64/svm_pat_test"
+    assert found.cases[0].why is Why.ADDED
+    assert len(found.cases) == 4
+
+
+def test_a_changed_selftest_is_run_whatever_its_kind():
+    found = chosen("tools/testing/selftests/kvm/x86_64/vmx_msrs_test.c", vendor="amd", at_most=0)
+    assert [(case.name, case.why) for case in found.cases] == [
+        ("x86_64/vmx_msrs_test", Why.CHANGED)
+    ]
+
+
+def test_no_test_is_chosen_twice():
+    found = chosen(
+        "arch/x86/kvm/svm/nested.c", "arch/x86/kvm/x86.c", "virt/kvm/kvm_main.c", at_most=99
+    )
+    assert len(set(names(found))) == len(names(found))
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("arch/x86/kvm/svm/nested.c", "svm_nested_shutdown_test"),
+        ("arch/x86/kvm/mmu/tdp_mmu.c", "demand_paging_test"),
+        ("arch/x86/kvm/xen.c", "xen_shinfo_test"),
+        ("arch/x86/kvm/hyperv.c", "hyperv_cpuid"),
+        ("arch/x86/kvm/lapic.c", "xapic_state_test"),
+        ("arch/x86/kvm/smm.c", "smm_test"),
+        ("arch/x86/kvm/cpuid.c", "cpuid_test"),
+        ("arch/x86/kvm/x86.c", "userspace_msr_exit_test"),
+        ("arch/x86/include/uapi/asm/kvm.h", "fix_hypercall_test"),
+        ("virt/kvm/kvm_main.c", "kvm_binary_stats_test"),
+        ("tools/testing/selftests/kvm/lib/kvm_util.c", "state_test"),
+    ],
+)
+def test_touched_code_gets_tests_that_exercise_it(path, wanted):
+    assert wanted in names(chosen(path))
+
+
+def test_every_touched_part_gets_its_turn():
+    found = names(
+        chosen(
+            "arch/x86/kvm/xen.c", "arch/x86/kvm/hyperv.c", "arch/x86/kvm/svm/nested.c", at_most=4
+        )
+    )
+    assert "xen_vmcall_test" in found
+    assert "hyperv_cpuid" in found
+    assert "state_test" in found
+
+
+def test_names_of_newer_kernels_are_known_too():
+    newer = tuple(name.replace("x86_64/", "x86/") for name in NAMES)
+    available = Available(base=newer, tip=newer, limit=120.0)
+    found = choose(series("arch/x86/kvm/smm.c"), KVM, available, vendor="amd", at_most=3)
+    assert "x86/smm_test" in [case.name for case in found.cases]
+
+
+def test_tests_that_this_host_cannot_run_are_named_not_chosen():
+    found = chosen("arch/x86/kvm/vmx/nested.c")
+    assert not any(name.startswith("vmx_") for name in names(found))
+    assert any("VMX" in said for said in found.not_tested)
+    assert any(
+        name.startswith("vmx_")
+        for name in names(chosen("arch/x86/kvm/vmx/nested.c", vendor="intel"))
+    )
+
+
+def test_what_is_over_the_limit_is_counted():
+    found = chosen("arch/x86/kvm/x86.c", at_most=2)
+    assert len(found.cases) == 2
+    assert any("over the limit" in said for said in found.not_tested)
+
+
+def test_documentation_alone_needs_no_test():
+    assert chosen("Documentation/virt/kvm/api.rst").cases == ()
+
+
+def test_a_removed_selftest_is_told():
+    found = chosen("arch/x86/kvm/x86.c", base=(*NAMES, "x86_64/gone_test"))
+    assert "x86_64/gone_test: the series removes it" in found.not_tested
+
+
+def test_the_same_series_always_gets_the_same_tests():
+    paths = ["virt/kvm/kvm_main.c", "arch/x86/kvm/x86.c", "arch/x86/kvm/svm/svm.c"]
+    assert chosen(*paths).cases == chosen(*reversed(paths)).cases
