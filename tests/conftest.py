@@ -13,6 +13,10 @@ from reviewbot.tools.context import Tools
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write golden files anew")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real mails that developers have beside the checkout; absent for everyone else."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.engine.store import Store
+from reviewbot.stages.printable import one_line
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.scratch import scratch
@@ -68,7 +69,6 @@ class Narrator:
 
     def __call__(self, stage: Stage, message: str) -> None:
         """Print one line; control characters of a hostile subject are made visible."""
-        shown = "".join(c if c.isprintable() else "?" for c in message)
         spent = time.monotonic() - self.started
         with contextlib.suppress(OSError):
-            print(f"{spent:7.1f}s {stage:<8}{shown}", file=sys.stderr, flush=True)
+            print(f"{spent:7.1f}s {stage:<8}{one_line(message)}", file=sys.stderr, flush=True)

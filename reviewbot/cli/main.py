@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import click
 
@@ -35,7 +35,7 @@ class Invocation:
 class Commands(click.Group):
     """Subcommands by name; each module is imported only when its command is used."""
 
-    names = {
+    names: ClassVar = {
         "review": "reviewbot.cli.review:review",
         "runs": "reviewbot.cli.runs:runs",
         "show": "reviewbot.cli.runs:show",

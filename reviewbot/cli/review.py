@@ -17,6 +17,7 @@ from reviewbot.engine.pipeline import review as review_series
 from reviewbot.model.base import Tree
 from reviewbot.model.errors import UserError
 from reviewbot.model.run import Run, Stage, VerdictKind
+from reviewbot.stages.printable import one_line
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
@@ -34,13 +35,19 @@ _UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
 @click.command()
 @click.argument("series", required=False)
 @click.option("--range", "commit_range", metavar="A..B", help="Review local commits instead.")
-@click.option("--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository; repeatable.")
+@click.option(
+    "--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository; repeatable."
+)
 @click.option("--base", "explicit_base", metavar="REV", help="Apply on this commit.")
-@click.option("--revision", type=click.IntRange(1, 999), help="Which version, if a thread has several.")
+@click.option(
+    "--revision", type=click.IntRange(1, 999), help="Which version, if a thread has several."
+)
 @click.option("--until", type=click.Choice(_UNTIL), help="Stop after this stage.")
 @click.option("--only-rules", is_flag=True, help="Same as --until check: no build, no boot.")
 @click.option("--select", multiple=True, metavar="CODE", help="Run only these rules (or prefixes).")
-@click.option("--ignore", multiple=True, metavar="CODE", help="Leave these rules (or prefixes) out.")
+@click.option(
+    "--ignore", multiple=True, metavar="CODE", help="Leave these rules (or prefixes) out."
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write the report here.")
 @click.option("--send", is_flag=True, help="Mail the report.  Without this nothing is ever sent.")
@@ -148,5 +155,12 @@ def _deliver_report(
 
 def _say_why(run: Run) -> None:
     """One line for people and scripts that look at standard error only."""
-    if run.verdict and run.verdict.kind in (VerdictKind.DOES_NOT_APPLY, VerdictKind.INFRA):
+    if run.verdict is None:
+        return
+    conflict = run.applied.conflict if run.applied else None
+    if run.verdict.kind is VerdictKind.DOES_NOT_APPLY and conflict:
+        where = " ".join(word for word in (conflict.path, conflict.hunk) if word)
+        why = one_line(f"patch {conflict.patch} does not apply: {where}: {conflict.reason}")
+        click.echo(f"reviewbot: {why}", err=True)
+    elif run.verdict.kind in (VerdictKind.DOES_NOT_APPLY, VerdictKind.INFRA):
         click.echo(f"reviewbot: {run.verdict.line}", err=True)

@@ -44,6 +44,28 @@ def explain(ctx: click.Context, code: str) -> None:
         click.echo(f"\n{heading}\n{'-' * len(heading)}\n{text}")
 
 
+@rules.command(name="test")
+@click.argument("cases", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--update", is_flag=True, help="Rewrite the cases as found; read the difference.")
+@click.pass_context
+def run_cases(ctx: click.Context, cases: tuple[Path, ...], *, update: bool) -> None:
+    """Run CASES, by default all: each rule must say what its case expects."""
+    from reviewbot.cli.environment import tools_for  # noqa: PLC0415 - loads the stages
+    from reviewbot.stages import cases as stage  # noqa: PLC0415 - loads the stages
+
+    invocation: Invocation = ctx.obj
+    chosen = cases or tuple(case for rule in _loaded(invocation) for case in rule.cases)
+    failed = 0
+    with tools_for(invocation.config(), quiet=True) as tools:
+        for case in chosen:
+            outcome = stage.run(stage.CaseRequest(path=case, update=update), tools)
+            failed += bool(outcome.differences)
+            for difference in outcome.differences:
+                click.echo(f"{case}: {difference}")
+    click.echo(f"{len(chosen) - failed} of {len(chosen)} cases as expected")
+    ctx.exit(1 if failed and not update else 0)
+
+
 def _loaded(invocation: Invocation) -> tuple[Rule, ...]:
     own = (Path(name) for name in invocation.config().rules.directories)
     return load_rules((assets.rules_directory(), *own))

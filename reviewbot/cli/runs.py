@@ -10,6 +10,7 @@ import click
 
 from reviewbot.cli.environment import store
 from reviewbot.cli.review import FORMATS
+from reviewbot.stages.printable import one_line
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
@@ -25,13 +26,9 @@ def runs(limit: int) -> None:
         verdict = run.verdict.kind if run.verdict else "unfinished"
         title = run.series.title if run.series else run.request
         version = f"v{run.series.revision} " if run.series and run.series.revision > 1 else ""
-        click.echo(_printable(f"{run.id}  {verdict:<15} {version}{title}"))
+        click.echo(f"{run.id}  {verdict:<15} {version}{one_line(title)}")
     if not shown:
         click.echo("no reviews yet; 'reviewbot review SERIES' makes one", err=True)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 @click.command()

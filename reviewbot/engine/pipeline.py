@@ -115,9 +115,7 @@ class Review:
         if series is None:
             return
         request = check.CheckRequest(series=series, applied=applied)
-        self.attempt(
-            Stage.CHECK, lambda: self.keep(check=check.run(request, self.tools))
-        )
+        self.attempt(Stage.CHECK, lambda: self.keep(check=check.run(request, self.tools)))
 
     def _lab(self) -> None:
         """Build, boot, test and compare, as far as wanted and as far as it makes sense."""
@@ -139,6 +137,7 @@ class Review:
         return False
 
     def skip_from(self, first: Stage, reason: str) -> None:
+        """Note in the Run why ``first`` and what comes after it did not run."""
         known = {stage for stage, _ in self.run.skipped}
         last = ORDER.index(Stage.COMPARE)
         later = [s for s in ORDER[ORDER.index(first) : last + 1] if s not in known]
@@ -163,6 +162,7 @@ class Review:
             self.run = replace(self.run, times=(*self.run.times, spent))
 
     def keep(self, **changes: object) -> None:
+        """Add results to the Run and save it."""
         self.run = replace(self.run, **changes)  # type: ignore[arg-type]
         if self.run.series or self.run.declined:
             self.store.save(self.run)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reviews that were made: one directory each, written after every stage.
 
-    STATE/runs/20261120-214500-1f3c/run.json      the whole Run
-                                   /report.txt .html .json .mbox
+STATE/runs/20261120-214500-1f3c/run.json      the whole Run
+                               /report.txt .html .json .mbox
 """
 
 import secrets

@@ -12,12 +12,15 @@ class ReviewbotError(Exception):
 
 
 class UserError(ReviewbotError):
-    """The user or the input asked for something impossible.  Exit code 2."""
+    """The request is impossible until the user changes something: input, options, a full disk.
+
+    Exit code 2.
+    """
 
     exit_code = 2
 
 
 class InfrastructureError(ReviewbotError):
-    """Our own tools failed: no QEMU, disk full, a crash of ours.  Exit code 3."""
+    """Our own tools failed, or a program that they need did.  Exit code 3."""
 
     exit_code = 3

@@ -15,11 +15,12 @@ _MIB = 1024 * 1024
 # A separator looks like one ("From WHO ... HH:MM:SS YYYY", as git mailsplit wants it) and a header
 # follows, so that a "From " line in prose or in an attached patch splits nothing.
 _FROM = re.compile(
-    rb"^From [^\n]{1,300}\d\d:\d\d(?::\d\d)? [^\n]{0,40}\d{4}[^\n]{0,20}\n(?=[!-9;-~]{1,80}:[ \t\r\n])",
+    rb"^From [^\n]{1,300}\d\d:\d\d(?::\d\d)? [^\n]{0,40}\d{4}[^\n]{0,20}\n(?=[!-9;-~]{1,80}:)",
     re.MULTILINE,
 )
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
-_HEADER = re.compile(rb"[!-9;-~]{1,80}:[ \t\r\n]")
+# RFC 5322 wants no white space behind the colon: lore's mails have "ARC-Seal:i=1; a=rsa-sha256".
+_HEADER = re.compile(rb"[!-9;-~]{1,80}:")
 _WANTED = re.compile(rb"^(subject|date|message-id):", re.IGNORECASE | re.MULTILINE)
 _ID_ON_PAGE = re.compile(
     rb"^message-id:[ \t\xc2\xa0]{1,8}<([!-;=?-~]{3,250})>", re.IGNORECASE | re.MULTILINE

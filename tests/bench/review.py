@@ -82,7 +82,13 @@ def ten_patches(tree: Path, example: Path, scratch: Path) -> tuple[Path, Path]:
             f"{text}\nint kvm_bench_{label}(int value);\n"
             f"int kvm_bench_{label}(int value)\n{{\n\treturn value + {len(label)};\n}}\n"
         )
-        git(clone, "commit", "-qas", "-m", f"KVM: x86: Add bench function to {name}\n\nMeasure only.")
+        git(
+            clone,
+            "commit",
+            "-qas",
+            "-m",
+            f"KVM: x86: Add bench function to {name}\n\nMeasure only.",
+        )
     mbox = scratch / "ten.mbox"
     mbox.write_text(git(clone, "format-patch", "--stdout", "--cover-letter", f"{base}..HEAD"))
     return mbox, clone
@@ -136,9 +142,17 @@ def main() -> None:
     build_seconds = clean_build(clone, config.read_bytes(), scratch)
     tests = len(run["tests"]["cases"]) if run.get("tests") else 0
     rows = [
-        ("rules only, 10 patches", rules.seconds, f"{rules.seconds / check_seconds:.2f} of checkpatch"),
+        (
+            "rules only, 10 patches",
+            rules.seconds,
+            f"{rules.seconds / check_seconds:.2f} of checkpatch",
+        ),
         ("checkpatch --strict, same patches", check_seconds, ""),
-        (f"whole review, {tests} selftests", whole.seconds, f"{whole.seconds / build_seconds:.2f} of a clean build"),
+        (
+            f"whole review, {tests} selftests",
+            whole.seconds,
+            f"{whole.seconds / build_seconds:.2f} of a clean build",
+        ),
         ("clean kernel build, same config", build_seconds, ""),
     ]
     for name, seconds, ratio in rows:

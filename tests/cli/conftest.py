@@ -45,7 +45,12 @@ class Repository:
         self.git("add", "-A", "-f")
 
     def commit(self, subject: str, body: str = "Say why.") -> str:
-        self.git("commit", "-q", "-m", f"{subject}\n\n{body}\n\nSigned-off-by: Jo Example <jo@example.org>")
+        self.git(
+            "commit",
+            "-q",
+            "-m",
+            f"{subject}\n\n{body}\n\nSigned-off-by: Jo Example <jo@example.org>",
+        )
         return self.git("rev-parse", "HEAD").strip()
 
 

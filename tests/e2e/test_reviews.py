@@ -82,7 +82,7 @@ def test_a_wrong_base_is_not_the_authors_bug(review: Review) -> None:
     code, run = review(SMALL / "wrong-base.mbox", "--until", "build")
     assert "nested_vmcb12_has_lbrv" in run["build"]["missing_symbols"]
     assert run["verdict"]["kind"] == "wrong base"
-    assert code == 1
+    assert code == 2
 
 
 def test_a_patch_that_breaks_bisection(review: Review) -> None:
@@ -95,6 +95,8 @@ def test_a_patch_that_breaks_bisection(review: Review) -> None:
 def test_a_new_warning_is_found_where_it_is_new(review: Review) -> None:
     code, run = review(SMALL / "warning.mbox", "--until", "build")
     (patch,) = run["build"]["patches"]
-    assert [(d["path"], d["level"]) for d in patch["new"]] == [("arch/x86/kvm/svm/nested.c", "warning")]
+    assert [(d["path"], d["level"]) for d in patch["new"]] == [
+        ("arch/x86/kvm/svm/nested.c", "warning")
+    ]
     assert "nested_npt" in patch["new"][0]["message"]
     assert code == 1
