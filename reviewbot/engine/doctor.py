@@ -71,7 +71,6 @@ PROGRAMS = (
     _Program("bc", "bc", "computes kernel/time constants"),
     _Program("perl", "perl", "runs Kbuild scripts"),
     _Program("rsync", "rsync", "installs kernel headers for selftests"),
-    _Program("cpio", "cpio", "packs kernel headers"),
     _Program("xz", "xz-utils", "unpacks kernel sources"),
 )
 SOURCES = (
