@@ -6,103 +6,25 @@ rest of the file is still right.  Nothing is preprocessed: both sides of an ``#i
 have comments removed and white space collapsed.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
+from reviewbot.parse.c_facts import Assignment, Call, Case, Condition, Function, Macro
+from reviewbot.parse.c_syntax import (
+    always_leaves,
+    bare,
+    declared,
+    parameters_of,
+    parser,
+    spliced,
+    squeeze,
+    text_of,
+    walk,
+    without_comments,
+)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """Something that must hold where a call stands.
-
-    ``kind`` is "if", "else" (``text`` is then false), "exit" (an earlier ``if (text) return/goto/
-    continue/break`` in the same block: ``text`` is then false), "case" (``text`` is the label) or
-    "loop".
-    """
-
-    kind: str
-    text: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call.  ``function`` is the function it stands in, "" outside any."""
-
-    name: str
-    arguments: tuple[str, ...]
-    line: int
-    function: str
-    conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A group of case labels that share a body.  ``labels`` holds "default" for the default."""
-
-    labels: tuple[str, ...]
-    line: int
-    body: str
-    switch: str
-    function: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """``target operator value;`` such as ``vcpu->run->flags |= KVM_RUN_X86_SMM``."""
-
-    target: str
-    operator: str
-    value: str
-    line: int
-    function: str
-    conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Macro:
-    """A ``#define``.  ``parameters`` is "" for object-like ones; ``definition`` the whole directive."""
-
-    name: str
-    parameters: str
-    value: str
-    definition: str
-    line: int
-
-    @property
-    def calls(self) -> frozenset[str]:
-        """Names that the value calls, parsed as an expression."""
-        root = _parser().parse(b"int value = " + self.value.encode() + b";").root_node
-        called = (
-            n.child_by_field_name("function") for n in _walk(root) if n.type == "call_expression"
-        )
-        return frozenset(node.text.decode() for node in called if node.type == "identifier")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """A function definition; lines are 1-based and inclusive.  ``parameters`` are their texts."""
-
-    name: str
-    parameters: tuple[str, ...]
-    line: int
-    end: int
-    static: bool
-    text: str
-
-
-_EXITS = frozenset({"return_statement", "goto_statement", "continue_statement", "break_statement"})
 _LOOPS = frozenset({"for_statement", "while_statement", "do_statement"})
-
-
-@cache
-def _parser() -> Any:
-    """The tree-sitter parser, imported late."""
-    import tree_sitter  # noqa: PLC0415 - only reviews of C files pay for it
-    import tree_sitter_c  # noqa: PLC0415
-
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 
 class CFile:
@@ -111,7 +33,7 @@ class CFile:
     def __init__(self, path: str, source: bytes) -> None:
         self.path = path
         self.source = source
-        self._root = _parser().parse(source).root_node
+        self._root = parser().parse(source).root_node
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -139,7 +61,7 @@ class CFile:
             name = self._text(node.child_by_field_name("name"))
             parameters = node.child_by_field_name("parameters")
             head = parameters or node.child_by_field_name("name")
-            definition = self._spliced(node)
+            definition = spliced(self.source, node.start_byte)
             value = definition[head.end_byte - node.start_byte :]
             macro = Macro(
                 name=name,
@@ -226,7 +148,7 @@ class CFile:
         return tuple(
             Condition(
                 kind="if",
-                text=_bare(self._text(node.child_by_field_name("condition"))),
+                text=bare(self._text(node.child_by_field_name("condition"))),
                 line=node.start_point[0] + 1,
             )
             for node in self._within(function, "if_statement")
@@ -236,7 +158,7 @@ class CFile:
         """Every case of every switch in one function; labels that fall through share an entry."""
         found = []
         for switch in self._within(function, "switch_statement"):
-            subject = _bare(self._text(switch.child_by_field_name("condition")))
+            subject = bare(self._text(switch.child_by_field_name("condition")))
             labels: list[str] = []
             first = 0
             for node in switch.child_by_field_name("body").named_children:
@@ -300,7 +222,7 @@ class CFile:
     def _function_nodes(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for node in self._top("function_definition"):
-            name = _declared(node)
+            name = declared(node)
             if name is not None:
                 found.setdefault(self._text(name), node)
         return found
@@ -318,7 +240,7 @@ class CFile:
     def _within(self, function: str, kind: str) -> Iterator[Any]:
         node = self._function_nodes.get(function)
         if node is not None:
-            yield from (each for each in _walk(node) if each.type == kind)
+            yield from (each for each in walk(node) if each.type == kind)
 
     def _identifiers(self, name: str) -> Iterator[Any]:
         """Nodes that spell ``name``, found by searching bytes: much quicker than walking the tree."""
@@ -335,7 +257,7 @@ class CFile:
     def _function_of(self, node: Any) -> str:
         while node is not None and node.type != "function_definition":
             node = node.parent
-        name = _declared(node) if node is not None else None
+        name = declared(node) if node is not None else None
         return self._text(name) if name is not None else ""
 
     def _conditions(self, node: Any) -> tuple[Condition, ...]:
@@ -352,20 +274,20 @@ class CFile:
             test = parent.child_by_field_name("condition")
             if child != test:
                 kind = "else" if child == parent.child_by_field_name("alternative") else "if"
-                yield Condition(kind=kind, text=_bare(self._text(test)), line=line)
+                yield Condition(kind=kind, text=bare(self._text(test)), line=line)
         elif parent.type in _LOOPS and child == parent.child_by_field_name("body"):
             test = parent.child_by_field_name("condition")
-            yield Condition(kind="loop", text=_bare(self._text(test)) if test else "", line=line)
+            yield Condition(kind="loop", text=bare(self._text(test)) if test else "", line=line)
         elif parent.type == "case_statement":
             yield Condition(kind="case", text=self._label_and_body(parent)[0], line=line)
         if parent.type in {"compound_statement", "case_statement"}:
             for sibling in parent.named_children:
                 if sibling.start_byte >= child.start_byte:
                     break
-                if sibling.type == "if_statement" and _always_leaves(sibling):
+                if sibling.type == "if_statement" and always_leaves(sibling):
                     test = sibling.child_by_field_name("condition")
                     yield Condition(
-                        kind="exit", text=_bare(self._text(test)), line=sibling.start_point[0] + 1
+                        kind="exit", text=bare(self._text(test)), line=sibling.start_point[0] + 1
                     )
 
     def _label_and_body(self, node: Any) -> tuple[str, str]:
@@ -379,7 +301,7 @@ class CFile:
         for child in node.named_children:
             if value is not None and child.type == "ERROR" and child.text.startswith(b"..."):
                 label += " " + self._text(child)
-        return label, _squeeze(" ".join(self._text(child) for child in body))
+        return label, squeeze(" ".join(self._text(child) for child in body))
 
     def _arguments(self, call: Any) -> tuple[str, ...]:
         arguments = call.child_by_field_name("arguments")
@@ -388,87 +310,10 @@ class CFile:
         )
 
     def _parameters(self, function: Any) -> tuple[str, ...]:
-        name = _declared(function)
-        place = name.parent if name is not None else None
-        while place is not None and place.type != "function_declarator":
-            place = place.parent
-        listed = place.child_by_field_name("parameters") if place is not None else None
-        return tuple(self._text(p) for p in listed.named_children) if listed is not None else ()
-
-    def _spliced(self, node: Any) -> bytes:
-        """A directive with its continuation lines; tree-sitter ends it at a comment."""
-        end = node.start_byte
-        while (end := self.source.find(b"\n", end)) >= 0:
-            if not self.source[max(end - 2, 0) : end].endswith((b"\\", b"\\\r")):
-                return self.source[node.start_byte : end]
-            end += 1
-        return self.source[node.start_byte :]
+        return tuple(self._text(each) for each in parameters_of(function))
 
     def _raw(self, node: Any) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
     def _text(self, node: Any) -> str:
-        """A node's text, comments out and white space collapsed."""
-        if node is None:
-            return ""
-        if not node.child_count:
-            return _squeeze(self._raw(node))
-        pieces, position = [], node.start_byte
-        for part in _walk(node):
-            if part.type == "comment":
-                pieces.append(self.source[position : part.start_byte])
-                position = part.end_byte
-        pieces.append(self.source[position : node.end_byte])
-        return _squeeze(b" ".join(pieces).decode("utf-8", "replace"))
-
-
-def without_comments(value: bytes) -> str:
-    """A macro's value with comments out and white space collapsed."""
-    text = value.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
-    pieces, position = [], 0
-    for node in _walk(_parser().parse(text).root_node):
-        if node.type == "comment":
-            pieces.append(text[position : node.start_byte])
-            position = node.end_byte
-    pieces.append(text[position:])
-    return _squeeze(b" ".join(pieces).decode("utf-8", "replace"))
-
-
-def _walk(node: Any) -> Iterator[Any]:
-    """The node and everything below it, in source order, without recursion."""
-    waiting = [node]
-    while waiting:
-        current = waiting.pop()
-        yield current
-        waiting.extend(reversed(current.children))
-
-
-def _declared(function: Any) -> Any:
-    """The identifier a function definition declares, or None for what only looks like one."""
-    node = function.child_by_field_name("declarator")
-    while node is not None and node.type != "identifier":
-        inner = node.child_by_field_name("declarator")
-        if inner is None:
-            inner = next((c for c in node.named_children if c.type.endswith("declarator")), None)
-        node = inner
-    return node
-
-
-def _always_leaves(statement: Any) -> bool:
-    """Whether an ``if`` without else ends in return, goto, continue or break."""
-    if statement.child_by_field_name("alternative") is not None:
-        return False
-    body = statement.child_by_field_name("consequence")
-    if body.type == "compound_statement":
-        inner: Sequence[Any] = [c for c in body.named_children if c.type != "comment"]
-        return bool(inner) and inner[-1].type in _EXITS
-    return body.type in _EXITS
-
-
-def _squeeze(text: str) -> str:
-    return " ".join(text.replace("\\\n", " ").split())
-
-
-def _bare(text: str) -> str:
-    """A condition without its outer parentheses."""
-    return text[1:-1].strip() if text.startswith("(") and text.endswith(")") else text
+        return "" if node is None else text_of(self.source, node)

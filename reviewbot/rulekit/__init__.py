@@ -4,7 +4,8 @@
 from reviewbot.model.base import Confidence
 from reviewbot.model.finding import Fact, Finding, Location, Severity
 from reviewbot.model.series import FileDiff, Hunk, Patch, Series
-from reviewbot.parse.c import Call, Case, CFile, Condition, Function, Macro
+from reviewbot.parse.c import CFile
+from reviewbot.parse.c_facts import Assignment, Call, Case, Condition, Function, Macro
 from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.parse.records import Hole, Member, Record
 from reviewbot.parse.rst import Document, Section, Table
@@ -33,6 +34,7 @@ from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 __all__ = [
     "API_RST",
     "KVM_HEADERS",
+    "Assignment",
     "CFile",
     "Call",
     "Case",

@@ -2,6 +2,7 @@
 """Find rules by walking directories.  Anything wrong with a rule is fatal, never a log line."""
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import re
@@ -60,7 +61,13 @@ def load_rule(path: Path) -> Rule:
         if kind not in kinds:
             raise BadRuleError(f"{path}: no case; write {path.stem}.{kind}.case beside it")
     return Rule(
-        declaration=declaration, check=check, title=title, docs=docs, path=path, cases=cases
+        declaration=declaration,
+        check=check,
+        title=title,
+        docs=docs,
+        path=path,
+        cases=cases,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
 
@@ -80,6 +87,17 @@ def chosen(rules: Iterable[Rule], select: Iterable[str], ignore: Iterable[str]) 
         if (not wanted or any(_is(rule.code, entry) for entry in wanted))
         and not any(_is(rule.code, entry) for entry in unwanted)
     )
+
+
+@functools.cache
+def code_digest() -> str:
+    """A hash of the code that makes facts and findings: an answer of other code is not ours."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for folder in ("rulekit", "parse"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _is(code: str, entry: str) -> bool:

@@ -44,7 +44,10 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A loaded rule.  ``title`` is the first line of its documentation, ``docs`` its sections."""
+    """A loaded rule.  ``title`` is the first line of its documentation, ``docs`` its sections.
+
+    ``digest`` is the hash of its file: results of another text are not its results.
+    """
 
     declaration: Declaration
     check: Check
@@ -52,6 +55,7 @@ class Rule:
     docs: Mapping[str, str]
     path: Path
     cases: tuple[Path, ...]
+    digest: str
 
     @property
     def code(self) -> str:

@@ -5,8 +5,6 @@ Rules run in a forked child (tools.worker): C from strangers may hang or crash t
 end.  Each rule has a time limit; one that exceeds it or dies is "could not run", never silence.
 """
 
-import functools
-import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Series
-from reviewbot.rulekit.registry import chosen, load_rules
+from reviewbot.rulekit.registry import chosen, code_digest, load_rules
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
 from reviewbot.rulekit.trees import Keep
@@ -32,7 +30,6 @@ T = TypeVar("T")
 VERSION = 1
 SECONDS_PER_RULE = 5.0
 MEMORY = 1024 * 1024 * 1024
-_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,17 +97,7 @@ class _Kept:
         self._cache.save("facts", self._name(key), value)
 
     def _name(self, key: Hashable) -> str:
-        return key_of(_code_digest(), key)
-
-
-@functools.cache
-def _code_digest() -> str:
-    """The code that makes facts and findings: an answer of other code is not an answer of ours."""
-    digest = hashlib.sha256()
-    for folder in ("rulekit", "parse"):
-        for path in sorted((_PACKAGE / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+        return key_of(code_digest(), key)
 
 
 def _answers(rules: Sequence[Rule], trees: Trees, seconds: float) -> Iterator[tuple[Answer, bool]]:
@@ -134,8 +121,6 @@ def _answers(rules: Sequence[Rule], trees: Trees, seconds: float) -> Iterator[tu
 def _key(request: CheckRequest, rules: Iterable[Rule]) -> str:
     applied = request.applied
     commits = [applied.base.tree_id, *(p.tree_id for p in applied.patches)] if applied else []
-    digest = hashlib.sha256(_code_digest().encode())
-    for rule in rules:
-        digest.update(rule.path.read_bytes())
+    code = [code_digest(), *(rule.digest for rule in rules)]
     codes = [rule.code for rule in rules]
-    return key_of(VERSION, request.series, commits, request.reason, codes, digest.hexdigest())
+    return key_of(VERSION, request.series, commits, request.reason, codes, code)
