@@ -20,7 +20,7 @@ from reviewbot.model.series import Patch, Series
 from reviewbot.model.status import Status
 from reviewbot.parse.conflict import explain
 from reviewbot.parse.text import one_line
-from reviewbot.stages.refuse import refuse_entries, refuse_patch
+from reviewbot.stages.refuse import read_index, refuse_entries, refuse_patch
 from reviewbot.tools.context import Tools
 from reviewbot.tools.git import apply_to_index
 from reviewbot.tools.identity import COMMITTER, author_time, plain_identity, signature
@@ -166,8 +166,7 @@ class _Attempt:
             index.write()
 
     def _result(self, entries: dict[str, Entry], *, fuzzy: bool) -> tuple[str, bool] | Conflict:
-        index = pygit2.Index(str(self.index))
-        after = {entry.path: (str(entry.id), int(entry.mode)) for entry in index}
+        after = read_index(self.patch, self.index)
         refuse_entries(self.patch, entries, after, self.store.repository)
         changes: dict[str, Entry | None] = {path: None for path in entries if path not in after}
         changes |= {path: entry for path, entry in after.items() if entries.get(path) != entry}

@@ -2,7 +2,10 @@
 """What no patch may do, whatever tree it is for.  Asked before git sees the patch, and again after."""
 
 import posixpath
+import re
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 
 import pygit2
 
@@ -12,9 +15,21 @@ from reviewbot.parse.paths import unsafe_path
 from reviewbot.parse.text import one_line
 from reviewbot.tools.objects import Entry, TreeView, is_submodule, is_symlink
 
+_MODES = re.compile(
+    r"^(?:(?:old|new|new file|deleted file) mode|index \S+) ([0-7]+)\s*$", re.MULTILINE
+)
+_LINK = f"{stat.S_IFLNK:o}"
+_SUBMODULE = "160000"
+
 
 def refuse_patch(patch: Patch, tree: TreeView) -> None:
     """Raise UserError naming patch and path when a diff reaches where it must not, or is no text."""
+    # Content lines begin with a blank, plus or minus, so these are headers whoever reads them.
+    for mode in _MODES.findall(patch.diff):
+        if not stat.S_ISREG(int(mode, 8)) and mode not in (_LINK, _SUBMODULE):
+            raise _refused(
+                patch, patch.files[0].path, f"comes with mode {mode}, which is no file's"
+            )
     links = {diff.new_path for diff in patch.files if is_symlink(diff.new_mode or 0)}
     for diff in patch.files:
         for path in (diff.old_path, diff.new_path):
@@ -24,6 +39,14 @@ def refuse_patch(patch: Patch, tree: TreeView) -> None:
                 raise _refused(patch, path, reason)
             _refuse_parents(patch, path, tree, links)
         _refuse_kind(patch, diff, tree)
+
+
+def read_index(patch: Patch, index: Path) -> dict[str, Entry]:
+    """What git left in a scratch index.  Raises UserError for entries that no tree may hold."""
+    try:
+        return {entry.path: (str(entry.id), int(entry.mode)) for entry in pygit2.Index(str(index))}
+    except (pygit2.GitError, ValueError) as error:
+        raise _refused(patch, patch.files[0].path, "makes an entry that is no file") from error
 
 
 def refuse_entries(
