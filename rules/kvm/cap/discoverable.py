@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A new capability is answered by KVM_CHECK_EXTENSION.
+
+What
+----
+For each KVM_CAP_* that the series adds to include/uapi/linux/kvm.h, some function that answers
+KVM_CHECK_EXTENSION, generic or of an architecture, has a ``case`` for it once all patches are applied.
+
+Why
+---
+Userspace finds out by KVM_CHECK_EXTENSION what it may use.  Without a case the answer is 0 on every
+kernel, so well-behaved userspace never uses the feature.
+
+Bad
+---
+A KVM_CAP_EXAMPLE that only kvm_vm_ioctl_enable_cap() knows.
+
+Good
+----
+::
+
+    +    case KVM_CAP_EXAMPLE:
+    +        r = KVM_EXAMPLE_VALID_FLAGS;
+    +        break;
+
+When to ignore
+--------------
+The number is reserved for another tree that has the code.
+
+What it does not see
+--------------------
+Architectures that have the feature and not the case; whether the answer should be a mask of supported
+bits; new behaviour that has no capability at all.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from reviewbot.rulekit import Context, Fact, Finding, Macro, Problem, Severity, View, rule
+
+HEADER = "include/uapi/linux/kvm.h"
+SOURCES = ("arch/*/kvm/*.c", "virt/kvm/*.c")
+# Where a KVM_CHECK_EXTENSION handler may be; the functions in them are known by their names.
+ARCHITECTURES = ("x86", "arm64", "loongarch", "mips", "powerpc", "riscv", "s390")
+PLACES = ("virt/kvm/", *(f"arch/{name}/kvm/" for name in ARCHITECTURES))
+PREFIX = "KVM_CAP_"
+REFERENCE = (
+    "Documentation/virt/kvm/review-checklist.rst: the API must be discoverable using "
+    "KVM_CHECK_EXTENSION"
+)
+
+
+@rule(code="KVM-CAP-001", severity=Severity.ERROR, touches=(HEADER,))
+def discoverable(context: Context) -> Iterator[Finding | Fact]:
+    """New capabilities without a case at the tip."""
+    if any(PREFIX in text for *_, text in context.added_lines(HEADER)):
+        old = frozenset(capabilities(context.base))
+        yield from context.introduced(partial(scan, old=old), touching=(HEADER, *SOURCES))
+
+
+def scan(view: View, old: frozenset[str]) -> Iterator[Problem]:
+    """Capabilities of one tree that are not ``old`` and that no handler answers."""
+    new = {name: macro for name, macro in capabilities(view).items() if name not in old}
+    left = set(new) - answered(view, set(new)) if new else set()
+    for name in sorted(left):
+        yield Problem(
+            key=name,
+            title=f"KVM_CHECK_EXTENSION does not know {name}",
+            why=(
+                f"No KVM_CHECK_EXTENSION handler, generic or of an architecture, has a case {name}.  "
+                "Userspace always gets 0 and must take the feature for absent."
+            ),
+            fix=f"Add case {name} to kvm_vm_ioctl_check_extension() where the feature works.",
+            reference=REFERENCE,
+            path=HEADER,
+            line=new[name].line,
+            missing=True,
+        )
+
+
+def capabilities(view: View) -> dict[str, Macro]:
+    """Capabilities by name."""
+    macros = view.c(HEADER).macros.items() if view.exists(HEADER) else ()
+    return {
+        name: macro for name, macro in macros if name.startswith(PREFIX) and macro.value.isdecimal()
+    }
+
+
+def answered(view: View, names: set[str]) -> set[str]:
+    """Those names that a handler has a case for."""
+    found: set[str] = set()
+    for path in (path for place in PLACES for path in view.paths(place, ".c")):
+        text = view.read(path) or b""
+        maybe = {name for name in names if name.encode() in text}
+        if not maybe or b"extension" not in text:
+            continue
+        source = view.c(path)
+        for function in source.functions:
+            if "extension" in function:
+                labels = {one for case in source.switch_cases(function) for one in case.labels}
+                found |= maybe & labels
+    return found
