@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a guest may use is asked of the guest's and KVM's capabilities, not of the host's CPU.
+
+What
+----
+New code in ``*_vcpu_after_set_cpuid()`` and in functions that recalculate intercepts does not decide by
+boot_cpu_has(X86_FEATURE_*) but by kvm_cpu_cap_has() or guest_cpu_cap_has(); and where the tree has
+guest_cpu_cap_has(), new code does not call guest_cpuid_has().
+
+Why
+---
+The host may have a feature that KVM does not virtualize, or that a module parameter turned off; the
+guest's CPUID may claim one that KVM does not support.  Passing through MSRs on that ground lets the
+guest at state that nobody saves.
+
+Bad
+---
+::
+
+    if (boot_cpu_has(X86_FEATURE_XFD))
+        vmx_set_intercept_for_msr(vcpu, MSR_IA32_XFD_ERR, MSR_TYPE_R, ...);
+
+Good
+----
+::
+
+    if (kvm_cpu_cap_has(X86_FEATURE_XFD))
+        vmx_set_intercept_for_msr(vcpu, MSR_IA32_XFD_ERR, MSR_TYPE_R,
+                                  !guest_cpu_cap_has(vcpu, X86_FEATURE_XFD));
+
+When to ignore
+--------------
+The question is about the host's behaviour (an erratum, what XSAVES saves), or about what the guest was
+told although KVM does not support it.
+
+What it does not see
+--------------------
+boot_cpu_has() in hardware setup, MSR handlers and elsewhere, where it is often right.  Code that is
+only moved.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from reviewbot.rulekit import (
+    Call,
+    Confidence,
+    Context,
+    Fact,
+    Finding,
+    Problem,
+    Severity,
+    View,
+    matches,
+    rule,
+)
+
+SOURCES = ("arch/x86/kvm/*.c",)
+# Where guest_cpu_cap_has() is, in trees that have it.
+GUEST_HEADER = "arch/x86/kvm/cpuid.h"
+HOST, GUEST, GUEST_CAP = "boot_cpu_has", "guest_cpuid_has", "guest_cpu_cap_has"
+FEATURE = "X86_FEATURE_"
+DECIDING = ("vcpu_after_set_cpuid", "intercept")
+REFERENCE = "https://lore.kernel.org/r/YdShTDdOQISmku2H@google.com"
+GUEST_REFERENCE = "arch/x86/kvm/cpuid.h, guest_cpu_cap_has()"
+
+
+@rule(code="KVM-MSR-010", severity=Severity.WARNING, confidence=Confidence.MEDIUM, touches=SOURCES)
+def predicate(context: Context) -> Iterator[Finding | Fact]:
+    """Questions that the base does not ask, wherever they were moved to."""
+    asked = (f"{HOST}(", f"{GUEST}(")
+    if any(word in text for *_, text in context.added_lines(*SOURCES) for word in asked):
+        touched = {p for step in context.steps for p in step.paths if matches(p, SOURCES)}
+        yield from context.introduced(partial(scan, paths=sorted(touched)), touching=SOURCES)
+
+
+def scan(view: View, paths: list[str]) -> Iterator[Problem]:
+    """Every such question of one tree's touched files."""
+    seen: Counter[tuple[str, str]] = Counter()
+    modern = GUEST_CAP.encode() in (view.read(GUEST_HEADER) or b"")
+    for path in paths:
+        if not view.exists(path):
+            continue
+        calls = [call for call in view.c(path).calls(HOST) if decides(call)]
+        calls += view.c(path).calls(GUEST) if modern else ()
+        for call in calls:
+            feature = call.arguments[-1] if call.arguments else ""
+            if feature.startswith(FEATURE):
+                seen[call.name, feature] += 1
+                yield _problem(call, feature, path, seen[call.name, feature])
+
+
+def decides(call: Call) -> bool:
+    """Whether a call stands where KVM configures a vCPU for its CPUID or filter."""
+    return any(name in call.function for name in DECIDING)
+
+
+def _problem(call: Call, feature: str, path: str, count: int) -> Problem:
+    if call.name == HOST:
+        return Problem(
+            key=(call.name, feature, count),
+            title=f"{call.function}() asks the host for {feature}",
+            why=(
+                f"boot_cpu_has({feature}) is true on hosts where KVM does not support the feature.  "
+                "What is set up for the guest must depend on what KVM can virtualize."
+            ),
+            fix=f"Use kvm_cpu_cap_has({feature}), or guest_cpu_cap_has() for the guest's view.",
+            reference=REFERENCE,
+            path=path,
+            line=call.line,
+        )
+    return Problem(
+        key=(call.name, feature, count),
+        title=f"guest_cpuid_has({feature}) ignores what KVM supports",
+        why=(
+            "guest_cpuid_has() says what userspace put into CPUID, whether KVM supports it or not.  "
+            "guest_cpu_cap_has() says what both have and is what new code uses."
+        ),
+        fix=f"Use guest_cpu_cap_has(vcpu, {feature}).",
+        reference=GUEST_REFERENCE,
+        path=path,
+        line=call.line,
+    )
