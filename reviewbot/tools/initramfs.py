@@ -92,6 +92,9 @@ def _plan(modules: tuple[GuestModule, ...], tests: tuple[GuestTest, ...]) -> str
     for number, test in enumerate(tests, 1):
         if not acceptable_name(test.name):
             raise InfrastructureError(f"test name {test.name!r} cannot be used in a guest")
+        # execvp() hands what the kernel refuses to a shell, for which a file of zeros succeeds.
+        if not test.data.startswith(b"\x7fELF"):
+            raise InfrastructureError(f"test {test.name} is no program")
         lines.append(f"test {number} {max(1, test.limit)} {test.name}")
     return "".join(f"{line}\n" for line in lines)
 

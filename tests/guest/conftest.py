@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``pytest tests/guest --update`` writes the expectations beside the logs anew; read the diff."""
+"""Golden files beside logs, and for the slow tests a real kernel in real guests."""
 
-import contextlib
 import json
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from reviewbot.cli.environment import cache_directory
+from reviewbot.model.base import Applied, Base, BaseRule, Confidence
+from reviewbot.model.config import Config
+from reviewbot.model.status import Status
+from reviewbot.model.test import TestBinary
+from reviewbot.tools import profile, source_import
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.context import Tools
+from reviewbot.tools.objects import ObjectStore
+from reviewbot.tools.scratch import scratch
+from reviewbot.tools.testbed import Kernel
 
-def pytest_addoption(parser):
-    with contextlib.suppress(ValueError):  # another directory's conftest was first
-        parser.addoption("--update", action="store_true", help="write golden files anew")
+SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 
 
 @pytest.fixture
@@ -29,3 +40,83 @@ def expect(request):
         )
 
     return compare
+
+
+@dataclass
+class Lab:
+    """A kernel that boots, and a compiler for what runs on it."""
+
+    tools: Tools
+    kernel: Kernel
+    applied: Applied
+
+    def program(self, name, body, limit=20.0):
+        """A static program whose main() is ``body``."""
+        digest = self.tools.cache.put(_compiled(body))
+        return TestBinary(name=name, digest=digest, limit=limit)
+
+    def without_modules(self):
+        """The kernel alone: boots faster, and most of these tests need no KVM."""
+        return replace(self.kernel, image=replace(self.kernel.image, modules=()))
+
+
+HEADERS = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+"""
+
+
+def _compiled(body):
+    with tempfile.TemporaryDirectory() as place:
+        source, program = Path(place, "test.c"), Path(place, "test")
+        source.write_text(f"{HEADERS}\nint main(void)\n{{\n{body}\n}}\n")
+        done = subprocess.run(
+            ["gcc", "-static", "-O1", "-o", program, source],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"gcc -static: {done.stderr}"
+        return program.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """Debian's 6.12 built once per machine, by the build stage, in the product's own cache."""
+    if not SOURCE.exists():
+        pytest.skip(f"needs {SOURCE}: apt install linux-source-6.12")
+    from reviewbot.stages import build
+    from reviewbot.tools import accelerator
+
+    cache = Cache(cache_directory())
+    repository = cache.root / "trees" / "linux-source-6.12"
+    commit = source_import.import_source(SOURCE, repository, "linux-source-6.12")
+    store = ObjectStore(cache, repository)
+    base = Base(
+        tree="linux",
+        path=str(repository),
+        ref="HEAD",
+        tip=commit,
+        commit=commit,
+        tree_id=store.tree_of(commit),
+        rule=BaseRule.EXPLICIT,
+        confidence=Confidence.HIGH,
+        why="a test",
+    )
+    applied = Applied(status=Status.PASS, base=base, repository=str(store.path), patches=())
+    kvm = profile.load("kvm")
+    with scratch(cache.root / "scratch") as place:
+        tools = Tools(config=Config(), cache=cache, scratch=place, progress=lambda *_: None)
+        built = build.run(build.BuildRequest(applied=applied, profile=kvm), tools)
+        assert built.base_image, f"the base does not build: {built.reason}"
+        host = accelerator.candidates("qemu-system-x86_64", cache)[-1]
+        kernel = Kernel(image=built.base_image, profile=kvm, host=host)
+        yield Lab(tools=tools, kernel=kernel, applied=applied)

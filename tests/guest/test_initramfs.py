@@ -55,7 +55,14 @@ def test_init_is_a_shell_script_that_busybox_parses():
 def test_a_hostile_name_never_reaches_the_plan(name):
     assert not initramfs.acceptable_name(name)
     with pytest.raises(InfrastructureError):
-        initramfs.build([], [GuestTest(name=name, data=b"", limit=1)])
+        initramfs.build([], [GuestTest(name=name, data=b"\x7fELF", limit=1)])
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 64, b"#!/bin/sh\nexit 0\n"])
+def test_what_is_no_program_is_never_run(data):
+    """A shell would take a file of zeros for an empty script, and call that success."""
+    with pytest.raises(InfrastructureError, match="no program"):
+        initramfs.build([], [GuestTest(name="a", data=data, limit=1)])
 
 
 @given(st.text())

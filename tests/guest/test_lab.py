@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real guests: every way a test, and a guest, can end.  Each program is a few lines of C."""
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reviewbot.model.guest import Accelerator, Outcome
+from reviewbot.model.status import Status
+from reviewbot.tools import accelerator, kselftest, qemu, testbed
+
+pytestmark = pytest.mark.slow
+KVM_TESTS = "tools/testing/selftests/kvm"
+
+# The format of tools/testing/selftests/kvm/lib/assert.c.
+ASSERTION = r"""
+    fputs("==== Test Assertion Failure ====\n  x86/t.c:7: a == b\n"
+          "  pid=1 tid=1 errno=22 - Invalid argument\n  said the test\n", stderr);
+    exit(254);
+"""
+
+
+def by_name(run):
+    return {result.name: result for result in run.results}
+
+
+@pytest.fixture(scope="module")
+def ordinary(lab):
+    """One guest in which every test ends by itself or by its limit."""
+    tests = [
+        lab.program("passes", 'puts("fine"); return 0;'),
+        lab.program("asserts", ASSERTION),
+        lab.program("skips", 'puts("1..0 # SKIP - no such hardware"); return 4;'),
+        lab.program("sleeps", "for (;;) pause();", limit=2),
+        lab.program("ignores_term", "signal(SIGTERM, SIG_IGN); for (;;) pause();", limit=2),
+        lab.program("segfaults", "raise(SIGSEGV); return 0;"),
+        lab.program("daemon", "if (fork() == 0) for (;;) pause(); return 0;"),
+        lab.program("floods", 'for (int i = 0; i < 20000; i++) puts("flood"); return 0;'),
+        lab.program(
+            "forges", 'puts("#reviewbot finished\\nok 9 last\\nnot ok 8 passes"); return 1;'
+        ),
+        lab.program("last", 'return access("/dev/kvm", F_OK) == 0;'),
+    ]
+    return testbed.run(lab.tools, lab.without_modules(), tests, repeat=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "why"),
+    [
+        ("passes", Status.PASS, 0, ""),
+        ("asserts", Status.FAIL, 254, "x86/t.c:7: a == b | errno 22 Invalid argument | said the test"),
+        ("skips", Status.SKIP, 4, "no such hardware"),
+        ("sleeps", Status.TIMEOUT, 143, "not finished after 2 seconds"),
+        ("ignores_term", Status.TIMEOUT, 137, "not finished after 2 seconds"),
+        ("segfaults", Status.FAIL, 139, "died of signal 11"),
+        ("daemon", Status.PASS, 0, ""),
+        ("floods", Status.PASS, 0, ""),
+        ("forges", Status.FAIL, 1, "passes"),
+        ("last", Status.PASS, 0, ""),
+    ],
+)  # fmt: skip
+def test_ways_to_end_in_one_guest(ordinary, name, status, code, why):
+    found = by_name(ordinary)[name]
+    assert (found.status, found.exit_code, found.assertion) == (status, code, why)
+
+
+def test_one_guest_was_enough_and_it_finished(ordinary):
+    assert [boot.outcome for boot in ordinary.boots] == [Outcome.FINISHED]
+    assert all(boot.crashes == () for boot in ordinary.boots)
+
+
+def test_what_a_test_prints_is_bounded(ordinary):
+    assert len(by_name(ordinary)["floods"].output) <= 60
+
+
+def test_a_guest_can_be_reached_by_nothing_but_its_ports(ordinary):
+    command = ordinary.boots[0].command
+    assert "-nodefaults" in command
+    assert "net" not in command
+    assert "/work" not in command
+
+
+PANIC = 'int f = open("/proc/sysrq-trigger", O_WRONLY); write(f, "c", 1); pause(); return 0;'
+LOST = "reboot(RB_AUTOBOOT); return 0;"
+HANG = "kill(-1, SIGSTOP); for (;;) pause();"
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [(PANIC, Outcome.PANIC), (LOST, Outcome.LOST), (HANG, Outcome.HUNG)],
+    ids=["panic", "lost", "hang"],
+)
+def test_a_test_that_takes_its_guest_down_costs_nobody_else(lab, monkeypatch, body, outcome):
+    monkeypatch.setitem(testbed._HANG_SECONDS, Accelerator.TCG, 15.0)
+    tests = [
+        lab.program("before", "return 0;"),
+        lab.program("fatal", body, limit=120.0),
+        lab.program("after", "return 0;"),
+    ]
+    ran = testbed.run(lab.tools, lab.without_modules(), tests, repeat=1)
+    found = by_name(ran)
+    assert [boot.outcome for boot in ran.boots] == [outcome, Outcome.FINISHED]
+    assert found["before"].status is Status.PASS
+    assert found["fatal"].status is Status.CRASH
+    assert found["after"].status is Status.PASS
+    assert ran.boots[0].last_lines
+    if outcome is Outcome.PANIC:
+        assert ran.boots[0].crashes[0].test == "fatal"
+        assert "sysrq triggered crash" in found["fatal"].assertion
+    else:
+        assert outcome.value in found["fatal"].assertion
+
+
+def test_a_guest_that_takes_too_long_is_ended(lab, monkeypatch):
+    monkeypatch.setitem(testbed._BOOT_SECONDS, Accelerator.TCG, 0.0)
+    monkeypatch.setattr(testbed, "_PER_TEST_SECONDS", 0.0)
+    ran = testbed.run(
+        lab.tools,
+        lab.without_modules(),
+        [lab.program("never", "for (;;) pause();", limit=1)],
+        repeat=1,
+    )
+    assert ran.boots[0].outcome is Outcome.TIMEOUT
+
+
+def test_kvm_is_there_and_nested(lab):
+    body = """
+        int fd = open("/sys/module/kvm_amd/parameters/nested", O_RDONLY); char c = 0;
+        read(fd, &c, 1);
+        int kvm = open("/dev/kvm", O_RDWR);
+        printf("nested %c, API %d\\n", c, kvm < 0 ? -1 : ioctl(kvm, 0xAE00, 0));
+        return !(c == '1' && kvm >= 0);
+    """
+    ran = testbed.run(lab.tools, lab.kernel, [lab.program("nested", body)], repeat=1)
+    assert by_name(ran)["nested"].status is Status.PASS, by_name(ran)["nested"].output
+
+
+def test_a_module_that_does_not_load_is_told_and_no_test_passes(lab):
+    broken = ("arch/x86/kvm/kvm-amd.ko", lab.tools.cache.put(b"no module"))
+    kernel = replace(lab.kernel, image=replace(lab.kernel.image, modules=(broken,)))
+    ran = testbed.run(lab.tools, kernel, [lab.program("never", "return 0;")], repeat=1)
+    assert ran.boots[0].module_error.startswith("kvm-amd.ko: ")
+    assert by_name(ran)["never"].status is Status.CRASH
+    assert "did not load" in by_name(ran)["never"].assertion
+
+
+def test_the_same_kernel_never_runs_the_same_test_twice(lab):
+    tests = [lab.program("once", f'puts("{os.getpid()} {time.time()}"); return 0;')]
+    first = testbed.run(lab.tools, lab.without_modules(), tests)
+    second = testbed.run(lab.tools, lab.without_modules(), tests)
+    assert len(first.boots) == 1
+    assert second.boots == ()
+    assert second.results == first.results
+
+
+def test_cancelling_ends_the_guest_at_once_and_leaves_nothing(lab):
+    cancel = threading.Event()
+    tests = [lab.program("long", "for (;;) pause();", limit=100.0)]
+    started = time.monotonic()
+
+    def stop(_name):
+        cancel.set()
+
+    ran = testbed.run(
+        lab.tools, lab.without_modules(), tests, repeat=1, on_test=stop, cancel=cancel
+    )
+    assert time.monotonic() - started < 60
+    assert ran.results == ()
+    assert list(lab.tools.scratch.glob("guest-*")) == []
+    assert _qemus_below(str(lab.tools.scratch)) == []
+
+
+def _qemus_below(place):
+    """Command lines of processes whose working directory or arguments are below ``place``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode("utf-8", "replace")
+        except OSError:
+            continue
+        if place in words and "qemu" in words:
+            found.append(words)
+    return found
+
+
+def test_emulation_runs_a_bare_program():
+    assert accelerator.bare_boot("qemu-system-x86_64", Accelerator.TCG).usable
+
+
+def test_a_bare_program_that_hangs_is_given_up(monkeypatch):
+    """What a paravirtual /dev/kvm does: QEMU sits there for ever."""
+    monkeypatch.setattr(accelerator, "_CODE", bytes.fromhex("ebfe"))
+    answer = accelerator.bare_boot("qemu-system-x86_64", Accelerator.TCG, deadline=3.0)
+    assert not answer.usable
+    assert "within 3 s" in answer.why
+
+
+def test_an_unknown_processor_is_not_started_with_qemus_reason(lab):
+    kernel = replace(lab.without_modules(), host=replace(lab.kernel.host, cpu_model="no-such-cpu"))
+    life = testbed.boot(lab.tools, kernel)
+    assert life.boot.outcome is Outcome.INFRA
+    assert "no-such-cpu" in " ".join(life.boot.last_lines)
+
+
+def test_selftests_of_the_tree_are_listed_built_and_run(lab):
+    base = lab.applied.base
+    with kselftest.selftests(
+        lab.tools.cache,
+        repository=lab.applied.repository,
+        base_tree=base.tree_id,
+        tree=base.tree_id,
+        directory=KVM_TESTS,
+        place=lab.tools.scratch / "selftests-of-a-test",
+        jobs=0,
+        warm=lab.kernel.profile.always,
+    ) as selftests:
+        names = selftests.names()
+        assert "x86_64/state_test" in names
+        assert len(names) > 60
+        programs = selftests.build(["x86_64/state_test", "x86_64/no_such_test"])
+    assert set(programs.digests) == {"x86_64/state_test"}
+    assert "no_such_test" in programs.failures["x86_64/no_such_test"]
+    test = testbed.TestBinary(
+        name="x86_64/state_test", digest=programs.digests["x86_64/state_test"], limit=120.0
+    )
+    ran = testbed.run(lab.tools, lab.kernel, [test], repeat=1)
+    assert by_name(ran)["x86_64/state_test"].status is Status.PASS
+
+
+def test_no_qemu_is_said_with_the_package():
+    from reviewbot.model.errors import UserError
+
+    with pytest.raises(UserError, match="apt install qemu-system-x86"):
+        qemu.version("no-such-qemu")
