@@ -66,7 +66,8 @@ class BuildResult:
     """Base and series, patch by patch.
 
     ``status`` is the series' (FAIL when any patch failed); ``base.status`` is never blamed on it.
-    ``missing_symbols`` non-empty means wrong base or missing prerequisite: names that the series
+    ``reproduce`` are a few commands that come close to the build, for a mail; ``CommitBuild.command``
+    is exact.  ``missing_symbols`` non-empty means wrong base or missing prerequisite: names that the series
     uses and that neither it nor the base defines.
     """
 
@@ -80,3 +81,4 @@ class BuildResult:
     base_image: Image | None = None
     tip_image: Image | None = None
     reason: str = ""
+    reproduce: tuple[str, ...] = ()

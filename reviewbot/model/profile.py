@@ -30,7 +30,7 @@ class Profile:
     ``kernel_target`` makes the file ``kernel_image`` that boots.  ``targets`` are the make targets every
     patch must build; ``modules`` are loaded in order (what they depend on comes first, unnamed);
     ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
-    for any touched kernel file.
+    for any touched kernel file.  ``reproduce`` are a few commands that come close to the build.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Profile:
     selftests: str
     selections: tuple[Selection, ...]
     always: tuple[str, ...] = ()
+    reproduce: tuple[str, ...] = ()
     optional_config: tuple[str, ...] = ()
     kernel_target: str = "bzImage"
     kernel_image: str = "arch/x86/boot/bzImage"

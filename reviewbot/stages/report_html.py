@@ -111,7 +111,7 @@ def html(run: Run, templates: jinja2.Environment) -> str:
         crashes=[(crash, crash_block(crash)) for crash in run.new_crashes],
         host=host_phrase(run.tests.host) if run.tests and run.tests.host else "",
         ours=reproduce.ours(run),
-        by_hand=reproduce.by_hand(run),
+        by_hand=reproduce.by_hand(run, exact=True),
         duration=reproduce.duration(run),
         label=lambda number: label(run, number),
     )

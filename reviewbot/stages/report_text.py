@@ -86,7 +86,8 @@ def summary(
         remarks_on_series=run.series.notes if run.series else (),
         newer=_newer(run),
         ours=reproduce.ours(run),
-        by_hand=reproduce.by_hand(run),
+        by_hand=reproduce.by_hand(run, exact=False),
+        close=bool(run.build and run.build.reproduce),
         duration=reproduce.duration(run),
         version=one_line(run.version),
     )
@@ -101,13 +102,14 @@ def patch_section(
     places = {r.location.path for r in grave_ones if r.location and r.kind != "build"}
     facts = [r for r in found if r.kind == "fact" and r.location and r.location.path in places]
     shown = tuple(grave_ones[:MOST_REMARKS] + facts[:2])
+    broken = broken_build(counted, patch)
     return templates.get_template("patch.txt.j2").render(
         as_mail=as_mail,
         label=label(run, patch.number),
         subject=patch.subject,
         attribution=attribution(patch),
         passages=passages(patch, shown),
-        broken=broken_build(counted, patch),
+        broken=reproduce.build_lines(run, broken, exact=False) if broken else (),
         more=max(0, len(grave_ones) - MOST_REMARKS),
         summary_of=_root(run, patch),
         remark=_teller(),

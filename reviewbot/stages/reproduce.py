@@ -8,6 +8,7 @@ worse than none.  What we can vouch for is our own command, and git, b4 and make
 import shlex
 
 from reviewbot.model.base import BaseRule
+from reviewbot.model.build import CommitBuild
 from reviewbot.model.run import Run, Stage
 from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.printable import one_line
@@ -29,8 +30,12 @@ def ours(run: Run) -> tuple[str, ...]:
     return (f"{words} \\", f"    {' '.join(options)}")
 
 
-def by_hand(run: Run) -> tuple[str, ...]:
-    """Base, series and build with nothing of ours, from inside a kernel checkout."""
+def by_hand(run: Run, *, exact: bool) -> tuple[str, ...]:
+    """Base, series and build with nothing of ours, from inside a kernel checkout.
+
+    ``exact`` gives the very configuration and targets of the lab, which fills a screen; otherwise the
+    profile's few lines that come close, when it has any.
+    """
     series, base, built = run.series, run.base, build_command(run)
     if series is None or base is None or built is None or not _mailed(run):
         return ()
@@ -40,8 +45,15 @@ def by_hand(run: Run) -> tuple[str, ...]:
     return (
         f"git checkout --detach {base.tip[:12]}",
         f"b4 shazam -v {series.revision}{part} {shlex.quote(one_line(series.message_id))}",
-        *(line for line in map(one_line, built.command.split("\n")) if line),
+        *build_lines(run, built, exact=exact),
     )
+
+
+def build_lines(run: Run, built: CommitBuild, *, exact: bool) -> tuple[str, ...]:
+    """How to repeat one build in a checkout of its commit; see :func:`by_hand`."""
+    if not exact and run.build and run.build.reproduce:
+        return run.build.reproduce
+    return tuple(line for line in map(one_line, built.command.split("\n")) if line)
 
 
 def duration(run: Run) -> str:
