@@ -31,7 +31,7 @@ from reviewbot.stages.built import (
     status_of,
     worst,
 )
-from reviewbot.stages.images import image_of
+from reviewbot.stages.images import image_of, load_order
 from reviewbot.stages.missing import missing_symbols
 from reviewbot.stages.recipe import recipe
 from reviewbot.tools import kbuild, layers
@@ -40,7 +40,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 1
+VERSION = 3
 """Raised when a stored result would be decided otherwise today."""
 
 _BASE_SECONDS = 4 * 3600.0
@@ -164,16 +164,25 @@ class _Series:
         beyond = last and any(one.beyond for one in self._plans())
         if plan.everything or beyond or set(self._whole()) & set(before.pending):
             return self._whole()
-        wanted = (*self.request.profile.targets, *plan.objects, *before.pending)
+        wanted = (*self._targets_of_profile(), *plan.objects, *before.pending)
         return tuple(dict.fromkeys(wanted))
+
+    def _targets_of_profile(self) -> tuple[str, ...]:
+        """The profile's targets and the modules they need.
+
+        modpost knows the exports of the modules it is shown, so that leaving irqbypass.ko out makes
+        "irq_bypass_register_consumer undefined!" of every patch (scripts/Makefile.modpost).
+        """
+        profile = self.request.profile
+        return tuple(dict.fromkeys((*profile.targets, *load_order(profile, self._base_file))))
 
     def _whole(self) -> tuple[str, ...]:
         return (self.request.profile.kernel_target, "modules")
 
     def _plans(self) -> tuple[Plan, ...]:
         if not self.plans:
-            targets, objects = self.request.profile.targets, self._layer() / "objects"
-            self.plans = plans(self.request.applied, objects, targets)
+            objects = self._layer() / "objects"
+            self.plans = plans(self.request.applied, objects, self._targets_of_profile())
         return self.plans
 
     def _make(self, tree_id: str, targets: tuple[str, ...], *, configure: bool, say: str) -> Made:
@@ -219,6 +228,9 @@ class _Series:
             self.shown = applied.base.tree_id
         return self.space
 
+    def _base_file(self, path: str) -> bytes | None:
+        return layers.read(layers.View.plain(self._layer() / "objects"), path)
+
     def _jobs(self) -> int:
         return self.tools.config.lab.jobs or len(os.sched_getaffinity(0))
 
@@ -262,13 +274,12 @@ class _Series:
         kept = cache.load("image", built.kernel, Image)
         if kept and all(cache.path(blob).exists() for blob in _blobs(kept)):
             return replace(kept, commit=commit)
-        if built.kernel == self.key(0):
-            view = layers.View.plain(self._layer() / "objects")
-        else:
+        read = self._base_file
+        if built.kernel != self.key(0):
             if self.made != built.kernel:  # compiled by another run: make it boot again
                 self._make(tree_id, self._whole(), configure=True, say="kernel image")
-            view = self._space().views[1]
-        image = image_of(commit, self.request.profile, partial(layers.read, view), cache)
+            read = partial(layers.read, self._space().views[1])
+        image = image_of(commit, self.request.profile, read, cache, also=self._base_file)
         cache.save("image", built.kernel, image)
         return image
 
@@ -283,6 +294,7 @@ class _Series:
             base=base,
             patches=tuple(built.build for built in builts),
             reason=reason,
+            reproduce=self.request.profile.reproduce,
         )
 
 

@@ -15,13 +15,15 @@ Read = Callable[[str], bytes | None]
 """A file of the object tree, None when it is not there."""
 
 
-def image_of(commit: str, profile: Profile, read: Read, cache: Cache) -> Image:
+def image_of(
+    commit: str, profile: Profile, read: Read, cache: Cache, *, also: Read | None = None
+) -> Image:
     """Keep kernel, modules and configuration as blobs.
 
     Modules come as (path in the object tree, digest); what a module says it depends on goes before
-    it.  Raises InfrastructureError when a build that succeeded lacks one of them.
+    it.  ``also`` reads the base, see :func:`load_order`.  Raises InfrastructureError when a build that succeeded lacks one of them.
     """
-    modules = {path: _must(read, path) for path in load_order(profile, read)}
+    modules = {path: _must(read, path) for path in load_order(profile, read, also)}
     return Image(
         commit=commit,
         kernel=cache.put(_must(read, profile.kernel_image)),
@@ -30,9 +32,14 @@ def image_of(commit: str, profile: Profile, read: Read, cache: Cache) -> Image:
     )
 
 
-def load_order(profile: Profile, read: Read) -> tuple[str, ...]:
-    """Paths of the profile's modules and of all they depend on, dependencies first."""
-    listed = (read("modules.order") or b"").decode("utf-8", "replace").split()
+def load_order(profile: Profile, read: Read, also: Read | None = None) -> tuple[str, ...]:
+    """Paths of the profile's modules and of all they depend on, dependencies first.
+
+    Making single modules removes the list of all modules (Makefile, "it is not the real one"), so
+    that of the base, read with ``also``, counts too.
+    """
+    lists = [one("modules.order") or b"" for one in (also, read) if one]
+    listed = b"\n".join(lists).decode("utf-8", "replace").split()
     where = {_name(path): posixpath.splitext(path)[0] + ".ko" for path in listed}
     order: dict[str, None] = {}
     visiting: set[str] = set()

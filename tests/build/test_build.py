@@ -209,6 +209,13 @@ def test_the_tip_boots_what_the_series_changed(kernel, lab):
     assert lab.cache.get(tip.kernel).startswith(b"\x7fELF")
 
 
+def test_modules_that_a_target_needs_are_made_with_it(kernel, lab, profile):
+    # Without kvm.ko beside it, modpost would say that kvm-amd.ko uses something undefined.
+    alone = dataclasses.replace(profile, targets=("arch/x86/kvm/kvm-amd.ko",))
+    result = lab.build(kernel.series({SVM: append("\n")}, {MMU: append("\nint broken(\n")}), alone)
+    assert [build.status for build in result.patches] == [Status.PASS, Status.FAIL]
+
+
 def test_a_changed_kernel_is_linked_at_the_tip(kernel, lab):
     applied = kernel.series(
         {"kernel/main.c": lambda old: old.replace("0", "7")}, {SVM: append("\n")}

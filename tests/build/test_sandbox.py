@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a hostile Makefile can do in the sandbox.
+
+Every attack runs twice: in the sandbox, where it must fail, and as a control without, where it must
+work; so a test that cannot fail is noticed.  Controls are harmless: they attack scratch files.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.tools import process, sandbox
+from reviewbot.tools.sandbox import Bind, Limits
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """A home directory, a directory the sandbox may write, and one it may only read."""
+    for name in ("home", "writable", "readonly"):
+        (tmp_path / name).mkdir()
+    ssh = tmp_path / "home" / ".ssh"
+    ssh.mkdir()
+    (ssh / "id_ed25519").write_text("secret key\n")
+    (tmp_path / "readonly" / "Makefile").write_text("all:\n\t$(ATTACK)\n")
+    sandbox.give(tmp_path / "writable")
+    return tmp_path
+
+
+def attack(victim, command, *, inside, limits=None, timeout=20):
+    """Run a make recipe; paths in it are $HOST (the scratch directory), $W and $R."""
+    env = {"ATTACK": command, "HOST": str(victim), "HOME": str(victim / "home")}
+    if inside:
+        env |= {"W": "/lab/w", "R": "/lab/r"}
+        mounts = [
+            Bind(source=victim / "readonly", target="/lab/r"),
+            Bind(source=victim / "writable", target="/lab/w", writable=True),
+        ]
+        return sandbox.run(
+            ["make", "-s", "-C", "/lab/r"],
+            mounts=mounts,
+            env=env,
+            limits=limits,
+            timeout=timeout,
+            merge=True,
+        )
+    env |= {"W": str(victim / "writable"), "R": str(victim / "readonly")}
+    return process.run(["make", "-s", "-C", env["R"]], env=env, timeout=timeout, merge=True)
+
+
+both = pytest.mark.parametrize("inside", [True, False], ids=["sandbox", "control"])
+
+
+@both
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat $$HOME/.ssh/id_ed25519",
+        "cat $$R/../home/.ssh/id_ed25519",
+        "cat $$HOST/home/.ssh/id_ed25519",
+    ],
+)
+def test_reading_the_home_directory(victim, command, inside):
+    done = attack(victim, command, inside=inside)
+    assert ("secret key" in done.text()) is not inside
+    assert done.ok is not inside
+
+
+@both
+def test_reading_host_files(victim, inside):
+    done = attack(victim, "cat /etc/passwd /etc/hostname /proc/1/environ", inside=inside)
+    assert ("root:x:0:0" in done.text()) is not inside
+
+
+@both
+def test_the_environment_of_the_caller(victim, inside, monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "hidden")
+    done = attack(victim, "env; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'", inside=inside)
+    if inside:
+        assert "hidden" not in done.text()
+        assert "PATH=" in done.text()
+
+
+@both
+def test_opening_a_socket(victim, inside):
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        listener = threading.Thread(target=lambda: heard.append(_accepted(server)))
+        listener.start()
+        port = server.getsockname()[1]
+        done = attack(victim, f"bash -c 'echo x >/dev/tcp/127.0.0.1/{port}'", inside=inside)
+        if inside:
+            server.settimeout(0.1)
+            socket.create_connection(("127.0.0.1", port)).close()
+        listener.join()
+    assert done.ok is not inside
+
+
+def _accepted(server):
+    try:
+        server.accept()[0].close()
+    except TimeoutError:
+        return False
+    return True
+
+
+@both
+def test_writing_outside(victim, inside):
+    done = attack(victim, "echo x > $$HOST/planted; echo x > $$R/planted", inside=inside)
+    assert done.ok is not inside
+    assert (victim / "planted").exists() is not inside
+    assert (victim / "readonly" / "planted").exists() is not inside
+
+
+@both
+def test_writing_through_a_symlink(victim, inside):
+    command = "ln -s $$HOST/home $$W/link; echo x > $$W/link/planted"
+    attack(victim, command, inside=inside)
+    assert (victim / "home" / "planted").exists() is not inside
+
+
+@both
+def test_what_is_written_belongs_to_nobody_of_the_host(victim, inside):
+    attack(victim, "cp /bin/true $$W/suid; chmod 4755 $$W/suid", inside=inside)
+    owner = (victim / "writable" / "suid").stat().st_uid
+    if os.geteuid() == 0:
+        assert owner == (sandbox.UID if inside else 0)
+
+
+@both
+def test_killing_processes_of_the_host(victim, inside):
+    """A series may kill its make; never whoever started it, nor anything else outside."""
+    with subprocess.Popen(["sleep", "4710.5"]) as bystander:
+        command = f"kill -9 {bystander.pid}"
+        attack(victim, f"{command}; kill -9 -1; kill -9 1" if inside else command, inside=inside)
+        time.sleep(0.2)
+        alive = bystander.poll() is None
+        bystander.kill()
+    assert alive is inside
+
+
+@both
+def test_leaving_a_daemon(victim, inside):
+    command = "setsid sleep 4711.5 </dev/null >/dev/null 2>&1 & sleep 0.3"
+    attack(victim, command, inside=inside)
+    if inside:
+        until(lambda: not running("4711.5"))
+    left = running("4711.5")
+    for pid in left:
+        os.kill(pid, 9)
+    assert bool(left) is not inside
+
+
+def running(word):
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if words[0].endswith(b"sleep") and word.encode() in words:
+            found.append(int(entry.parent.name))
+    return found
+
+
+@both
+def test_forking_without_end(victim, inside):
+    # Bounded at 200 so that the control does no harm.
+    (victim / "readonly" / "bomb.py").write_text(
+        "import os, time\n"
+        "n = 0\n"
+        "try:\n"
+        "    while n < 200:\n"
+        "        if os.fork() == 0:\n"
+        "            time.sleep(2)\n"
+        "            os._exit(0)\n"
+        "        n += 1\n"
+        "except OSError:\n"
+        "    pass\n"
+        "print('got', n)\n"
+    )
+    command = "/usr/bin/python3 $$R/bomb.py"
+    done = attack(victim, command, inside=inside, limits=Limits(processes=50))
+    got = int(done.text().split("got")[1].split()[0])
+    assert (got < 50) is inside
+
+
+@both
+def test_one_huge_file(victim, inside):
+    command = "head -c 3000000 /dev/zero > $$W/big"
+    done = attack(victim, command, inside=inside, limits=Limits(file=1 << 20))
+    assert done.ok is not inside
+    assert ((victim / "writable" / "big").stat().st_size <= 1 << 20) is inside
+
+
+@both
+def test_many_files(victim, inside):
+    command = "for i in 1 2 3 4 5 6 7 8; do head -c 2000000 /dev/zero > $$W/$$i; done; sleep 3; touch $$W/end"
+    if inside:
+        with pytest.raises(InfrastructureError, match="more than 4 MiB"):
+            attack(victim, command, inside=True, limits=Limits(disk=4 << 20))
+    else:
+        attack(victim, command, inside=False)
+    assert (victim / "writable" / "end").exists() is not inside
+
+
+@both
+def test_filling_memory_through_tmp(victim, inside):
+    command = "head -c 3000000 /dev/zero > /tmp/reviewbot-test-fill; s=$$?; rm -f /tmp/reviewbot-test-fill; exit $$s"
+    done = attack(victim, command, inside=inside, limits=Limits(temporary=1 << 20))
+    assert done.ok is not inside
+
+
+@both
+def test_memory_of_one_process(victim, inside):
+    command = "/usr/bin/python3 -c 'print(len(bytearray(300000000)))'"
+    done = attack(victim, command, inside=inside, limits=Limits(memory=200 << 20))
+    assert done.ok is not inside
+
+
+def test_new_namespaces_are_refused(victim):
+    assert not attack(victim, "unshare --user --map-root-user true", inside=True).ok
+
+
+@both
+def test_time(victim, inside):
+    started = time.monotonic()
+    done = attack(victim, "trap '' TERM; sleep 30 & wait", inside=inside, timeout=1)
+    assert done.timed_out
+    assert time.monotonic() - started < 10
+
+
+def test_capabilities_and_privileges_are_gone(victim):
+    status = attack(victim, "cat /proc/self/status", inside=True).text()
+    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert {
+        int(found[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    } == {0}
+    assert found["NoNewPrivs"].strip() == "1"
+
+
+def test_nothing_but_mounts_and_tmp_is_writable(victim):
+    done = attack(victim, "find / -xdev -writable -not -type l 2>/dev/null; exit 0", inside=True)
+    writable = {line for line in done.text().splitlines() if not line.startswith("/proc")}
+    assert writable <= {"/tmp", "/dev/shm", "/lab/w"}, writable  # noqa: S108 - inside
+    for place in ("/", "/lab", "/etc", "/dev"):
+        assert not attack(victim, f"touch {place}/x", inside=True).ok
+
+
+def test_the_sandbox_dies_with_us():
+    code = "from reviewbot.tools import sandbox\nsandbox.run(['sleep', '4712.5'], timeout=60)\n"
+    ours = subprocess.Popen([sys.executable, "-c", code])
+    until(lambda: running("4712.5"))
+    ours.kill()
+    ours.wait()
+    until(lambda: not running("4712.5"))
+
+
+def until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_missing_mount_is_our_failure(tmp_path):
+    with pytest.raises(InfrastructureError, match="not there"):
+        sandbox.run(["true"], mounts=[Bind(source=tmp_path / "no", target="/x")], timeout=5)
+
+
+def test_paths_with_odd_characters(tmp_path):
+    odd = tmp_path / "a b,c:d'\"\\$x"
+    odd.mkdir()
+    (odd / "f").write_text("found")
+    done = sandbox.run(["cat", "/x/f"], mounts=[Bind(source=odd, target="/x")], timeout=5)
+    assert done.text() == "found"
