@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pygit2
 
-from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.cache import writing
-from reviewbot.tools.git import in_store, must
+from reviewbot.tools.git import DISK_FULL, in_store, must
 from reviewbot.tools.objects import ChangedPath, TreeView, is_submodule, is_symlink, open_repository
+from reviewbot.tools.process import Completed
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXPORT_SECONDS = 600.0
+_LITTLE = 1 << 20
 
 
 def export_changes(
@@ -28,8 +30,8 @@ def export_changes(
 
     ``destination`` is a directory, empty or holding a copy of ``old_tree``; unchanged files in it are
     not touched, deletions are left to the caller.  Every file is written whole under a temporary name
-    and renamed.  Raises InfrastructureError when the disk is full or something that neither tree has
-    is in the way.
+    and renamed.  Raises UserError when the disk is full, InfrastructureError when something that neither
+    tree has is in the way.
     """
     opened = open_repository(repository)
     changes = TreeView(opened, old_tree).changed_paths(TreeView(opened, new_tree))
@@ -105,8 +107,8 @@ def export_tree(repository: str | Path, tree: str, destination: Path) -> None:
     """Write a whole tree into ``destination``, which is made and must be empty if it exists.
 
     The bytes are those of the blobs: attributes and filters of the tree do not count when
-    ``repository`` is one of our object stores.  Raises InfrastructureError; a failed export leaves
-    nothing behind.
+    ``repository`` is one of our object stores.  Raises UserError when the disk is full,
+    InfrastructureError otherwise; a failed export leaves nothing behind.
     """
     with writing(destination):
         destination.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,9 @@ def export_tree(repository: str | Path, tree: str, destination: Path) -> None:
             # 0: as many workers as processors; git-config(1), checkout.workers.
             arguments = ("-c", "core.bare=false", "-c", "checkout.workers=0", *checkout)
             env["GIT_WORK_TREE"] = str(destination.resolve())
-            must(in_store(place, *arguments, env=env, timeout=_EXPORT_SECONDS), "write the tree")
+            done = in_store(place, *arguments, env=env, timeout=_EXPORT_SECONDS)
+            _check_space(done, destination)
+            must(done, "write the tree")
         except BaseException:
             for entry in destination.iterdir():
                 if entry.is_dir() and not entry.is_symlink():
@@ -129,3 +133,9 @@ def export_tree(repository: str | Path, tree: str, destination: Path) -> None:
                 else:
                     entry.unlink()
             raise
+
+
+def _check_space(done: Completed, destination: Path) -> None:
+    """Say that the disk is full; checkout-index does not say why it cannot write a file."""
+    if not done.ok and shutil.disk_usage(destination).free < _LITTLE:
+        raise UserError(f"cannot write below {destination.name}: {DISK_FULL}")

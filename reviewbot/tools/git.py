@@ -11,7 +11,7 @@ from pathlib import Path
 
 import git
 
-from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.process import Completed, clean_environment, run
 
 # git-config(1): each of these names a program, or a file that may name one.  Given on the command
@@ -77,17 +77,24 @@ def in_store(
 
 
 def must(done: Completed, what: str) -> Completed:
-    """``done`` itself when it succeeded, InfrastructureError "cannot <what>: ..." otherwise."""
+    """``done`` itself when it succeeded.
+
+    Raises "cannot <what>: ..." otherwise: UserError for a full disk, else InfrastructureError.
+    """
+    if not done.ok and no_space(done):
+        raise UserError(f"cannot {what}: {DISK_FULL}")
     if not done.ok:
-        raise InfrastructureError(f"cannot {what}: {no_space(done) or done.complaint()}")
+        raise InfrastructureError(f"cannot {what}: {done.complaint()}")
     return done
 
 
-def no_space(done: Completed) -> str:
-    """The one line for a full disk, "" when that was not what stopped git."""
-    if b"No space left on device" in done.stderr or b"Disk quota exceeded" in done.stderr:
-        return "disk full; free some space or point XDG_CACHE_HOME elsewhere"
-    return ""
+DISK_FULL = "disk full; free some space or point XDG_CACHE_HOME elsewhere"
+_NO_SPACE = (b"No space left on device", b"Disk quota exceeded", b"Out of diskspace")
+
+
+def no_space(done: Completed) -> bool:
+    """Whether a full disk is what stopped git."""
+    return any(words in done.stderr for words in _NO_SPACE)
 
 
 def apply_to_index(
@@ -101,7 +108,8 @@ def apply_to_index(
     """``git apply`` a patch to the index file ``index``; no work tree is read or written.
 
     ``three_way`` merges with the pre-image blobs the patch names; ``reverse_check`` only asks
-    whether the patch could be taken back.  Raises InfrastructureError for a full disk or no answer.
+    whether the patch could be taken back.  Raises UserError for a full disk, InfrastructureError when
+    git does not answer.
     """
     options = ["--3way"] if three_way else []
     options += ["--reverse", "--check"] if reverse_check else []

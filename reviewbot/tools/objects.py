@@ -19,6 +19,7 @@ from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.alternates import common_directory, make_store
 from reviewbot.tools.cache import Cache, writing
+from reviewbot.tools.git import DISK_FULL
 
 # Ownership matters where opening a repository runs its hooks and filters; libgit2 has none.
 pygit2.settings.owner_validation = False
@@ -180,7 +181,7 @@ class ObjectStore:
     def __init__(self, cache: Cache, path: str | Path) -> None:
         """Make or reopen the store of the user's repository at ``path``.
 
-        Raises UserError when that is no repository, InfrastructureError when the cache cannot be written.
+        Raises UserError when that is no repository, or the cache cannot be written.
         """
         self.origin = open_repository(path)
         common = common_directory(Path(self.origin.path))
@@ -203,7 +204,7 @@ class ObjectStore:
         return self.view(commit).read(path)
 
     def write_tree(self, base: str, changes: Mapping[str, Entry | None]) -> str:
-        """The id of tree ``base`` with paths replaced, or removed where None.  Raises InfrastructureError."""
+        """The id of tree ``base`` with paths replaced, or removed where None.  Raises UserError for a full disk."""
         removed: list[tuple[list[str], Entry | None]] = []
         written: list[tuple[list[str], Entry | None]] = []
         for path, entry in changes.items():
@@ -226,7 +227,7 @@ class ObjectStore:
         author: pygit2.Signature,
         committer: pygit2.Signature,
     ) -> str:
-        """Write a commit that no ref names.  Returns its id; raises InfrastructureError."""
+        """Write a commit that no ref names.  Returns its id; raises UserError for a full disk."""
         with storing(self.path):
             ids: list[pygit2.Oid | str] = list(parents)
             return str(self.repository.create_commit(None, author, committer, message, tree, ids))
@@ -245,7 +246,7 @@ def _rebuild(
             deeper.setdefault(name, []).append((rest, entry))
         elif entry is not None:
             builder.insert(name, pygit2.Oid(hex=entry[0]), FileMode(entry[1]))
-        elif builder.get(name) is not None:
+        elif tree is not None and name in tree and not isinstance(tree[name], pygit2.Tree):
             builder.remove(name)
     for name, below in deeper.items():
         present = tree[name] if tree is not None and name in tree else None
@@ -267,7 +268,7 @@ def storing(place: Path) -> Iterator[None]:
     except pygit2.GitError as error:
         cause = _cause(error)
         if "No space left" in cause or "quota" in cause:
-            cause = "disk full; free some space or point XDG_CACHE_HOME elsewhere"
+            raise UserError(f"cannot write objects below {place}: {DISK_FULL}") from error
         raise InfrastructureError(f"cannot write objects below {place}: {cause}") from error
 
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import UserError
 from reviewbot.parse.paths import unsafe_path
 from reviewbot.parse.text import one_line
 from reviewbot.tools.cache import Cache, write_whole, writing
-from reviewbot.tools.git import ENVIRONMENT, git_command, must, no_space
+from reviewbot.tools.git import ENVIRONMENT, git_command, must
 from reviewbot.tools.process import run
 
 _MARKER = "reviewbot-source"
@@ -52,7 +52,8 @@ def import_source(archive: Path, repository: Path, name: str) -> str:
     ``repository`` is never half of one.
 
     Raises UserError when the archive is missing, no archive, or holds members that must not be in a
-    source tree, and when ``repository`` is something else; InfrastructureError when git fails.
+    source tree, when ``repository`` is something else, and when the disk is full; InfrastructureError
+    when git fails.
     """
     digest = _digest(archive)
     with Cache(repository.parent).lock(f"import-{repository.name}"):
@@ -119,8 +120,7 @@ def _import(archive: Path, part: Path, name: str, digest: str) -> str:
         thread.join()
     if feed.failure is not None and not isinstance(feed.failure, BrokenPipeError):
         raise feed.failure
-    if not done.ok:
-        raise InfrastructureError(f"cannot import {archive}: {no_space(done) or done.complaint()}")
+    must(done, f"import {archive}")
     show = git_command("--git-dir", part, "rev-parse", "refs/heads/master^{commit}")
     commit = must(run(show, env=ENVIRONMENT, timeout=60), "read the import").text().strip()
     write_whole(part / _MARKER, f"{digest} {commit}\n".encode())
@@ -154,7 +154,9 @@ class _Feed:
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            raise UserError(f"{self.archive}: not a readable archive: {error}") from error
+            raise UserError(
+                f"{self.archive}: not a readable archive: {one_line(str(error))[:120]}"
+            ) from error
         if not self.files.entries:
             raise UserError(f"{self.archive}: holds no files")
         self._send_commit(stream)

@@ -308,7 +308,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_result(
     series = series_of({"big.c": big.encode()})
     kernel.forget()
     full = replace(tools, cache=replace(tools.cache, root=small_disk / "cache"))
-    with pytest.raises(InfrastructureError) as caught:
+    with pytest.raises(UserError) as caught:
         run(ApplyRequest(series=series, base=base_of()), full)
     assert "disk full" in str(caught.value)
     assert "\n" not in str(caught.value)
