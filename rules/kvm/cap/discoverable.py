@@ -82,7 +82,9 @@ def capabilities(view: View) -> dict[str, Macro]:
     """Capabilities by name."""
     macros = view.c(HEADER).macros.items() if view.exists(HEADER) else ()
     return {
-        name: macro for name, macro in macros if name.startswith(PREFIX) and macro.value.isdecimal()
+        name: macro
+        for name, macro in macros
+        if name.startswith(PREFIX) and macro.value.partition(" ")[0].isdecimal()
     }
 
 
@@ -95,8 +97,12 @@ def answered(view: View, names: set[str]) -> set[str]:
         if not maybe or b"extension" not in text:
             continue
         source = view.c(path)
-        for function in source.functions:
-            if "extension" in function:
-                labels = {one for case in source.switch_cases(function) for one in case.labels}
-                found |= maybe & labels
+        handlers = [one for name, one in source.functions.items() if "extension" in name]
+        # Not by the switch's cases: those below an #ifdef are not seen as such.
+        found |= {
+            name
+            for name in maybe
+            for line in source.mentions(name)
+            if any(one.line <= line <= one.end for one in handlers)
+        }
     return found
