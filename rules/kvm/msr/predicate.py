@@ -4,8 +4,9 @@
 What
 ----
 New code in ``*_vcpu_after_set_cpuid()`` and in functions that recalculate intercepts does not decide by
-boot_cpu_has(X86_FEATURE_*) but by kvm_cpu_cap_has() or guest_cpu_cap_has(); and where the tree has
-guest_cpu_cap_has(), new code does not call guest_cpuid_has().
+boot_cpu_has(X86_FEATURE_*) but by kvm_cpu_cap_has() or guest_cpu_cap_has() (a note: upstream took it
+for IBPB and FLUSH_L1D); and where the tree has guest_cpu_cap_has(), new code does not call
+guest_cpuid_has() (a warning).
 
 Why
 ---
@@ -72,13 +73,15 @@ def predicate(context: Context) -> Iterator[Finding | Fact]:
     asked = (f"{HOST}(", f"{GUEST}(")
     if any(word in text for *_, text in context.added_lines(*SOURCES) for word in asked):
         touched = {p for step in context.steps for p in step.paths if matches(p, SOURCES)}
-        yield from context.introduced(partial(scan, paths=sorted(touched)), touching=SOURCES)
+        modern = GUEST_CAP.encode() in (context.base.read(GUEST_HEADER) or b"")
+        yield from context.introduced(
+            partial(scan, paths=sorted(touched), modern=modern), touching=SOURCES
+        )
 
 
-def scan(view: View, paths: list[str]) -> Iterator[Problem]:
+def scan(view: View, paths: list[str], *, modern: bool) -> Iterator[Problem]:
     """Every such question of one tree's touched files."""
     seen: Counter[tuple[str, str]] = Counter()
-    modern = GUEST_CAP.encode() in (view.read(GUEST_HEADER) or b"")
     for path in paths:
         if not view.exists(path):
             continue
@@ -109,6 +112,7 @@ def _problem(call: Call, feature: str, path: str, count: int) -> Problem:
             reference=REFERENCE,
             path=path,
             line=call.line,
+            severity=Severity.NOTE,
         )
     return Problem(
         key=(call.name, feature, count),
