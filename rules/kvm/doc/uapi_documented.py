@@ -72,9 +72,9 @@ REFERENCE = (
 QUIRK = "KVM_X86_QUIRK_"
 # Bounds, masks and encodings are implementation, even in families that are well documented.
 NOT_FLAGS = ("_MASK", "_SHIFT", "_MAX", "_SIZE", "_OFFSET", "_BITS", "_FLAGS", "_FIELDS", "_MODE")
-# Families that every tree documents, for series whose tree is not at hand.
+# Families that every tree documents, small as they are and whatever tree is at hand.
 ALWAYS = ("KVM_MEM_", "KVM_MEMORY_ATTRIBUTE_")
-SIBLINGS = 3
+SIBLINGS = 6
 DOCUMENTED_SHARE = 0.8
 # "KVM_CAP_*" documents nothing; "KVM_DEV_FLIC_ADAPTER_*" does.
 WORDS_BEFORE_A_STAR = 3
@@ -103,11 +103,17 @@ def scan(
 ) -> Iterator[Problem]:
     """Names of one tree that are not ``old`` and that no document has."""
     new = {name: at for name, at in defined(view, paths).items() if name not in old}
+    known: dict[str, bool] = {}
     for name in undocumented(view, [n for n, (_, macro) in new.items() if kind_of(macro)]):
         path, macro = new[name]
         kind = kind_of(macro)
-        if kind != "flag" or documented_family(base, name, old):
-            yield _problem(name, kind, path, macro)
+        if kind == "flag" and not name.startswith(ALWAYS):
+            group = family(name)
+            if group not in known:
+                known[group] = documented_family(base, group, old)
+            if not known[group]:
+                continue
+        yield _problem(name, kind, path, macro)
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
@@ -168,7 +174,7 @@ def kind_of(macro: Macro) -> str:
         return "ioctl"
     if macro.name.startswith("KVM_CAP_"):
         return "capability"
-    if macro.name.startswith("KVM_EXIT_"):
+    if macro.name.startswith("KVM_EXIT_") and macro.value.split()[0].isdecimal():
         return "exit reason"
     return "" if macro.name.startswith(QUIRK) or macro.name.endswith(NOT_FLAGS) else "flag"
 
@@ -178,16 +184,16 @@ def family(name: str) -> str:
     return "_".join(name.split("_")[:2])
 
 
-def documented_family(base: View, name: str, old: dict[str, tuple[str, Macro]]) -> bool:
-    """Whether the base documents nearly every sibling of a name."""
+def documented_family(base: View, group: str, old: dict[str, tuple[str, Macro]]) -> bool:
+    """Whether a family is large and the base documents nearly every member."""
     siblings = [
-        other
-        for other, (_, macro) in old.items()
-        if family(other) == family(name) and kind_of(macro)
+        name for name, (_, macro) in old.items() if family(name) == group and kind_of(macro)
     ]
+    if len(siblings) < SIBLINGS:
+        return False
     lacking = undocumented(base, siblings)
     known = len(siblings) - len(lacking)
-    return known >= SIBLINGS and known >= DOCUMENTED_SHARE * len(siblings)
+    return known >= DOCUMENTED_SHARE * len(siblings)
 
 
 def undocumented(view: View, names: list[str]) -> list[str]:
