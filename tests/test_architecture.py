@@ -213,6 +213,8 @@ def test_modules_are_short(path):
 def test_every_file_names_its_licence():
     missing = []
     for path in COMMITTED:
+        if path.parts[:2] == ("tests", "fixtures"):
+            continue  # recorded, to the byte
         with (CHECKOUT / path).open("rb") as stream:
             head = b"".join(stream.readline() for _ in range(3))
         is_program = path.suffix == "" and head.startswith(b"#!")
