@@ -4,7 +4,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
 
 from reviewbot.model.base import Conflict
 from reviewbot.model.series import ChangeKind, FileDiff, Hunk, Patch
@@ -147,8 +146,3 @@ def _quote(line: str) -> str:
     if not shown:
         return "an empty line"
     return '"' + (shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "...") + '"'
-
-
-def overlapping(hunks: tuple[Hunk, ...]) -> bool:
-    """Whether hunks of one file are out of order, which git refuses to apply."""
-    return any(two.old_start < one.old_start for one, two in pairwise(hunks))

@@ -5,13 +5,9 @@ Each patch goes by git apply onto a scratch index that holds only the paths it t
 then written from the tree before.  Nothing is written to the user's repository.
 """
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pygit2
-from pygit2.enums import FileMode
 
 from reviewbot.model.base import Applied, AppliedPatch, Base, Conflict
 from reviewbot.model.codec import key_of, to_json
@@ -20,11 +16,11 @@ from reviewbot.model.series import Patch, Series
 from reviewbot.model.status import Status
 from reviewbot.parse.conflict import explain
 from reviewbot.parse.text import one_line
-from reviewbot.stages.refuse import read_index, refuse_entries, refuse_patch
+from reviewbot.stages.refuse import refusal, refuse_entries, refuse_patch
 from reviewbot.tools.context import Tools
-from reviewbot.tools.git import apply_to_index
 from reviewbot.tools.identity import COMMITTER, author_time, plain_identity, signature
-from reviewbot.tools.objects import Entry, ObjectStore, TreeView, storing
+from reviewbot.tools.objects import Entry, ObjectStore, TreeView, is_directory
+from reviewbot.tools.scratch_index import ScratchIndex, scratch_index
 
 VERSION = 1
 
@@ -72,7 +68,7 @@ def put_once(store: ObjectStore, patches: tuple[Patch, ...], commit: str, tools:
     """
     key = key_of(VERSION, store.path.name, commit, to_json(patches).decode())
     known = tools.cache.load("apply", key, Placed)
-    if known and all(patch.commit in store.repository for patch in known.patches):
+    if known and all(store.has(patch.commit) for patch in known.patches):
         return known
     placed = put(store, patches, commit, tools.scratch)
     tools.cache.save("apply", key, placed)
@@ -85,13 +81,10 @@ def put(store: ObjectStore, patches: Iterable[Patch], commit: str, scratch: Path
     Raises UserError for patches that must not be applied anywhere.
     """
     done: list[AppliedPatch] = []
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="index-") as place:
+    with scratch_index(store, scratch) as index:
         for patch in patches:
             tree = store.tree_of(commit)
-            attempt = _Attempt(
-                store, patch, TreeView(store.repository, tree), Path(place) / "index"
-            )
-            outcome = attempt.go()
+            outcome = _Attempt(index, patch, TreeView(store.repository, tree)).go()
             if isinstance(outcome, Conflict):
                 return Placed(patches=tuple(done), conflict=outcome)
             tree, fuzzy = outcome
@@ -103,8 +96,8 @@ def put(store: ObjectStore, patches: Iterable[Patch], commit: str, scratch: Path
 class _Attempt:
     """One patch on one tree."""
 
-    def __init__(self, store: ObjectStore, patch: Patch, before: TreeView, index: Path) -> None:
-        self.store = store
+    def __init__(self, index: ScratchIndex, patch: Patch, before: TreeView) -> None:
+        self.store = index.store
         self.patch = patch
         self.before = before
         self.index = index
@@ -119,8 +112,7 @@ class _Attempt:
             return entries
         complaint = ""
         for diff, three_way in self._ways():
-            self._fill(entries)
-            done = apply_to_index(self.store.path, self.index, diff, three_way=three_way)
+            done = self.index.apply(entries, diff, three_way=three_way)
             if done.ok:
                 return self._result(entries, fuzzy=three_way)
             complaint = complaint or done.stderr.decode("utf-8", "replace")
@@ -145,9 +137,9 @@ class _Attempt:
             for depth in range(1, len(parts) + 1):
                 above = "/".join(parts[:depth])
                 entry = self.before.entry(above)
-                if entry and entry[1] != FileMode.TREE:
+                if entry and not is_directory(entry[1]):
                     found[above] = entry
-            if entry and entry[1] == FileMode.TREE and not self._empties(path):
+            if entry and is_directory(entry[1]) and not self._empties(path):
                 return self._stop(path, "this is a directory in the tree")
         return found
 
@@ -156,18 +148,13 @@ class _Attempt:
         kept = {diff.old_path for diff in self.patch.files if diff.new_path != diff.old_path}
         return all(path in kept for path in self.before.paths(directory))
 
-    def _fill(self, entries: dict[str, Entry]) -> None:
-        with storing(self.index):
-            self.index.unlink(missing_ok=True)
-            self.index.with_name("index.lock").unlink(missing_ok=True)
-            index = pygit2.Index(str(self.index))
-            for path, (identity, mode) in entries.items():
-                index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=identity), FileMode(mode)))
-            index.write()
-
     def _result(self, entries: dict[str, Entry], *, fuzzy: bool) -> tuple[str, bool] | Conflict:
-        after = read_index(self.patch, self.index)
-        refuse_entries(self.patch, entries, after, self.store.repository)
+        try:
+            after = self.index.read()
+        except ValueError as error:
+            path = self.patch.files[0].path
+            raise refusal(self.patch, path, "makes an entry that is no file") from error
+        refuse_entries(self.patch, entries, after, self.store)
         changes: dict[str, Entry | None] = {path: None for path in entries if path not in after}
         changes |= {path: entry for path, entry in after.items() if entries.get(path) != entry}
         if not changes:
@@ -183,12 +170,8 @@ class _Attempt:
         found = explain(self.patch, complaint, self.before.read)
         if found.reason.startswith("already applied"):
             return found
-        self._fill(entries)
-        for diff, _ in self._ways()[:1]:
-            if apply_to_index(self.store.path, self.index, diff, reverse_check=True).ok:
-                return replace(
-                    found, reason="already applied: the tree has every change of this patch"
-                )
+        if self.index.apply(entries, self._ways()[0][0], reverse_check=True).ok:
+            return replace(found, reason="already applied: the tree has every change of this patch")
         return found
 
     def _stop(self, path: str, reason: str) -> Conflict:

@@ -4,16 +4,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pygit2
-from pygit2.enums import SortMode
-
 from reviewbot.model.codec import key_of
 from reviewbot.model.errors import UserError
 from reviewbot.model.series import Patch
 from reviewbot.stages.apply import put
 from reviewbot.tools.cache import Cache
-from reviewbot.tools.git import diffs_of, patch_ids
-from reviewbot.tools.identity import COMMITTER, same_time, signature
+from reviewbot.tools.git import patch_ids
+from reviewbot.tools.history import cherry_pick, recent_patch_ids
 from reviewbot.tools.objects import ObjectStore
 
 HISTORY = 400
@@ -88,7 +85,7 @@ class Prerequisites:
     def _put(self, store: ObjectStore, patch_id: str, picked: str | None, on: str) -> str | None:
         """The commit after one prerequisite, None when nobody has it or it does not apply."""
         if picked:
-            return _pick(store, picked, on)
+            return cherry_pick(store, picked, on)
         patch = self._by_id(store).get(patch_id)
         if patch is None:
             return None
@@ -112,38 +109,6 @@ class Prerequisites:
         key = key_of(tip, HISTORY)
         known = self.cache.load("patch-ids", key, dict[str, str])
         if known is None:
-            known = patch_ids(store.path, diffs_of(store.path, _commits(store.repository, tip)))
+            known = recent_patch_ids(store, tip, HISTORY)
             self.cache.save("patch-ids", key, known)
         return known
-
-
-def _commits(repository: pygit2.Repository, tip: str) -> list[str]:
-    """The last HISTORY commits that are no merges, as far back as they are here."""
-    found: list[str] = []
-    try:
-        for commit in repository.walk(tip, SortMode.TIME):
-            if len(commit.parent_ids) == 1:
-                found.append(str(commit.id))
-            if len(found) == HISTORY:
-                break
-    except (KeyError, pygit2.GitError):
-        pass  # the history ends here: a shallow or partial clone
-    return found
-
-
-def _pick(store: ObjectStore, commit: str, on: str) -> str | None:
-    """A copy of a commit on top of another (cherry-pick in memory); None when they conflict."""
-    repository = store.repository
-    source = repository[commit].peel(pygit2.Commit)
-    ours = repository[on].peel(pygit2.Commit)
-    merged = repository.merge_trees(source.parents[0].tree, ours.tree, source.tree)
-    if merged.conflicts is not None:
-        return None
-    tree = str(merged.write_tree(repository))
-    return store.write_commit(
-        tree=tree,
-        parents=(on,),
-        message=source.message,
-        author=source.author,
-        committer=signature(*COMMITTER, same_time(source.author)),
-    )

@@ -5,15 +5,12 @@ import posixpath
 import re
 import stat
 from collections.abc import Mapping
-from pathlib import Path
-
-import pygit2
 
 from reviewbot.model.errors import UserError
 from reviewbot.model.series import FileDiff, Patch
 from reviewbot.parse.paths import unsafe_path
 from reviewbot.parse.text import one_line
-from reviewbot.tools.objects import Entry, TreeView, is_submodule, is_symlink
+from reviewbot.tools.objects import Entry, ObjectStore, TreeView, is_submodule, is_symlink
 
 _MODES = re.compile(
     r"^(?:(?:old|new|new file|deleted file) mode|index \S+) ([0-7]+)\s*$", re.MULTILINE
@@ -27,33 +24,23 @@ def refuse_patch(patch: Patch, tree: TreeView) -> None:
     # Content lines begin with a blank, plus or minus, so these are headers whoever reads them.
     for mode in _MODES.findall(patch.diff):
         if not stat.S_ISREG(int(mode, 8)) and mode not in (_LINK, _SUBMODULE):
-            raise _refused(
-                patch, patch.files[0].path, f"comes with mode {mode}, which is no file's"
-            )
+            raise refusal(patch, patch.files[0].path, f"comes with mode {mode}, which is no file's")
     links = {diff.new_path for diff in patch.files if is_symlink(diff.new_mode or 0)}
     for diff in patch.files:
         for path in (diff.old_path, diff.new_path):
             if path is None:
                 continue
             if reason := unsafe_path(path):
-                raise _refused(patch, path, reason)
+                raise refusal(patch, path, reason)
             _refuse_parents(patch, path, tree, links)
         _refuse_kind(patch, diff, tree)
-
-
-def read_index(patch: Patch, index: Path) -> dict[str, Entry]:
-    """What git left in a scratch index.  Raises UserError for entries that no tree may hold."""
-    try:
-        return {entry.path: (str(entry.id), int(entry.mode)) for entry in pygit2.Index(str(index))}
-    except (pygit2.GitError, ValueError) as error:
-        raise _refused(patch, patch.files[0].path, "makes an entry that is no file") from error
 
 
 def refuse_entries(
     patch: Patch,
     before: Mapping[str, Entry],
     after: Mapping[str, Entry],
-    repository: pygit2.Repository,
+    store: ObjectStore,
 ) -> None:
     """Raise UserError when git's result holds a path or an entry that the patch had no right to.
 
@@ -64,11 +51,11 @@ def refuse_entries(
         if before.get(path) == (identity, mode):
             continue
         if reason := unsafe_path(path) or ("" if path in announced else "is hidden in its diff"):
-            raise _refused(patch, path, reason)
+            raise refusal(patch, path, reason)
         if is_submodule(mode):
-            raise _refused(patch, path, "is a submodule")
+            raise refusal(patch, path, "is a submodule")
         if is_symlink(mode):
-            _refuse_target(patch, path, repository[identity].peel(pygit2.Blob).data)
+            _refuse_target(patch, path, store.blob(identity))
 
 
 def _refuse_parents(patch: Patch, path: str, tree: TreeView, links: set[str | None]) -> None:
@@ -77,19 +64,19 @@ def _refuse_parents(patch: Patch, path: str, tree: TreeView, links: set[str | No
         above = "/".join(parts[:depth])
         entry = tree.entry(above)
         if above in links or (entry and is_symlink(entry[1])):
-            raise _refused(patch, path, f"is reached through the symbolic link {one_line(above)}")
+            raise refusal(patch, path, f"is reached through the symbolic link {one_line(above)}")
         if entry and is_submodule(entry[1]):
-            raise _refused(patch, path, f"is inside the submodule {one_line(above)}")
+            raise refusal(patch, path, f"is inside the submodule {one_line(above)}")
 
 
 def _refuse_kind(patch: Patch, diff: FileDiff, tree: TreeView) -> None:
     entry = tree.entry(diff.old_path) if diff.old_path else None
     if is_submodule(diff.new_mode or 0) or is_submodule(diff.old_mode or 0):
-        raise _refused(patch, diff.path, "is a submodule")
+        raise refusal(patch, diff.path, "is a submodule")
     if entry and is_submodule(entry[1]):
-        raise _refused(patch, diff.path, "is a submodule")
+        raise refusal(patch, diff.path, "is a submodule")
     if diff.binary:
-        raise _refused(patch, diff.path, "is a binary file; only text can be reviewed")
+        raise refusal(patch, diff.path, "is a binary file; only text can be reviewed")
 
 
 def _refuse_target(patch: Patch, path: str, target: bytes) -> None:
@@ -97,10 +84,11 @@ def _refuse_target(patch: Patch, path: str, target: bytes) -> None:
     text = target.decode("utf-8", "replace")
     aim = posixpath.normpath(posixpath.join(posixpath.dirname(path), text))
     if text.startswith("/") or aim == ".." or aim.startswith("../") or "\0" in text:
-        raise _refused(patch, path, "is a symbolic link out of the tree")
+        raise refusal(patch, path, "is a symbolic link out of the tree")
 
 
-def _refused(patch: Patch, path: str, reason: str) -> UserError:
+def refusal(patch: Patch, path: str, reason: str) -> UserError:
+    """The one line for a patch that must not be applied; all of it is fit for a terminal."""
     title = one_line(patch.subject)[:60]
     return UserError(
         f'patch {patch.number} ("{title}") is refused: {one_line(path)[:200]} {reason}'

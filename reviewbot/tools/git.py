@@ -5,7 +5,6 @@ Commands here read our own object store (tools.objects); only :func:`fetch` work
 repository, and only because its `remote` setting asks for that.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -50,7 +49,6 @@ ENVIRONMENT = {
 }
 _COMMAND_SECONDS = 60.0
 _APPLY_LIMIT = 120.0
-_OBJECT_ID = re.compile(rb"[0-9a-f]{40}\Z")
 
 
 def git_command(*arguments: str | Path) -> list[str | Path]:
@@ -190,8 +188,3 @@ def _fetch_complaint(error: git.exc.GitCommandError, timeout: float) -> str:
     line = (fatal or said or [f"exit status {error.status}"])[0]
     line = line.removeprefix("stderr: '").removeprefix("fatal: ").strip(" '\"")
     return "".join(char if char.isprintable() else "?" for char in line[:200])
-
-
-def is_object_id(text: str) -> bool:
-    """True for forty hex digits."""
-    return _OBJECT_ID.match(text.encode("utf-8", "replace")) is not None

@@ -203,6 +203,14 @@ class ObjectStore:
         """A file of a commit, None when it is not there."""
         return self.view(commit).read(path)
 
+    def blob(self, identity: str) -> bytes:
+        """The bytes of a blob.  Raises InfrastructureError when it is gone."""
+        return _lookup(self.repository, identity).peel(pygit2.Blob).data
+
+    def has(self, identity: str) -> bool:
+        """Whether an object is here or in the user's repository."""
+        return identity in self.repository
+
     def write_tree(self, base: str, changes: Mapping[str, Entry | None]) -> str:
         """The id of tree ``base`` with paths replaced, or removed where None.  Raises UserError for a full disk."""
         removed: list[tuple[list[str], Entry | None]] = []
@@ -270,6 +278,11 @@ def storing(place: Path) -> Iterator[None]:
         if "No space left" in cause or "quota" in cause:
             raise UserError(f"cannot write objects below {place}: {DISK_FULL}") from error
         raise InfrastructureError(f"cannot write objects below {place}: {cause}") from error
+
+
+def is_directory(mode: int) -> bool:
+    """True for the mode of a subtree."""
+    return mode == FileMode.TREE
 
 
 def is_symlink(mode: int) -> bool:
