@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from reviewbot.parse.c_facts import Assignment, Call, Case, Condition, Function, Macro
+from reviewbot.parse.c_members import Access, accesses, names_of_type
 from reviewbot.parse.c_syntax import (
     always_leaves,
     bare,
@@ -92,6 +93,14 @@ class CFile:
                 found.append((self._raw(node), node.start_point[0] + 1))
             start = self.source.find(wanted, start + 1)
         return tuple(found)
+
+    def accesses(self, member: str) -> tuple[Access, ...]:
+        """Every ``object.member`` and ``object->member``, whatever the object's type is."""
+        return tuple(accesses(self.source, self._identifiers(member)))
+
+    def names_of_type(self, tag: str) -> frozenset[tuple[str, bool]]:
+        """Variables, parameters and fields of type ``struct tag``, as (name, whether a field)."""
+        return frozenset(names_of_type(self.source, self._identifiers(tag)))
 
     def calls(self, name: str, function: str = "") -> tuple[Call, ...]:
         """Calls of ``name``, in the whole file or in one function, with the conditions around them."""

@@ -6,10 +6,12 @@ from reviewbot.model.finding import Fact, Finding, Location, Severity
 from reviewbot.model.series import FileDiff, Hunk, Patch, Series
 from reviewbot.parse.c import CFile
 from reviewbot.parse.c_facts import Assignment, Call, Case, Condition, Function, Macro
+from reviewbot.parse.c_members import Access
 from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.parse.records import Hole, Member, Record
 from reviewbot.parse.rst import Document, Section, Table
 from reviewbot.parse.uapi import Constant, Layouts
+from reviewbot.rulekit.commands import Command, commands, within
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
 from reviewbot.rulekit.layout import (
     KVM_HEADERS,
@@ -34,10 +36,12 @@ from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 __all__ = [
     "API_RST",
     "KVM_HEADERS",
+    "Access",
     "Assignment",
     "CFile",
     "Call",
     "Case",
+    "Command",
     "Condition",
     "Confidence",
     "Constant",
@@ -71,6 +75,7 @@ __all__ = [
     "added",
     "architectures",
     "changes",
+    "commands",
     "defined_anywhere",
     "files_of",
     "ioctls",
@@ -83,4 +88,5 @@ __all__ = [
     "shape",
     "slots",
     "users",
+    "within",
 ]

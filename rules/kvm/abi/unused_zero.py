@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Unused input from userspace is looked at, so that it can be required to be zero.
+
+What
+----
+Padding and flags (members named pad, reserved, rsvd, unused or flags) that a series adds to a struct
+which userspace hands to KVM, by an _IOW or _IOWR ioctl or inside such a struct, are read by some
+file of KVM that handles the struct: the member itself, or the whole with memchr_inv() or memcmp().
+
+Why
+---
+A value that old kernels ignore can never get a meaning: programs that pass garbage work today and
+would break then.  Rejecting everything but zero keeps the bits free.
+
+Bad
+---
+::
+
+        struct kvm_pre_fault_memory {
+                __u64 flags;
+                __u64 padding[5];		/* nothing reads it */
+        };
+
+Good
+----
+::
+
+        if (range->flags || memchr_inv(range->padding, 0, sizeof(range->padding)))
+                return -EINVAL;
+
+When to ignore
+--------------
+Only the kernel fills the struct, or compatibility forbids a check.  Accepted code at times has none
+(the padding of KVM_PRE_FAULT_MEMORY), which is why this is never an error.
+
+What it does not see
+--------------------
+Whether the value that is read is compared with zero and rejected.  Members that are as old as the
+series' base, structs behind pointers (device attributes, KVM_ENABLE_CAP arguments), registers of
+hypercalls.  It is silent when it can not tell which struct an access with the member's name is made
+on, when no file of KVM names the struct, and for structs that only KVM_GET_ ioctls take.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from reviewbot.rulekit import (
+    KVM_HEADERS,
+    CFile,
+    Confidence,
+    Context,
+    Fact,
+    Finding,
+    Layouts,
+    Member,
+    Needs,
+    Problem,
+    Record,
+    Severity,
+    Step,
+    View,
+    architectures,
+    commands,
+    files_of,
+    is_padding,
+    kvm_records,
+    leaves,
+    rule,
+    within,
+)
+
+_REFERENCE = (
+    "Documentation/process/botching-up-ioctls.rst: Check all unused fields and flags and all the "
+    "padding for whether it's 0"
+)
+_WHOLE = ("memchr_inv", "memcmp", "mem_is_zero")
+_DIRECTORIES = {"x86_64": "x86", "arm64": "arm64", "riscv64": "riscv", "s390x": "s390"}
+_INTERNAL = ("include/linux/kvm_host.h", "arch/{}/include/asm/kvm_host.h")
+
+
+@rule(
+    code="KVM-ABI-005",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    needs=Needs.BUILD,
+    touches=KVM_HEADERS,
+)
+def unused_zero(context: Context) -> Iterator[Finding | Fact]:
+    """Judge the tip: the check may come in any patch.  The patch that adds the member is told."""
+    paths = [path for patch in context.series.patches for path in files_of(patch)]
+    said: set[str] = set()
+    for name in architectures(paths):
+        if name not in _DIRECTORIES:
+            continue
+        for record, members, holders in new_input(context.base, context.tip, name):
+            ignored = [
+                m
+                for m in members
+                if record.name not in said and unread(context.tip, name, record, m, holders)
+            ]
+            step = adding(context.steps, name, record.name, ignored)
+            if step is not None:
+                said.add(record.name)
+                problem = say(step.after.uapi(name).records[record.name], ignored)
+                yield from context.report(problem, patch=step.number, view=step.after)
+
+
+def new_input(
+    old: View, new: View, name: str
+) -> Iterator[tuple[Record, list[Member], frozenset[str]]]:
+    """Structs that userspace hands in with their new padding and flags, and what holds them."""
+    before, after = kvm_records(old.uapi(name)), new.uapi(name)
+    fresh = {}
+    for record in kvm_records(after).values():
+        was = before.get(record.name)
+        known = {member.path for member in was.members} if was else set()
+        added = [m for m in leaves(record) if m.path not in known and unused(m)]
+        if added:
+            fresh[record.name] = added
+    if not fresh:
+        return
+    taken = [
+        command.record
+        for command in commands(new, name).values()
+        if command.writes and "_GET_" not in command.name
+    ]
+    for tag, holders in within(after, taken).items():
+        if tag in fresh:
+            yield after.records[tag], fresh[tag], holders
+
+
+def unused(member: Member) -> bool:
+    """Padding and flags; an alternative of a union that only pads it is never input."""
+    return (is_padding(member) and not member.union) or member.name == "flags"
+
+
+def unread(view: View, name: str, record: Record, member: Member, holders: frozenset[str]) -> bool:
+    """Whether files handle the struct and none of them reads the member."""
+    tags = (record.name, *sorted(holders))
+    files = [view.c(path) for path in sources(view, name) if named(view, path, tags)]
+    if not files:
+        return False
+    owners = owning(files, view.uapi(name), record, member)
+    return not any(reads(file, member, owners) for file in files)
+
+
+def sources(view: View, name: str) -> Iterator[str]:
+    """KVM's C files and headers of the architecture, and those of all."""
+    directory = _DIRECTORIES[name]
+    for place in ("virt/kvm/", f"arch/{directory}/kvm/"):
+        yield from (path for path in view.paths(place) if path.endswith((".c", ".h")))
+    yield from (p for p in (i.format(directory) for i in _INTERNAL) if view.exists(p))
+
+
+def named(view: View, path: str, tags: Iterable[str]) -> bool:
+    """Whether a file names one of the structs (quickly: bytes, then code)."""
+    data = view.read(path) or b""
+    return any(tag.encode() in data and view.c(path).mentions(tag) for tag in tags)
+
+
+def owning(
+    files: Iterable[CFile], layouts: Layouts, record: Record, member: Member
+) -> frozenset[tuple[str, bool]]:
+    """What accesses to the member are made on: (name, whether a field)."""
+    inline = member.path.rpartition(".")[0].removesuffix("[]").rpartition(".")[2]
+    if inline:
+        return frozenset({(inline, True)})
+    fields = {
+        (other.name, True)
+        for outer in kvm_records(layouts).values()
+        for other in outer.members
+        if other.record == record.name
+    }
+    return frozenset(fields.union(*(file.names_of_type(record.name) for file in files)))
+
+
+def reads(file: CFile, member: Member, owners: frozenset[tuple[str, bool]]) -> bool:
+    """Whether a file reads the member of one of its owners, or may compare the whole."""
+    if any(
+        not access.written and (not access.owner or (access.owner, access.owner_is_field) in owners)
+        for access in file.accesses(member.name)
+    ):
+        return True
+    names = {name for name, _ in owners} | {member.name}
+    if any(
+        names & set(words(argument))
+        for called in _WHOLE
+        for call in file.calls(called)
+        for argument in call.arguments
+    ):
+        return True
+    return any(member.name in words(m.value) for m in file.macros.values() if m.parameters)
+
+
+def words(text: str) -> list[str]:
+    """The identifiers of an expression."""
+    return "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
+
+
+def adding(steps: tuple[Step, ...], name: str, record: str, members: list[Member]) -> Step | None:
+    """The patch after which the struct first has one of the members; None without members."""
+    wanted = {member.path for member in members}
+    for step in steps:
+        found = step.after.uapi(name).records.get(record)
+        if found is not None and wanted & {member.path for member in found.members}:
+            return step
+    return None
+
+
+def say(record: Record, members: list[Member]) -> Problem:
+    """One finding a struct, at its first member that nothing reads."""
+    names = " and ".join(f"`{member.path}`" for member in members)
+    first = record.member(members[0].path)
+    return Problem(
+        key=record.name,
+        title=f"nothing checks that {names} of {record.kind} {record.name} "
+        f"{'is' if len(members) == 1 else 'are'} zero",
+        why="Userspace hands the struct to KVM, and no file of KVM that handles it reads "
+        f"{names}. Programs may pass garbage there, and it can never get a meaning.",
+        fix="Return -EINVAL unless unused flags and padding are zero.",
+        reference=_REFERENCE,
+        path=record.path,
+        line=first.line if first else record.line,
+        missing=True,
+    )
