@@ -64,10 +64,13 @@ REFERENCE = (
 )
 
 
-@rule(code="KVM-QUIRK-001", severity=Severity.ERROR, touches=(HEADER, API_RST), needs=Needs.BUILD)
+@rule(code="KVM-QUIRK-001", severity=Severity.ERROR, touches=(HEADER, API_RST), needs=Needs.SERIES)
 def documented(context: Context) -> Iterator[Finding | Fact]:
     """Quirks without a row that the base did not have, or that it had a row for."""
     if not any(PREFIX in line for line in changed_lines(context, HEADER, API_RST)):
+        return
+    if not context.steps or not context.complete:
+        yield from in_mails(context)
         return
     old = context.base.constants()
     text = context.base.text(API_RST)
@@ -76,6 +79,39 @@ def documented(context: Context) -> Iterator[Finding | Fact]:
     yield from context.introduced(
         partial(scan, known=known, described=described), touching=(HEADER, API_RST)
     )
+
+
+def in_mails(context: Context) -> Iterator[Finding]:
+    """Quirks that a series defines and does not describe, when no tree has all its patches."""
+    if not context.series.complete:
+        context.unknown.extend(f"{name} may be documented" for name, *_ in defined(context))
+        return
+    said = "\n".join(text for *_, text in context.added_lines(API_RST))
+    for name, patch, line in defined(context):
+        if name not in said:
+            yield context.finding(_problem(name, HEADER, line, ()), patch=patch)
+
+
+def defined(context: Context) -> list[tuple[str, int, int]]:
+    """Quirks that added lines of the header define and no removed line did: name, patch, line."""
+    gone = {
+        line[1:].split()[1]
+        for patch in context.series.patches
+        for file in patch.files
+        if file.path == HEADER
+        for hunk in file.hunks
+        for line in hunk.lines
+        if line.startswith("-") and len(line.split()) > 1
+    }
+    lines = ((text.split(), p.number, line) for p, _, line, text in context.added_lines(HEADER))
+    return [
+        (words[1], patch, line)
+        for words, patch, line in lines
+        if len(words) > 1
+        and words[0] == "#define"
+        and words[1].startswith(PREFIX)
+        and words[1] not in gone
+    ]
 
 
 def changed_lines(context: Context, *globs: str) -> Iterator[str]:
@@ -106,23 +142,27 @@ def scan(
             )
             continue
         elsewhere = view.rst().mentions(name) if name in text else ()
-        yield Problem(
-            key=name,
-            title=f"{name} is not documented",
-            why=(
-                f"The table below {SECTION} in api.rst has no row for {name}"
-                + (f"; it is only mentioned in line {elsewhere[0]}." if elsewhere else ".")
-                + "  Userspace cannot know what changes when it disables the quirk."
-            ),
-            fix=(
-                f"Add a row for {name} to that table: what KVM does by default, and what it does "
-                "when the quirk is disabled."
-            ),
-            reference=REFERENCE,
-            path=constant.path,
-            line=constant.line,
-            missing=True,
-        )
+        yield _problem(name, constant.path, constant.line, elsewhere)
+
+
+def _problem(name: str, path: str, line: int, elsewhere: tuple[int, ...]) -> Problem:
+    return Problem(
+        key=name,
+        title=f"{name} is not documented",
+        why=(
+            f"The table below {SECTION} in api.rst has no row for {name}"
+            + (f"; it is only mentioned in line {elsewhere[0]}." if elsewhere else ".")
+            + "  Userspace cannot know what changes when it disables the quirk."
+        ),
+        fix=(
+            f"Add a row for {name} to that table: what KVM does by default, and what it does "
+            "when the quirk is disabled."
+        ),
+        reference=REFERENCE,
+        path=path,
+        line=line,
+        missing=True,
+    )
 
 
 def named(document: Document) -> frozenset[str]:
