@@ -36,7 +36,7 @@ bits; new behaviour that has no capability at all.
 from collections.abc import Iterator
 from functools import partial
 
-from reviewbot.rulekit import Context, Fact, Finding, Macro, Problem, Severity, View, rule
+from reviewbot.rulekit import Context, Fact, Finding, Macro, Needs, Problem, Severity, View, rule
 
 HEADER = "include/uapi/linux/kvm.h"
 SOURCES = ("arch/*/kvm/*.c", "virt/kvm/*.c")
@@ -50,10 +50,13 @@ REFERENCE = (
 )
 
 
-@rule(code="KVM-CAP-001", severity=Severity.ERROR, touches=(HEADER,))
+@rule(code="KVM-CAP-001", severity=Severity.ERROR, needs=Needs.SERIES, touches=(HEADER,))
 def discoverable(context: Context) -> Iterator[Finding | Fact]:
     """New capabilities without a case at the tip."""
     if any(PREFIX in text for *_, text in context.added_lines(HEADER)):
+        if not context.steps or not context.complete:
+            yield from in_mails(context)
+            return
         old = frozenset(capabilities(context.base))
         yield from context.introduced(partial(scan, old=old), touching=(HEADER, *SOURCES))
 
@@ -63,19 +66,48 @@ def scan(view: View, old: frozenset[str]) -> Iterator[Problem]:
     new = {name: macro for name, macro in capabilities(view).items() if name not in old}
     left = set(new) - answered(view, set(new)) if new else set()
     for name in sorted(left):
-        yield Problem(
-            key=name,
-            title=f"KVM_CHECK_EXTENSION does not know {name}",
-            why=(
-                f"No KVM_CHECK_EXTENSION handler, generic or of an architecture, has a case {name}.  "
-                "Userspace always gets 0 and must take the feature for absent."
-            ),
-            fix=f"Add case {name} to kvm_vm_ioctl_check_extension() where the feature works.",
-            reference=REFERENCE,
-            path=HEADER,
-            line=new[name].line,
-            missing=True,
-        )
+        yield _problem(name, new[name].line)
+
+
+def in_mails(context: Context) -> Iterator[Finding]:
+    """Capabilities that a series defines and nowhere answers, when no tree has all its patches."""
+    cases = {text.strip() for *_, text in context.added_lines(*SOURCES)}
+    gone = "\n".join(
+        line
+        for patch in context.series.patches
+        for file in patch.files
+        if file.path == HEADER
+        for hunk in file.hunks
+        for line in hunk.lines
+        if line.startswith("-")
+    )
+    for patch, _, line, text in context.added_lines(HEADER):
+        words = text.split()
+        if len(words) > len(("#define", "NAME")) and words[0] == "#define":
+            name = words[1]
+            new = name.startswith(PREFIX) and words[2].isdecimal() and name not in gone
+            if not new or any(case.startswith("case ") and name in case for case in cases):
+                continue
+            if context.series.complete:
+                yield context.finding(_problem(name, line), patch=patch.number)
+            else:
+                context.unknown.append(f"{name} may have its case in a patch that is missing")
+
+
+def _problem(name: str, line: int) -> Problem:
+    return Problem(
+        key=name,
+        title=f"KVM_CHECK_EXTENSION does not know {name}",
+        why=(
+            f"No KVM_CHECK_EXTENSION handler, generic or of an architecture, has a case {name}.  "
+            "Userspace always gets 0 and must take the feature for absent."
+        ),
+        fix=f"Add case {name} to kvm_vm_ioctl_check_extension() where the feature works.",
+        reference=REFERENCE,
+        path=HEADER,
+        line=line,
+        missing=True,
+    )
 
 
 def capabilities(view: View) -> dict[str, Macro]:
