@@ -113,7 +113,7 @@ def scan(
                 known[group] = documented_family(base, group, old)
             if not known[group]:
                 continue
-        yield _problem(name, kind, path, macro)
+        yield _problem(name, kind, path, macro, view.text(API_RST))
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def in_mails(context: Context) -> Iterator[Finding]:
         name = macro.name
         if re.search(rf"(?<!\w){name}(?!\w)", said) or any(re.fullmatch(p, name) for p in patterns):
             continue
-        problem = _problem(name, kind, path, macro)
+        problem = _problem(name, kind, path, macro, said)
         if context.series.complete:
             yield context.finding(problem, patch=patch.number)
         else:
@@ -229,8 +229,29 @@ def _as_expression(piece: str) -> str:
     return f"(?:{piece[1:-1].replace(',', '|')})" if piece.startswith("{") else piece
 
 
-def _problem(name: str, kind: str, path: str, macro: Macro) -> Problem:
-    flag = kind == "flag"
+def misnamed(name: str, text: str) -> str:
+    """The name's words in another order, as a document may have them, or "".
+
+    KVM_CAP_BINARY_STATS_FD is KVM_CAP_STATS_BINARY_FD in api.rst to this day.
+    """
+    words = sorted(name.split("_"))
+    found = set(re.findall(r"\bKVM_[A-Z0-9_]+", text))
+    return next((other for other in sorted(found) if sorted(other.split("_")) == words), "")
+
+
+def _problem(name: str, kind: str, path: str, macro: Macro, text: str) -> Problem:
+    flag, other = kind == "flag", misnamed(name, text)
+    if other:
+        return Problem(
+            key=name,
+            title=f"{kind} {name} is documented as {other}",
+            why=f"{DOCUMENTS} has {other}, which no header defines.  People search for {name}.",
+            fix=f"Write {name} in the document.",
+            reference=REFERENCE,
+            path=path,
+            line=macro.line,
+            severity=Severity.NOTE,
+        )
     return Problem(
         key=name,
         title=f"{kind} {name} is not documented",
