@@ -11,6 +11,7 @@ log cut anywhere or full of garbage still gives everything that can be recognise
     "ERROR: modpost: TEXT", "FILE.o: warning: objtool: TEXT", "ld: TEXT", "make[1]: *** TEXT"
 """
 
+import posixpath
 import re
 from dataclasses import dataclass
 
@@ -47,13 +48,16 @@ _KCONFIG = re.compile(
     r"^(?P<path>[^:\s]*Kconfig[^:\s]*):(?P<line>\d+):\s?(?P<level>warning|error|syntax error|)[: ]*(?P<text>.*)$"
 )
 _MAKE = re.compile(r"^(?:(?P<path>[^:\s]+):(?P<line>\d+)|g?make(?:\[\d+\])?): \*\*\* (?P<text>.*)$")
+_NO_RULE = re.compile(r"^No rule to make target '(?P<target>[^']+)'")
 _MAKE_ERROR = re.compile(
     r"^\[(?:[^:\]]+:\d+: )?(?P<target>[^\]]+)\] (?:Error (?P<status>\d+)|(?P<signal>.+))$"
 )
 _OPTION = re.compile(r" \[(?P<names>-W[^\]\s]+)\]$")
 _NOISE = re.compile(
     r"^(?:cc1|cc1plus|as|collect2|gcc|clang(?:-\d+)?): (?:all |some )?(?:warnings being treated|error: ld returned)"
-    r"|^\S*note: each undeclared identifier|^compilation terminated|^\d+ (?:warning|error)s? generated"
+    r"|^\S+ note: each undeclared identifier|^compilation terminated"
+    r"|^\d+ (?:warning|error)s?(?: and \d+ errors?)? generated|^\S+: Assembler messages:$"
+    r"|^g?make(?:\[\d+\])?: (?:\*\*\* Deleting file|\*\*\* Waiting for|Target '|'|Nothing to be done)"
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 _LEVELS = {
@@ -143,7 +147,7 @@ class _Reader:
     def __init__(self, roots: tuple[str, ...]) -> None:
         self._roots = tuple(root.rstrip("/") + "/" for root in roots)
         self._steps: list[Step] = []
-        self._kind = self._target = ""
+        self._kind = self._target = self._object = ""
         self._found: list[Diagnostic] = []
         self._function: dict[str, str] = {}
         self._context: list[str] | None = None
@@ -176,6 +180,7 @@ class _Reader:
         if found := _LD_FUNCTION.match(line):
             self._end_message()
             self._function["ld"] = found["name"]
+            self._object = self._path(found["path"])
             if found["rest"].strip():
                 self._linker(found["rest"].strip())
             return True
@@ -218,6 +223,8 @@ class _Reader:
     def _linker(self, line: str) -> bool:
         if found := _LD.match(line):
             path = self._path(found["path"])
+            if "/" not in path:  # ld names the source as the object does, without its directory
+                path = posixpath.join(posixpath.dirname(self._object), path)
             function = self._function.get("ld", "")
             self._begin(path, Level.ERROR, found["text"], found["line"], function=function)
             return True
@@ -241,7 +248,8 @@ class _Reader:
         status = _MAKE_ERROR.match(found["text"])
         if status and (status["status"] or not status["target"].endswith((".o", ".ko"))):
             return True  # says only that something failed; what did is above
-        path = self._path(found["path"]) if found["path"] else ""
+        no_rule = _NO_RULE.match(found["text"])
+        path = self._path(found["path"] or (no_rule["target"] if no_rule else ""))
         text = re.sub(r"\s+Stop\.$", "", found["text"])
         self._begin(path, Level.ERROR, f"make: {text}", found["line"])
         return True

@@ -26,6 +26,10 @@ _NOT_FOUND = tuple(
         r"^modpost: NAME \[[^\]]*\] undefined",
     )
 )
+_NO_HEADER = re.compile(
+    r"^[\"']?(?P<name>[\w./-]{1,200}\.h)[\"']?(?:: No such file or directory| file not found)"
+)
+_AT_FILE_LEVEL = re.compile(rb"^[A-Z][A-Z0-9_]*\(\s*([A-Za-z_]\w*)\s*[,)]", re.MULTILINE)
 _DECLARES = frozenset(
     {"declaration", "field_declaration", "function_definition", "type_definition"}
 )
@@ -43,6 +47,12 @@ def not_found(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def headers_not_found(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
+    """The headers that errors say do not exist, as they were included, sorted."""
+    found = (_NO_HEADER.match(one.message) for one in diagnostics if one.level is Level.ERROR)
+    return tuple(sorted({match["name"] for match in found if match}))
+
+
 def declares(source: bytes, names: Iterable[str]) -> frozenset[str]:
     """Those of ``names`` that a C source declares outside function bodies.
 
@@ -55,7 +65,8 @@ def declares(source: bytes, names: Iterable[str]) -> frozenset[str]:
 
     wanted = frozenset(names)
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
-    declared: set[str] = set()
+    # A macro call without semicolon makes tree-sitter guess; all of the kernel's start a line.
+    declared = {found.decode() for found in _AT_FILE_LEVEL.findall(source)}
     nodes: list[Any] = [parser.parse(source).root_node]
     while nodes:
         node = nodes.pop()
@@ -74,9 +85,6 @@ def _declared_by(node: Any) -> list[str]:
     if node.type in _DECLARES:
         declarators = node.children_by_field_name("declarator")
         return _texts([_innermost(declarator) for declarator in declarators])
-    if node.type in {"call_expression", "macro_type_specifier"}:
-        arguments = node.child_by_field_name("arguments")
-        return _texts(arguments.named_children if arguments else [])
     return []
 
 
