@@ -6,7 +6,7 @@ from text.  Offsets and sizes are bytes unless the name says bits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reviewbot.parse.clang import Architecture, cindex, parse, path_of
@@ -27,6 +27,15 @@ class Layouts:
     errors: tuple[tuple[str, int, str], ...]
     macros: tuple[tuple[str, str, int], ...] = ()
     defined: frozenset[str] = frozenset()
+
+    def below(self, prefix: str) -> "Layouts":
+        """The same, with ``prefix`` taken off the paths."""
+        records = {
+            name: replace(record, path=record.path.removeprefix(prefix))
+            for name, record in self.records.items()
+        }
+        broken = {name: why.removeprefix(prefix) for name, why in self.broken.items()}
+        return replace(self, records=records, broken=broken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from reviewbot.parse import clang
 from reviewbot.parse import rst as documents
 from reviewbot.parse.c import CFile
+from reviewbot.parse.internal import read_internal
 from reviewbot.parse.uapi import Constant, Layouts, evaluate, read_constants, read_layouts
 
 T = TypeVar("T")
@@ -171,6 +172,18 @@ class View:
         return self.facts.of(
             ("values", key, self.blob_id(path), wanted),
             lambda: evaluate(files, headers, arch, texts, wanted),
+        )
+
+    def internal(self, *paths: str, architecture: str = "x86_64") -> Layouts:
+        """Structs of kernel-internal headers, compiled alone and in this order.
+
+        One that needs types of other headers is in ``broken``.  Raises NoSuchFileError.
+        """
+        headers = {path: self._demand(path) for path in paths}
+        key = tuple((path, self.blob_id(path)) for path in paths)
+        return self.facts.of(
+            ("internal", architecture, key),
+            lambda: read_internal(headers, clang.ARCHITECTURES[architecture]),
         )
 
     def _demand(self, path: str) -> bytes:
