@@ -39,7 +39,7 @@ messages, also when their line moves.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 
 from reviewbot.rulekit import (
     API_RST,
@@ -50,6 +50,7 @@ from reviewbot.rulekit import (
     Finding,
     Problem,
     Severity,
+    Step,
     View,
     files_of,
     matches,
@@ -72,10 +73,32 @@ def rst_messages(context: Context) -> Iterator[Finding | Fact]:
             continue
         if not suspicious(context.tip, context.base, path):
             continue
-        scan = partial(scan_one, path=path, old=document(context.base, path))
-        # Parsing takes 0.4 s a version of api.rst: those in between only matter to blame a patch.
-        if any(True for _ in scan(context.tip)):
-            yield from context.introduced(scan, touching=(path,))
+        old = document(context.base, path)
+        for problem in scan(context.tip, path, old):
+            step, line = blame(context, path, problem.line)
+            yield from context.report(
+                replace(problem, line=line), patch=step.number, view=step.after
+            )
+
+
+def blame(context: Context, path: str, line: int) -> tuple[Step, int]:
+    """The first patch with the text at a line of the tip, and where it has it.
+
+    Parsing the versions in between would tell it better and take 0.4 s each for api.rst.
+    """
+    steps = [step for step in context.steps if path in step.paths]
+    wanted = around(context.tip, path, line)
+    for step in steps:
+        text = "\n" + step.after.text(path)
+        if wanted in text:
+            return step, text[: text.index(wanted)].count("\n") + (2 if line > 1 else 1)
+    return steps[-1], line
+
+
+def around(view: View, path: str, line: int) -> str:
+    """A line with its neighbours, as they stand in the file."""
+    lines = ["", *view.text(path).split("\n")]
+    return "\n".join(["", *lines[max(line - 1, 1) : line + 2]])
 
 
 def suspicious(tip: View, base: View, path: str) -> bool:
@@ -94,7 +117,7 @@ def document(view: View, path: str) -> Document | None:
     return view.rst(path) if view.exists(path) else None
 
 
-def scan_one(view: View, path: str, old: Document | None) -> Iterator[Problem]:
+def scan(view: View, path: str, old: Document | None) -> Iterator[Problem]:
     """Messages and section numbers of one document that its ``old`` version does not have."""
     new = document(view, path)
     if new is None or new is old:
