@@ -33,7 +33,8 @@ def load(name_or_path: str) -> Profile:
         raise UserError(f"{name_or_path}: not valid TOML: {error}") from error
     _no_unknown(name_or_path, table, Profile)
     for name, kind in (("modules", Module), ("selections", Selection)):
-        for entry in table.get(name, ()):
+        entries = table.get(name)
+        for entry in entries if isinstance(entries, list) else ():
             _no_unknown(f"{name_or_path}: {name}", entry, kind)
     try:
         return msgspec.convert(table, Profile)
