@@ -44,7 +44,7 @@ _MACHINERY = re.compile(
     r"|__ubsan_|ubsan_|lock_acquire|__lock_acquire|lock_release|__lock_release|validate_chain"
     r"|check_prev|check_no|check_noncircular|check_deadlock|check_irq|check_wait|mark_lock|mark_usage"
     r"|lockdep_|debug_check|_raw_|__raw_|do_raw_|mutex_|__mutex_|down_|up_|__down|rwsem_|percpu_"
-    r"|__schedule|schedule|io_schedule|preempt_schedule|__might|might_|__wait_|wait_for_"
+    r"|__list_|list_|refcount_|msleep|usleep|__schedule|schedule|io_schedule|preempt_schedule|__might|might_|__wait_|wait_for_"
     r"|watchdog_|__hrtimer|hrtimer_|tick_|update_process|rcu_|__rcu|sched_clock|irq_exit"
     r"|__irq_exit|common_interrupt|asm_common|local_apic_timer|smp_apic|apic_timer|trace_hardirqs"
     r"|check_panic_on|ex_handler_|fixup_exception|entry_SYSCALL|do_syscall|x64_sys_call"
@@ -139,7 +139,8 @@ def _continues(report: _Report, head: Headline, text: str) -> bool:
 
 def _crash(report: _Report) -> Crash:
     frames = tuple(_frames(report.lines))[:FRAMES]
-    where = report.head.function or (frames[0] if frames else "")
+    named = report.head.function
+    where = frames[0] if frames and (not named or _MACHINERY.match(named)) else named
     title = report.head.title + (f" in {where}()" if where else "")
     if report.head.place:
         title += f" at {report.head.place}"

@@ -113,8 +113,8 @@ def test_hostile_text_takes_linear_time():
         "ok 1 " + "#" * 100_000,
         "  " * 50_000 + "ok",
     ]
-    started = time.monotonic()
+    started = time.process_time()
     for line in worst:
         ktap.parse(f"{line}\n" * 200)
     ktap.parse("# ok 1 a\n" * 100_000)
-    assert time.monotonic() - started < 10, "the KTAP parser is no longer linear"
+    assert time.process_time() - started < 10, "the KTAP parser is no longer linear"

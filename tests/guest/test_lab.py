@@ -214,7 +214,7 @@ def test_selftests_of_the_tree_are_listed_built_and_run(lab):
         base_tree=base.tree_id,
         tree=base.tree_id,
         directory=KVM_TESTS,
-        place=lab.tools.scratch / "selftests-of-a-test",
+        place=lab.tools.scratch,
         jobs=0,
         warm=lab.kernel.profile.always,
     ) as selftests:
