@@ -7,9 +7,7 @@ either side; with one program only the kernel differs.  That is also how a new t
 the series: on the base it must fail or skip itself.
 """
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from reviewbot.model.base import Applied
 from reviewbot.model.build import BuildResult
@@ -88,24 +86,23 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
     store = ObjectStore(tools.cache, applied.base.path)
     base_tree, tip_tree = (store.tree_of(commit) for commit in (applied.base.commit, applied.tip))
     tests = directory(profile)
-    place = Path(tempfile.mkdtemp(prefix="selftests-", dir=tools.scratch))
 
-    def opened(tree: str, name: str) -> kselftest.Opened:
+    def opened(tree: str) -> kselftest.Opened:
         return kselftest.selftests(
             tools.cache,
             repository=applied.repository,
             base_tree=base_tree,
             tree=tree,
             directory=tests,
-            place=place / name,
+            place=tools.scratch,
             jobs=tools.config.lab.jobs,
             warm=profile.always,
         )
 
     tools.progress(Stage.TEST, "look for selftests")
-    with opened(base_tree, "base") as selftests:
+    with opened(base_tree) as selftests:
         base_names = selftests.names()
-    with opened(tip_tree, "tip") as selftests:
+    with opened(tip_tree) as selftests:
         available = Available(
             base=base_names,
             tip=selftests.names(),

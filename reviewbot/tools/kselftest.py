@@ -9,6 +9,7 @@ Names of tests are those of the Makefile: "x86_64/state_test" in 6.12, "x86/stat
 import contextlib
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,10 @@ def selftests(
     """The selftests below ``directory`` (from the top of the tree) as they are in git tree ``tree``.
 
     ``base_tree`` is the tree whose source and library are kept as layers; ``warm`` are tests to build
-    with the library.  ``jobs`` 0 is one per core.  ``place`` is a new directory, removed at the end.
+    with the library.  ``jobs`` 0 is one per core.  A view is made below ``place`` and removed at the end.
     """
     jobs = jobs or len(os.sched_getaffinity(0))
+    place = Path(tempfile.mkdtemp(prefix="selftests-", dir=place))
     source = kbuild.source_layer(cache, repository, base_tree)
     library = _library(
         cache, source, tree=base_tree, directory=directory, jobs=jobs, warm=tuple(warm)
@@ -152,8 +154,7 @@ def selftests(
         mounts = (shown.mount, output.mount)
         yield Selftests(directory=directory, mounts=mounts, cache=cache, jobs=jobs)
     finally:
-        if place.exists():
-            layers.remove(place)
+        layers.remove(place)
 
 
 def limit(view: TreeView, directory: str) -> float:
