@@ -185,6 +185,22 @@ def slots(layouts: Layouts, name: str) -> tuple[Slot, ...]:
     return tuple(found)
 
 
+def overfull(record: Record) -> Iterator[tuple[Member, Member]]:
+    """Alternatives of a union that are larger than its explicit padding, each with that padding."""
+    for padding in record.members:
+        if not (padding.union and is_padding(padding) and padding.elements):
+            continue
+        parent = padding.path.rpartition(".")[0]
+        for member in record.members:
+            if (
+                member.union
+                and member.path.rpartition(".")[0] == parent
+                and member.offset_bits == padding.offset_bits
+                and member.size > padding.size
+            ):
+                yield member, padding
+
+
 def users(layouts: Layouts, name: str) -> tuple[Record, ...]:
     """Records with a member of type ``struct name`` (arrays included)."""
     return tuple(

@@ -61,6 +61,7 @@ from reviewbot.rulekit import (
     changes,
     files_of,
     leaves,
+    overfull,
     resized_ioctls,
     rule,
     slots,
@@ -100,6 +101,8 @@ def grown(change: RecordChange, old: View, new: View, name: str) -> Problem | Ve
     if record.size <= was.size or in_one_reg(change, name):
         return None
     before, after = old.uapi(name), new.uapi(name)
+    if any(any(overfull(slot.outer)) for slot in slots(after, record.name)):
+        return None  # KVM-ABI-010 says so
     places = [
         slot
         for slot in slots(after, record.name)
