@@ -88,3 +88,12 @@ def test_another_name_that_contains_it_is_no_documentation():
         "doc/uapi_documented.py", mail(1, 2, change), mail(2, 2, (API_RST, "+KVM_CAP_EXAMPLE2"))
     )
     assert len(said.findings) == 1
+
+
+def test_a_document_made_to_keep_us_busy_is_read_in_no_time():
+    name = "KVM_CAP_" + "A" * 5000
+    trap = "KVM_A_B_" + "*A" * 200
+    change = (HEADER, f"+#define {name} 239")
+    said = answer("doc/uapi_documented.py", mail(1, 2, change), mail(2, 2, (API_RST, f"+{trap}")))
+    assert len(said.findings) == 1
+    assert said.outcome.seconds < 1
