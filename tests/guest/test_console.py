@@ -174,4 +174,6 @@ def test_hostile_logs_take_linear_time():
     for line in worst:
         console.crashes(f"{line}\n" * 20)
     console.crashes("WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n" * 20_000)
-    assert time.process_time() - started < 10, "the console parser is no longer linear: see _PATTERNS"
+    assert time.process_time() - started < 10, (
+        "the console parser is no longer linear: see _PATTERNS"
+    )
