@@ -140,7 +140,8 @@ def unread(view: View, name: str, record: Record, member: Member, holders: froze
     if not files:
         return False
     owners = owning(files, view.uapi(name), record, member)
-    return not any(reads(file, member, owners) for file in files)
+    others = frozenset(m.name for m in record.members) - {member.name}
+    return not any(reads(file, member, owners, others) for file in files)
 
 
 def sources(view: View, name: str) -> Iterator[str]:
@@ -173,21 +174,25 @@ def owning(
     return frozenset(fields.union(*(file.names_of_type(record.name) for file in files)))
 
 
-def reads(file: CFile, member: Member, owners: frozenset[tuple[str, bool]]) -> bool:
+def reads(
+    file: CFile,
+    member: Member,
+    owners: frozenset[tuple[str, bool]],
+    others: frozenset[str],
+) -> bool:
     """Whether a file reads the member of one of its owners, or may compare the whole."""
     if any(
         not access.written and (not access.owner or (access.owner, access.owner_is_field) in owners)
         for access in file.accesses(member.name)
     ):
         return True
-    names = {name for name, _ in owners} | {member.name}
-    if any(
-        names & set(words(argument))
-        for called in _WHOLE
-        for call in file.calls(called)
-        for argument in call.arguments
-    ):
-        return True
+    whole = {name for name, _ in owners}
+    for called in _WHOLE:
+        for call in file.calls(called):
+            for argument in call.arguments[:2]:  # the third is a length
+                named_there = set(words(argument))
+                if named_there & whole and not named_there & others:
+                    return True
     return any(member.name in words(m.value) for m in file.macros.values() if m.parameters)
 
 
