@@ -9,6 +9,9 @@
     %%% mail
     ...a patch mail, as git format-patch writes it; more mails follow...
 
+``MUTATE: old => new`` breaks the case in the way the rule forbids: with the text replaced in the lines
+that its mails add, the rule must find something (tests/rules/test_mutations.py).
+
 ``EXPECT: none`` says that nothing is found, ``EXPECT: unknown`` that the rule must say it can not know.
 ``FACT`` lines, when there are any, are pieces of the facts' text.  A new case may have, instead of
 mails, ``%%% patch: Subject`` sections followed by ``%%% after: path`` sections; ``--update`` makes
@@ -43,12 +46,13 @@ class CaseText:
     before: tuple[tuple[str, str], ...]
     mails: tuple[str, ...]
     drafts: tuple[Draft, ...] = ()
+    mutations: tuple[str, ...] = ()
 
 
 def parse_case(text: str, name: str) -> CaseText:
     """Read a case; ``name`` is used in messages.  Raises UserError for what is no case."""
-    head, sections = _split(text)
-    expect, facts, comments = _head(head, name)
+    lines, sections = _split(text)
+    head = _head(lines, name)
     before, mails, drafts = [], [], []
     for title, body in sections:
         kind, _, argument = title.partition(":")
@@ -66,18 +70,19 @@ def parse_case(text: str, name: str) -> CaseText:
     if bool(mails) == bool(drafts):
         raise UserError(f"{name}: must have '%%% mail' sections or '%%% patch:' sections")
     return CaseText(
-        expect=expect,
-        facts=facts,
-        comments=comments,
+        expect=tuple(head["EXPECT"]),
+        facts=tuple(head["FACT"]),
+        comments=tuple(head["#"]),
         before=tuple(before),
         mails=tuple(mails),
         drafts=tuple(drafts),
+        mutations=tuple(head["MUTATE"]),
     )
 
 
-def _head(lines: list[str], name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """What is expected, the facts, and the comments."""
-    found: dict[str, list[str]] = {"EXPECT": [], "FACT": [], "#": []}
+def _head(lines: list[str], name: str) -> dict[str, list[str]]:
+    """What is expected, the facts, the mutations, and the comments."""
+    found: dict[str, list[str]] = {"EXPECT": [], "FACT": [], "MUTATE": [], "#": []}
     for line in lines:
         keyword, _, rest = line.partition(":")
         if line.startswith("#"):
@@ -85,21 +90,48 @@ def _head(lines: list[str], name: str) -> tuple[tuple[str, ...], tuple[str, ...]
         elif keyword in found:
             found[keyword].append(rest.strip())
         elif line.strip():
-            raise UserError(f"{name}: {line!r} is neither EXPECT:, FACT: nor a # comment")
+            raise UserError(f"{name}: {line!r} is no EXPECT:, FACT: or MUTATE:, nor a # comment")
     if not found["EXPECT"]:
         raise UserError(f"{name}: has no EXPECT: line")
-    return tuple(found["EXPECT"]), tuple(found["FACT"]), tuple(found["#"])
+    return found
 
 
 def render_case(case: CaseText) -> str:
     """The text of a case; :func:`parse_case` reads it back."""
     lines = [f"EXPECT: {line}" for line in case.expect]
     lines += [f"FACT: {line}" for line in case.facts]
+    lines += [f"MUTATE: {line}" for line in case.mutations]
     lines += case.comments
     parts = ["\n".join(lines) + "\n"]
     parts += [f"{_MARK}before: {path}\n{text}" for path, text in case.before]
     parts += [f"{_MARK}mail\n{mail}" for mail in case.mails]
     return "".join(parts)
+
+
+def mutant(case: CaseText, mutation: str, name: str) -> CaseText:
+    """The case with one of its mutations made: ``old => new`` in every line that its mails add.
+
+    Later mails have such lines as context, there it is made as well.  Lines are never added or taken
+    away, so the mails still apply.  Raises UserError when no added line has the text.
+    """
+    old, arrow, new = (part.strip() for part in mutation.partition("=>"))
+    if not (old and arrow) or old == new:
+        raise UserError(f"{name}: MUTATE: {mutation!r} is not like 'old => new'")
+    mails: list[str] = []
+    added = False
+    for mail in case.mails:
+        head, cut, diff = mail.partition("\ndiff --git ")
+        lines = diff.split("\n")
+        mine = [line.startswith("+") and not line.startswith("+++") for line in lines]
+        made = [
+            line.replace(old, new) if own or (added and line[:1] in {" ", "-"}) else line
+            for line, own in zip(lines, mine, strict=True)
+        ]
+        added = added or any(own and old in line for line, own in zip(lines, mine, strict=True))
+        mails.append(head + cut + "\n".join(made))
+    if not added:
+        raise UserError(f"{name}: no line that the mails add has {old!r}; correct its MUTATE: line")
+    return replace(case, facts=(), mutations=(), mails=tuple(mails))
 
 
 def said(result: CheckResult) -> tuple[str, ...]:
@@ -159,4 +191,5 @@ def updated(case: CaseText, result: CheckResult, mails: Iterable[str]) -> CaseTe
         comments=case.comments,
         before=case.before,
         mails=tuple(mails),
+        mutations=case.mutations,
     )
