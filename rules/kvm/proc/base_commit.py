@@ -30,11 +30,14 @@ What it does not see
 Whether the commit exists.  Other architectures' code, whose maintainers do not ask for it.
 """
 
+import re
 from collections.abc import Iterator
 
 from reviewbot.rulekit import Context, Fact, Finding, Needs, Problem, Severity, rule
 
-SOURCES = ("arch/x86/kvm/*", "virt/kvm/*", "tools/testing/selftests/kvm/*")
+X86 = "arch/x86/kvm/*"
+SOURCES = (X86, "virt/kvm/*", "tools/testing/selftests/kvm/*")
+OTHERS = re.compile(r"arm64|aarch64|RISC-?V|s390|PPC|MIPS|LoongArch|powerpc", re.IGNORECASE)
 REFERENCE = (
     "Documentation/process/maintainer-kvm-x86.rst: use git format-patch with the --base flag"
 )
@@ -43,7 +46,8 @@ REFERENCE = (
 @rule(code="KVM-PROC-008", severity=Severity.NOTE, needs=Needs.SERIES, touches=SOURCES)
 def base_commit(context: Context) -> Iterator[Finding | Fact]:
     """One note for the whole series; an incomplete one may have it in a mail that was not seen."""
-    if context.series.base_commit is None:
+    others = any(OTHERS.search(patch.subject) for patch in context.series.patches)
+    if context.series.base_commit is None and (context.touched(X86) or not others):
         problem = Problem(
             key="base-commit",
             title="the series does not say what it is based on",
