@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import LINES, files_of, read_series, snapshot
+from kernel_repository import LINES, files_of, read_series, snapshot
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.series import Address

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from conftest import LINES, Kernel, read_series, snapshot
+from kernel_repository import LINES, Kernel, read_series, snapshot
 
 from reviewbot.model.base import BaseRule, Confidence, Tree
 from reviewbot.model.config import Config, TreeConfig

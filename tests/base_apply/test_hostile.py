@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 import pytest
-from conftest import FILES, Kernel, files_of, read_series, snapshot
+from kernel_repository import FILES, Kernel, files_of, read_series, snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import FILES, LINES, Kernel, snapshot
+from kernel_repository import FILES, LINES, Kernel, snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

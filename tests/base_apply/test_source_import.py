@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Kernel, files_of, snapshot
+from kernel_repository import Kernel, files_of, snapshot
 
 from reviewbot.model.errors import UserError
 from reviewbot.tools.objects import open_repository
