@@ -131,7 +131,8 @@ def extra_warnings(makefile: str) -> tuple[str, ...]:
             in_else = True
         elif not any(nested):
             names += _warning_names(line, disabled=in_else)
-    return tuple(sorted(set(names)))
+    # -Wall has all of -Wunused that matters, so these are errors for everybody (6.1 names it here).
+    return tuple(sorted(set(names) - {"unused"}))
 
 
 def _warning_names(line: str, *, disabled: bool) -> list[str]:
