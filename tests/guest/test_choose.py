@@ -126,10 +126,9 @@ def test_names_of_newer_kernels_are_known_too():
     assert "x86/smm_test" in [case.name for case in found.cases]
 
 
-def test_tests_that_this_host_cannot_run_are_named_not_chosen():
+def test_tests_that_this_host_cannot_run_are_not_chosen():
     found = chosen("arch/x86/kvm/vmx/nested.c")
     assert not any(name.startswith("vmx_") for name in names(found))
-    assert any("VMX" in said for said in found.not_tested)
     assert any(
         name.startswith("vmx_")
         for name in names(chosen("arch/x86/kvm/vmx/nested.c", vendor="intel"))
