@@ -83,11 +83,12 @@ def test_the_tutorial_can_be_followed(tmp_path):
     assert len(todo) >= 5, "the tutorial has lost its console blocks"
     printed = follow(todo, tmp_path)
     assert len(printed) == len(todo)
-    for step, lines in zip(todo, printed, strict=True):
-        expected, seen = "\n".join(step.shown), "\n".join(lines)
-        assert matches(step.shown, lines), (
-            f"docs/tutorial.md: $ {step.command}\nshows\n{expected}\nbut it printed\n{seen}"
-        )
+    wrong = [
+        "\n".join([f"$ {step.command}", *step.shown, "-- but it printed:", *lines, ""])
+        for step, lines in zip(todo, printed, strict=True)
+        if not matches(step.shown, lines)
+    ]
+    assert not wrong, "docs/tutorial.md shows\n" + "\n".join(wrong)
 
 
 def test_the_reader_of_tutorials_reads():
