@@ -35,5 +35,5 @@ def tools(tmp_path: Path) -> Tools:
         config=Config(),
         cache=Cache(tmp_path / "cache"),
         scratch=scratch,
-        progress=lambda stage, message: None,
+        progress=lambda _stage, _message: None,
     )

@@ -9,10 +9,10 @@ from reviewbot.model.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A configured or named kernel repository.  ``refs`` are the candidate tips, best first;
-    ``remote`` is fetched before a base is chosen, "" for never.
+    """A configured or named kernel repository.
 
-    ``name`` is what people call it ("kvm-x86/next" is tree "kvm-x86", ref "next").
+    ``refs`` are the candidate tips, best first; ``remote`` is fetched before a base is chosen, "" for
+    never.  ``name`` is what people call it ("kvm-x86/next" is tree "kvm-x86", ref "next").
     """
 
     name: str

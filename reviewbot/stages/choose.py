@@ -107,9 +107,7 @@ def _is_code(path: str) -> bool:
     return not path.startswith(("Documentation/", "tools/", "MAINTAINERS"))
 
 
-def _left_out(
-    usable: Sequence[str], others: Sequence[str], available: Available
-) -> Iterator[str]:
+def _left_out(usable: Sequence[str], others: Sequence[str], available: Available) -> Iterator[str]:
     if len(usable) > len(others):
         yield f"{len(usable) - len(others)} more selftests for the touched code: over the limit of tests"
     for name in available.base:

@@ -5,6 +5,7 @@ Every child gets its own session (one signal ends the whole group), a wall-clock
 what is kept of its output, a scrubbed environment, and dies with us (PR_SET_PDEATHSIG).
 """
 
+import contextlib
 import ctypes
 import os
 import selectors
@@ -138,19 +139,15 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
     """End the child's whole process group: TERM to a child still alive, KILL after a grace period."""
     if child.poll() is None:
         _signal_group(child.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
     _signal_group(child.pid, signal.SIGKILL)
     child.wait()
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 class _Pump:
@@ -207,10 +204,8 @@ class _Pump:
         self._selector.close()
         for stream in (self.child.stdin, self.child.stdout, self.child.stderr):
             if stream:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
 
     def _move(self, key: selectors.SelectorKey) -> None:
         if key.data == "stdin":

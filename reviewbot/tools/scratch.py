@@ -16,6 +16,7 @@ from pathlib import Path
 
 from reviewbot.tools.cache import writing
 
+
 @contextlib.contextmanager
 def scratch(root: Path) -> Iterator[Path]:
     """A fresh directory below ``root`` for this process, removed at the end."""
@@ -31,6 +32,7 @@ def scratch(root: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
+
 def _sweep(root: Path) -> None:
     for place in root.iterdir():
         try:
@@ -43,6 +45,7 @@ def _sweep(root: Path) -> None:
             if _age(place) < 60:
                 continue
         shutil.rmtree(place, ignore_errors=True)
+
 
 def _age(place: Path) -> float:
 

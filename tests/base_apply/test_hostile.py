@@ -4,9 +4,9 @@
 from dataclasses import replace
 
 import pytest
-from kernel_repository import FILES, Kernel, files_of, read_series, snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kernel_repository import FILES, Kernel, files_of, read_series, snapshot
 
 from reviewbot.model.base import Base, BaseRule, Confidence
 from reviewbot.model.config import Config

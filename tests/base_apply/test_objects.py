@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from kernel_repository import FILES, LINES, Kernel, snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kernel_repository import FILES, LINES, Kernel, snapshot
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.cache import Cache
