@@ -24,7 +24,7 @@ class Trailer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunk:
-    r"""One ``@@`` block.  ``lines`` keep their first column (space, ``+``, ``-`` or ``\\``)."""
+    r"""One ``@@`` block.  ``lines`` keep their first column (space, ``+``, ``-`` or ``\``)."""
 
     old_start: int
     old_count: int
