@@ -6,7 +6,6 @@ place.  Whatever was built before, by this run or another, is taken from the cac
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from reviewbot.model.base import Applied, AppliedPatch
 from reviewbot.model.build import BuildResult, CommitBuild, Image
-from reviewbot.model.codec import from_json, key_of
+from reviewbot.model.codec import key_of
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
@@ -128,7 +127,7 @@ class _Series:
         kept = self.tools.cache.load("build", self.key(0), Built)
         if kept is not None:
             return replace(kept, build=replace(kept.build, commit=commit))
-        made = from_json((self._layer() / "build.json").read_bytes(), Made)
+        made = kbuild.how_made(self._layer())
         fresh = self._judged(made, 0, commit, {}, self._whole())
         # Messages of the base are where the series starts from, not news.
         fresh = replace(fresh, build=replace(fresh.build, new=()), kernel=self.key(0))
@@ -232,7 +231,7 @@ class _Series:
         return layers.read(layers.View.plain(self._layer() / "objects"), path)
 
     def _jobs(self) -> int:
-        return self.tools.config.lab.jobs or len(os.sched_getaffinity(0))
+        return self.tools.config.lab.jobs or kbuild.processors()
 
     def _count(self, what: str, steps: int) -> None:
         now = time.monotonic()

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reviewbot.model.codec import key_of, to_json
+from reviewbot.model.codec import from_json, key_of, to_json
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.parse import compiler as compiler_log
+from reviewbot.parse.extrawarn import extra_warnings
 from reviewbot.tools import export, layers, process, sandbox
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.sandbox import Bind, Overlay
@@ -89,6 +89,11 @@ def compiler() -> str:
     return done.text().split("\n", 1)[0].strip()
 
 
+def processors() -> int:
+    """How many processors we may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def source_layer(cache: Cache, repository: str, tree_id: str) -> Path:
     """The files of a git tree as a directory that the sandbox can read, exported once.
 
@@ -142,6 +147,11 @@ def object_layer(
         (part / "build.json").write_bytes(to_json(made))
 
     return cache.layer("objects", key_of(kernel.key, tuple(targets)), build)
+
+
+def how_made(layer: Path) -> Made:
+    """What make left when it built an object layer."""
+    return from_json((layer / "build.json").read_bytes(), Made)
 
 
 def _configure(space: "Workspace", kernel: Kernel) -> None:
@@ -260,5 +270,5 @@ def warning_variables(makefile: str) -> tuple[str, ...]:
     would fail a build for warnings that nobody else gets.  kernel-doc, which W=1 runs on every
     file, is left out: it takes longer than the compiler.
     """
-    flags = " ".join(f"-Wno-error={name}" for name in compiler_log.extra_warnings(makefile))
+    flags = " ".join(f"-Wno-error={name}" for name in extra_warnings(makefile))
     return ("W=1", "cmd_checkdoc=", *((f"KCFLAGS={flags}",) if flags else ()))

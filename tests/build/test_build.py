@@ -81,7 +81,7 @@ def test_werror_fails_the_patch_and_a_later_patch_mends_it(kernel, lab):
     assert result.status is Status.FAIL
     assert [build.status for build in result.patches] == [Status.FAIL, Status.FAIL, Status.PASS]
     error = result.patches[0].new[0]
-    assert (error.path, error.option, error.line) == (SVM, "-Wunused-function", 11)
+    assert (error.path, error.option, error.line) == (SVM, "-Wunused-function", 12)
     assert result.patches[1].new == ()  # still broken, but not by this patch
     assert result.tip_image is not None
     assert result.missing_symbols == ()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reviewbot.model.build import Level
 from reviewbot.parse import compiler
 from reviewbot.parse.declared import declares, headers_not_found, not_found
+from reviewbot.parse.extrawarn import extra_warnings
 
 LOGS = sorted((Path(__file__).parent.parent / "fixtures" / "compiler").glob("*.log"))
 ROOTS = ("/lab/src", "/lab/obj")
@@ -173,7 +174,7 @@ def test_a_log_may_end_anywhere(log):
 
 def test_w1_warnings_of_6_12():
     makefile = (Path(__file__).parent / "Makefile.extrawarn-6.12").read_text()
-    assert compiler.extra_warnings(makefile) == (
+    assert extra_warnings(makefile) == (
         "format-overflow",
         "format-truncation",
         "missing-format-attribute",
@@ -188,7 +189,7 @@ def test_w1_warnings_of_6_12():
 
 
 def test_w1_warnings_of_6_1():
-    names = compiler.extra_warnings((Path(__file__).parent / "Makefile.extrawarn-6.1").read_text())
+    names = extra_warnings((Path(__file__).parent / "Makefile.extrawarn-6.1").read_text())
     assert "missing-prototypes" in names  # since 6.8 everybody gets it, and then it stays an error
     assert "unused" not in names  # -Wunused-function is in -Wall
     assert "unused-parameter" not in names
@@ -196,7 +197,7 @@ def test_w1_warnings_of_6_1():
 
 
 def test_w1_warnings_of_something_else():
-    assert compiler.extra_warnings("all:\n\techo\n") == ()
+    assert extra_warnings("all:\n\techo\n") == ()
 
 
 def test_names_that_were_not_found():

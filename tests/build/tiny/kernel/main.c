@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 int start_kernel(void);
 int start_kernel(void)
 {

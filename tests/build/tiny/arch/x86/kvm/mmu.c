@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include <linux/kvm_host.h>
 #include <linux/kernel.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include <linux/kvm_host.h>
 
 static const char depends[] __attribute__((section(".modinfo"), used)) = "\0depends=";
