@@ -43,7 +43,7 @@ class LabConfig:
     """Memory of a test guest."""
     cpus: int = 2
     """Processors of a test guest."""
-    tcg_scale: float = 4.0
+    tcg_scale: float = 2.0
     """Test time limits are multiplied by this without hardware virtualization."""
     repeats: int = 2
     """How often a suspected regression is repeated, on both kernels."""

@@ -28,6 +28,8 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.testbed import Kernel
 
 _BAD = {Status.FAIL, Status.CRASH, Status.TIMEOUT}
+_QUICK_SECONDS = 30.0
+"""A test that took no longer on both kernels together is repeated even when nobody is blamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ def _judge(
     if _good(was) == _good(now):
         return Change.SAME, _same_note(base[0], tip[0])
     if _good(now):
-        return Change.FIXED, ""
+        return Change.FIXED, "" if len(tip) > 1 else "seen once"
     if min(len(base), len(tip)) <= repeats:
         return Change.UNCONFIRMED, "not repeated often enough to be sure"
     return Change.REGRESSION, f"base passes and series fails, {len(tip)} times of {len(tip)}"
@@ -178,10 +180,20 @@ def _delta(case: TestCase, runs: Sequence[tuple[TestRun, TestRun]], repeats: int
 
 
 def _suspects(tested: Tested, runs: Sequence[tuple[TestRun, TestRun]]) -> tuple[str, ...]:
-    """Tests whose first runs look like a regression, a fix, or a new test that fails."""
-    worth = {Change.UNCONFIRMED, Change.REGRESSION, Change.FIXED, Change.NEW_FAIL}
+    """Tests whose first runs look like a regression; a fix or a failing new test if that is quick.
+
+    Nobody is blamed for those two, and what a fix cures is often a hang: repeating it would cost its
+    whole time limit every time.
+    """
     deltas = [_delta(case, runs, repeats=1) for case in _ran(tested)]
-    return tuple(found.test.name for found in deltas if found.change in worth)
+    return tuple(found.test.name for found in deltas if _worth_repeating(found))
+
+
+def _worth_repeating(found: Delta) -> bool:
+    if found.change in {Change.UNCONFIRMED, Change.REGRESSION}:
+        return True
+    quick = sum(result.seconds for result in (*found.base, *found.tip)) <= _QUICK_SECONDS
+    return quick and found.change in {Change.FIXED, Change.NEW_FAIL}
 
 
 def _repeats(

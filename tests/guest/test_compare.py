@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What may be called a regression, and what may not."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from reviewbot.model.guest import BootResult, Crash, CrashKind, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, TestCase, TestResult, Why
-from reviewbot.stages.compare import delta, new_crashes
+from reviewbot.stages.compare import _worth_repeating, delta, new_crashes
 
 OLD = TestCase(name="x86/state_test", why=Why.TOUCHED, limit=120.0)
 NEW = TestCase(name="x86/new_test", why=Why.ADDED, limit=120.0)
@@ -130,3 +132,21 @@ def test_a_crash_that_the_base_has_too_is_not_new():
 def test_a_new_crash_is_told_once_however_often_it_was_seen():
     found = new_crashes([boot("a")], [boot("b", "a"), boot("b")])
     assert [crash.title for crash in found] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("base", "tip", "seconds", "repeated"),
+    [
+        ("p", "f", 400.0, True),  # somebody would be blamed: always
+        ("f", "p", 1.0, True),
+        ("t", "p", 200.0, False),  # a hang that the series cures
+        ("p", "p", 1.0, False),
+    ],
+)
+def test_what_is_worth_repeating(base, tip, seconds, repeated):
+    def slow(letters):
+        return tuple(dataclasses.replace(one, seconds=seconds) for one in results(letters))
+
+    case = TestCase(name="t", why=Why.TOUCHED, limit=480.0)
+    found = delta(case, slow(base), slow(tip), repeats=2)
+    assert _worth_repeating(found) is repeated
