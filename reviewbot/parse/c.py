@@ -16,6 +16,7 @@ from reviewbot.parse.c_syntax import (
     always_leaves,
     bare,
     declared,
+    guarded_elements,
     parameters_of,
     parser,
     spliced,
@@ -205,7 +206,10 @@ class CFile:
                     if element.type not in {"comment", "ERROR"}
                     and not element.type.startswith("preproc")
                     and not element.text.startswith(b"#")
-                ) + tuple(self._guarded_elements(value))
+                ) + tuple(
+                    (self._text(element), element.start_point[0] + 1)
+                    for element in guarded_elements(value)
+                )
         return None
 
     def array_size(self, name: str) -> str | None:
@@ -215,17 +219,6 @@ class CFile:
                 size = node.parent.child_by_field_name("size")
                 return self._text(size) if size is not None else ""
         return None
-
-    def _guarded_elements(self, value: Any) -> Iterator[tuple[str, int]]:
-        """Elements below ``#ifdef`` in an initialiser."""
-        for block in value.named_children:
-            if not block.type.startswith("preproc_if"):
-                continue
-            for element in block.named_children:
-                if element == block.child_by_field_name("name"):
-                    continue
-                if element.type in {"identifier", "number_literal", "initializer_list"}:
-                    yield self._text(element), element.start_point[0] + 1
 
     @cached_property
     def _function_nodes(self) -> dict[str, Any]:

@@ -102,3 +102,15 @@ def squeeze(text: str) -> str:
 def bare(text: str) -> str:
     """A condition without its outer parentheses."""
     return text[1:-1].strip() if text.startswith("(") and text.endswith(")") else text
+
+
+def guarded_elements(value: Any) -> Iterator[Any]:
+    """Elements below ``#ifdef`` in an initialiser."""
+    for block in value.named_children:
+        if not block.type.startswith("preproc_if"):
+            continue
+        for element in block.named_children:
+            if element == block.child_by_field_name("name"):
+                continue
+            if element.type in {"identifier", "number_literal", "initializer_list"}:
+                yield element
