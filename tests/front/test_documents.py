@@ -56,7 +56,9 @@ def follow(todo: list[Step], home: Path) -> list[list[str]]:
 
     Settings and runs are kept in ``home``; the cache is the real one, it may hold hours of work.
     """
-    script = "\n".join(f"echo '{MARK}'\n{step.command}" for step in todo)
+    # The mark must leave $? alone: a tutorial may well show it.
+    mark = f"(status=$?; echo '{MARK}'; exit $status)"
+    script = "\n".join(f"{mark}\n{step.command}" for step in todo)
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     done = subprocess.run(
         ["bash"],
@@ -119,9 +121,10 @@ def test_the_comparison_compares(shown, printed, same):
 
 def test_a_followed_command_shows_output_errors_and_directory(tmp_path):
     todo = [
-        Step(command=c, shown=()) for c in ("ls Makefile", "echo bad >&2", "X=1", "echo $X $HOME")
+        Step(command=c, shown=())
+        for c in ("ls Makefile", "echo bad >&2", "X=1; false", "echo $? $X $HOME")
     ]
-    assert follow(todo, tmp_path) == [["Makefile"], ["bad"], [], [f"1 {tmp_path}"]]
+    assert follow(todo, tmp_path) == [["Makefile"], ["bad"], [], [f"1 1 {tmp_path}"]]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
