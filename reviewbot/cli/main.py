@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import click
 
 from reviewbot import __version__
 from reviewbot.model.errors import ReviewbotError
+from reviewbot.stages.printable import one_line
 from reviewbot.tools import settings
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG0
 def main() -> NoReturn:
     """Run the command; every error is one line on standard error."""
     signal.signal(signal.SIGTERM, _terminated)
+    os.umask(0o022)  # the sandbox's user reads what we write (tools.sandbox)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.Abort:
@@ -93,6 +96,15 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()  # the reader left (| head); nothing to say
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("REVIEWBOT_DEBUG"):
+            raise
+        # A traceback would end with status 1, and that means findings.
+        _leave(
+            f"our own mistake: {type(error).__name__}: {one_line(str(error))}; "
+            "with REVIEWBOT_DEBUG=1 it shows where, please report it",
+            3,
+        )
 
 
 def _leave(message: str, code: int) -> NoReturn:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot.cli.environment import cache_directory, tools_for
+from reviewbot.model.config import Config
+from reviewbot.model.errors import UserError
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
@@ -21,9 +23,14 @@ def doctor(ctx: click.Context) -> None:
     from reviewbot.engine import doctor as checks  # noqa: PLC0415 - loads every tool
 
     invocation: Invocation = ctx.obj
-    failed = False
-    with tools_for(invocation.config(), quiet=True) as tools:
-        for check in checks.run(tools):
+    failed, complaint = False, ""
+    named = Path(invocation.config_path) if invocation.config_path else None
+    try:
+        config = invocation.config()
+    except UserError as error:
+        config, complaint = Config(), str(error)
+    with tools_for(config, quiet=True) as tools:
+        for check in checks.run(tools, settings=named, settings_error=complaint):
             failed = failed or check.state == "fail"
             click.echo(f"{check.state:<5}{check.name:<16}{check.detail}")
             if check.fix:
