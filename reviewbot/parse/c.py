@@ -44,7 +44,7 @@ class CFile:
         for name, node in self._function_nodes.items():
             found[name] = Function(
                 name=name,
-                parameters=self._parameters(node),
+                parameters=tuple(self._text(each) for each in parameters_of(node)),
                 line=node.start_point[0] + 1,
                 end=node.end_point[0] + 1,
                 static=any(
@@ -310,9 +310,6 @@ class CFile:
         return tuple(
             self._text(each) for each in arguments.named_children if each.type != "comment"
         )
-
-    def _parameters(self, function: Any) -> tuple[str, ...]:
-        return tuple(self._text(each) for each in parameters_of(function))
 
     def _raw(self, node: Any) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")

@@ -107,7 +107,8 @@ def _is(code: str, entry: str) -> bool:
 def _module(path: Path) -> ModuleType:
     """Import a rule file under a name of its own, so that no two rules or packages can clash."""
     try:
-        foreign = _foreign_imports(ast.parse(path.read_text(encoding="utf-8")))
+        source = path.read_text(encoding="utf-8")
+        foreign = _foreign_imports(ast.parse(source))
     except (SyntaxError, ValueError, OSError) as error:
         raise BadRuleError(f"{path}: does not load: {error}") from error
     if foreign:
@@ -120,7 +121,9 @@ def _module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Compiled from what was just read: bytecode on disk is matched by size and second only, and
+        # a rule edited and run again within one would be the old one.
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - our own rule file
     except Exception as error:
         raise BadRuleError(f"{path}: does not load: {type(error).__name__}: {error}") from error
     return module
