@@ -200,7 +200,7 @@ class _Choice:
                 " after a three-way merge" if best.fuzzy else ""
             )
         else:
-            why = f"{holds}, but the series applies to no tip"
+            why = f"{holds} and the series applies to no tip"
         if (
             len({preference(self.series, each.source.tree, each.candidate.ref) for each in tied})
             > 1
