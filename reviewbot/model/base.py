@@ -83,6 +83,15 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A hunk that applied at an offset: its first line in the mail and in the after-tree."""
+
+    path: str
+    mailed: int
+    landed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedPatch:
     """One patch as a commit.  ``fuzzy`` when it needed a three-way merge."""
 
@@ -90,6 +99,7 @@ class AppliedPatch:
     commit: str
     tree_id: str
     fuzzy: bool = False
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,9 +75,13 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What the check stage found.  ``ignored`` are findings the author asked to ignore, with reason."""
+    """What the check stage found.  ``ignored`` are findings the author asked to ignore, with reason.
+
+    ``lost`` are codes of rules that died or ran out of time: nobody knows what they would have said.
+    """
 
     findings: tuple[Finding, ...]
     facts: tuple[Fact, ...]
     outcomes: tuple[RuleOutcome, ...]
     ignored: tuple[tuple[Finding, str], ...] = ()
+    lost: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from reviewbot.model.errors import UserError
 from reviewbot.model.series import Patch, Series
 from reviewbot.model.status import Status
 from reviewbot.parse.conflict import explain
+from reviewbot.parse.landing import moved
 from reviewbot.parse.text import one_line
 from reviewbot.stages.refuse import refusal, refuse_entries, refuse_patch
 from reviewbot.tools.context import Tools
@@ -22,7 +23,7 @@ from reviewbot.tools.identity import COMMITTER, author_time, plain_identity, sig
 from reviewbot.tools.objects import Entry, ObjectStore, TreeView, is_directory
 from reviewbot.tools.scratch_index import ScratchIndex, scratch_index
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,12 @@ def put(store: ObjectStore, patches: Iterable[Patch], commit: str, scratch: Path
                 return Placed(patches=tuple(done), conflict=outcome)
             tree, fuzzy = outcome
             commit = _commit(store, patch, tree, commit)
-            done.append(AppliedPatch(number=patch.number, commit=commit, tree_id=tree, fuzzy=fuzzy))
+            shifted = moved(patch, TreeView(store.repository, tree).read)
+            done.append(
+                AppliedPatch(
+                    number=patch.number, commit=commit, tree_id=tree, fuzzy=fuzzy, moved=shifted
+                )
+            )
     return Placed(patches=tuple(done))
 
 

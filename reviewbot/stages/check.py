@@ -6,7 +6,7 @@ end.  Each rule has a time limit; one that exceeds it or dies is "could not run"
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,8 @@ from reviewbot.model.base import Applied
 from reviewbot.model.codec import key_of
 from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
-from reviewbot.model.series import Series
+from reviewbot.model.series import Patch, Series
+from reviewbot.parse.landing import as_landed
 from reviewbot.rulekit.registry import chosen, code_digest, load_rules
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
@@ -55,8 +56,10 @@ def run(request: CheckRequest, tools: Tools) -> CheckResult:
     trees = trees_of(request.series, request.applied, request.reason, _Kept(tools.cache))
     answers = tuple(_answers(rules, trees, SECONDS_PER_RULE))
     result = collect(request.series, (answer for answer, _ in answers))
-    if not any(lost for _, lost in answers):  # a time limit may be the machine's fault: try again
-        tools.cache.save(Stage.CHECK, key, result)
+    gone = tuple(rule.code for rule, (_, lost) in zip(rules, answers, strict=True) if lost)
+    if gone:  # a time limit may be the machine's fault: try again next time
+        return replace(result, lost=gone)
+    tools.cache.save(Stage.CHECK, key, result)
     return result
 
 
@@ -79,7 +82,15 @@ def trees_of(
         return without_trees(series, f"the series does not apply{where}")
     store = open_repository(applied.repository)
     after = [TreeView(store, patch.tree_id) for patch in applied.patches]
-    return on_trees(series, applied, TreeView(store, applied.base.commit), after, keep)
+    landed = replace(series, patches=tuple(_landed(series, applied)))
+    return on_trees(landed, applied, TreeView(store, applied.base.commit), after, keep)
+
+
+def _landed(series: Series, applied: Applied) -> Iterator[Patch]:
+    """Patches with the line numbers that the after-trees have: rules speak of those."""
+    moved = {patch.number: patch.moved for patch in applied.patches}
+    for patch in series.patches:
+        yield as_landed(patch, moved.get(patch.number, ()))
 
 
 class _Kept:

@@ -7,7 +7,10 @@ Pure.  Quoted lines come out without the "> "; whoever renders adds that.
 from dataclasses import dataclass
 from itertools import pairwise
 
+from reviewbot.model.base import Moved
+from reviewbot.model.run import Run
 from reviewbot.model.series import FileDiff, Hunk, Patch
+from reviewbot.parse.landing import as_landed
 from reviewbot.stages.printable import clipped, one_line, printable
 from reviewbot.stages.remarks import Remark
 
@@ -25,15 +28,26 @@ class Passage:
     where: str = ""
 
 
-def passages(patch: Patch, remarks: tuple[Remark, ...]) -> tuple[Passage, ...]:
-    """Remarks in the order of the patch; those on no line of it come last, the general ones first."""
+def moved(run: Run, patch: Patch) -> tuple[Moved, ...]:
+    """The hunks that applied at an offset: remarks speak of lines of the after-tree."""
+    applied = run.applied.patches if run.applied else ()
+    return next((one.moved for one in applied if one.number == patch.number), ())
+
+
+def passages(
+    patch: Patch, remarks: tuple[Remark, ...], offsets: tuple[Moved, ...] = ()
+) -> tuple[Passage, ...]:
+    """Remarks in the order of the patch; those on no line of it come last, the general ones first.
+
+    ``offsets`` are what :func:`moved` says; what is quoted are the mail's own lines and numbers.
+    """
     general = tuple(r for r in remarks if r.location is None)
     placed: list[Passage] = [Passage(quote=(), remarks=general)] if general else []
     done: set[int] = {id(r) for r in general}
-    for file in patch.files:
+    for file, there in zip(patch.files, as_landed(patch, offsets).files, strict=True):
         header = file_header(file)
-        for hunk in file.hunks:
-            anchors = _anchors(file, hunk, remarks)
+        for hunk, numbered in zip(file.hunks, there.hunks, strict=True):
+            anchors = _anchors(file, numbered, remarks)
             if not anchors:
                 continue
             done.update(id(r) for group in anchors.values() for r in group)

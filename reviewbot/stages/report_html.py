@@ -15,11 +15,12 @@ from markupsafe import Markup
 
 from reviewbot.model.run import Run, VerdictKind
 from reviewbot.model.series import FileDiff, Hunk, Patch
+from reviewbot.parse.landing import as_landed
 from reviewbot.stages import reproduce
 from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line
-from reviewbot.stages.quote import hunk_header, new_numbers, quoted_line
+from reviewbot.stages.quote import hunk_header, moved, new_numbers, quoted_line
 from reviewbot.stages.remarks import Remark, broken_build, remarks
 from reviewbot.stages.summary import (
     base_block,
@@ -136,8 +137,9 @@ def _patch(run: Run, counted: Tally, patch: Patch) -> ShownPatch:
     room = MOST_LINES
     cut = 0
     files = []
-    for diff in patch.files:
-        shown = _file(diff, found, placed)
+    landed = as_landed(patch, moved(run, patch))
+    for diff, there in zip(patch.files, landed.files, strict=True):
+        shown = _file(diff, there, found, placed)
         cut += max(0, len(shown.lines) - room)
         shown.lines = shown.lines[: max(0, room)]
         room -= len(shown.lines)
@@ -156,11 +158,14 @@ def _patch(run: Run, counted: Tally, patch: Patch) -> ShownPatch:
     )
 
 
-def _file(diff: FileDiff, found: tuple[Remark, ...], placed: set[int]) -> ShownFile:
+def _file(
+    diff: FileDiff, there: FileDiff, found: tuple[Remark, ...], placed: set[int]
+) -> ShownFile:
+    """``there`` is the diff numbered as it applied, which is where remarks are."""
     lines: list[Line] = []
-    for hunk in diff.hunks:
+    for hunk, landed in zip(diff.hunks, there.hunks, strict=True):
         lines.append(Line(kind="hunk", old="", new="", text=hunk_header(hunk)))
-        lines += _hunk(diff, hunk, found, placed)
+        lines += _hunk(diff, landed, found, placed)
     what = "binary" if diff.binary else diff.kind.value
     if diff.old_path and diff.new_path and diff.old_path != diff.new_path:
         what += f" of {one_line(diff.old_path)}"

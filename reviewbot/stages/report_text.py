@@ -15,7 +15,7 @@ from reviewbot.model.series import Patch
 from reviewbot.stages import reproduce
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, wrap
-from reviewbot.stages.quote import passages
+from reviewbot.stages.quote import moved, passages
 from reviewbot.stages.remarks import Remark, broken_build, grave, remarks
 from reviewbot.stages.summary import (
     base_block,
@@ -108,7 +108,7 @@ def patch_section(
         label=label(run, patch.number),
         subject=patch.subject,
         attribution=attribution(patch),
-        passages=passages(patch, shown),
+        passages=passages(patch, shown, moved(run, patch)),
         broken=reproduce.build_lines(run, broken, exact=False) if broken else (),
         more=max(0, len(grave_ones) - MOST_REMARKS),
         summary_of=_root(run, patch),
