@@ -103,13 +103,25 @@ def _judge(
         return _disagreement(base, tip)
     if case.why is Why.ADDED:
         return _new(base[0], tip[0])
-    if _good(was) == _good(now):
+    skips = _skips_now(base, tip)
+    if _good(was) == _good(now) and not skips:
         return Change.SAME, _same_note(base[0], tip[0])
-    if _good(now):
+    if _good(now) and not skips:
         return Change.FIXED, "" if len(tip) > 1 else "seen once"
     if min(len(base), len(tip)) <= repeats:
         return Change.UNCONFIRMED, "not repeated often enough to be sure"
+    if skips:
+        return (
+            Change.REGRESSION,
+            f"passes on the base, skips itself with the series: {tip[0].assertion}",
+        )
     return Change.REGRESSION, f"base passes and series fails, {len(tip)} times of {len(tip)}"
+
+
+def _skips_now(base: tuple[TestResult, ...], tip: tuple[TestResult, ...]) -> bool:
+    """One program, run on both kernels: what it no longer finds, the series took away."""
+    passed = all(result.status is Status.PASS for result in base)
+    return passed and all(result.status is Status.SKIP for result in tip)
 
 
 def _disagreement(base: tuple[TestResult, ...], tip: tuple[TestResult, ...]) -> tuple[Change, str]:

@@ -68,6 +68,10 @@ def tally(run: Run) -> Tally:
     )
 
 
+_OURS = (Status.INFRA, Status.TIMEOUT)
+"""What became of a build that says nothing about it: the time limit is our machine's."""
+
+
 def wrong_base(run: Run) -> bool:
     """True when what failed to build is the choice of base, not the series (lab.md, PAT v1)."""
     return run.build is not None and bool(run.build.missing_symbols)
@@ -75,13 +79,13 @@ def wrong_base(run: Run) -> bool:
 
 def base_broken(run: Run) -> bool:
     """True when the base itself fails to build; nothing after that is the series' fault."""
-    return run.build is not None and run.build.base.status not in (Status.PASS, Status.INFRA)
+    return run.build is not None and run.build.base.status not in (Status.PASS, *_OURS)
 
 
 def _broken(run: Run) -> tuple[CommitBuild, ...]:
     if run.build is None or wrong_base(run) or base_broken(run):
         return ()
-    return tuple(b for b in run.build.patches if b.status not in (Status.PASS, Status.INFRA))
+    return tuple(b for b in run.build.patches if b.status not in (Status.PASS, *_OURS))
 
 
 def _compiler(run: Run) -> tuple[tuple[CommitBuild, Diagnostic], ...]:
@@ -103,23 +107,41 @@ def _deltas(run: Run) -> dict[Change, tuple[Delta, ...]]:
 
 def _boot_failure(run: Run) -> str:
     """How the guest died, unless a comparison with the base came after: then that one speaks."""
-    if run.boot is None or run.tests is not None:
+    deltas = run.tests.deltas if run.tests else ()
+    if run.boot is None or any(delta.change is not Change.UNKNOWN for delta in deltas):
         return ""
+    if run.boot.module_error:
+        return f"a module does not load: {run.boot.module_error}"
     if run.boot.outcome in (Outcome.FINISHED, Outcome.INFRA):
         return ""
     return run.boot.outcome.value
 
 
 def _infra(run: Run) -> tuple[str, ...]:
+    return (*_infra_before_boot(run), *_infra_of_guests(run))
+
+
+def _infra_before_boot(run: Run) -> list[str]:
     said = [f"{stage}: {reason}" for stage, reason in run.failures]
+    if run.check and run.check.lost:
+        said.append(f"check: {', '.join(run.check.lost)} did not end by themselves")
     if run.applied and run.applied.status is Status.INFRA:
         said.append("apply: no result")
-    if run.build and Status.INFRA in (
-        run.build.status,
-        run.build.base.status,
-        *(built.status for built in run.build.patches),
-    ):
-        said.append(f"build: {run.build.reason or 'no result'}")
+    if run.build:
+        builds = (run.build.base, *run.build.patches)
+        statuses = {run.build.status, *(built.status for built in builds)}
+        if Status.INFRA in statuses:
+            said.append(f"build: {run.build.reason or 'no result'}")
+        elif Status.TIMEOUT in statuses:
+            said.append(f"build: {run.build.reason or 'the time limit ran out'}")
+    return said
+
+
+def _infra_of_guests(run: Run) -> list[str]:
+    said = []
+    if run.base_boot and run.boot is None:  # kept alone only when it failed (engine/lab.py)
+        why = run.base_boot.module_error or run.base_boot.outcome.value
+        said.append(f"boot: the base does not come up ({why})")
     if run.boot and run.boot.outcome is Outcome.INFRA:
         said.append("boot: the guest was not started")
     if run.tests:
@@ -132,4 +154,4 @@ def _infra(run: Run) -> tuple[str, ...]:
             said.append(f"test: no result from {', '.join(lost)}")
         if any(b.outcome is Outcome.INFRA for tested in run.tests.runs for b in tested.boots):
             said.append("test: a guest was not started")
-    return tuple(said)
+    return said

@@ -46,7 +46,10 @@ def judged(base, tip, case=OLD, repeats=2, **words):
     [
         ("p", "p", Change.SAME),
         ("s", "s", Change.SAME),
-        ("p", "s", Change.SAME),
+        ("p", "s", Change.UNCONFIRMED),
+        ("ppp", "sss", Change.REGRESSION),
+        ("ppp", "ssp", Change.SAME),
+        ("s", "p", Change.SAME),
         ("ppp", "fff", Change.REGRESSION),
         ("ppp", "ccc", Change.REGRESSION),
         ("ppp", "ttt", Change.REGRESSION),

@@ -116,6 +116,29 @@ def test_a_kernel_that_does_not_come_up_is_a_finding_when_nothing_compared_it():
     assert "does not come up (panic)" in verdict.line
 
 
+@pytest.mark.parametrize(
+    "boot",
+    [
+        replace(sample_runs.BOOT, outcome=Outcome.HUNG, boot_seconds=None),
+        replace(sample_runs.BOOT, module_error="kvm.ko: unknown symbol"),
+    ],
+    ids=["hangs", "module"],
+)
+@pytest.mark.parametrize("tests", [None, report_of()], ids=["no tests", "no deltas"])
+def test_a_kernel_that_does_not_come_up_is_never_clean(boot, tests):
+    verdict = whole(boot=boot, tests=tests).verdict
+    assert verdict.kind is VerdictKind.FINDINGS, verdict.line
+    assert "does not come up" in verdict.line
+
+
+def test_our_time_limit_is_nobodys_bug():
+    for slow in (
+        built(commit_build(3, Status.TIMEOUT)),
+        replace(built(), base=commit_build(0, Status.TIMEOUT)),
+    ):
+        assert whole(build=slow, boot=None, tests=None).verdict.kind is VerdictKind.INFRA
+
+
 @given(
     st.sampled_from([stage for stage in Stage if stage is not Stage.FETCH]), st.text(max_size=30)
 )
@@ -133,10 +156,12 @@ LOST = delta("x86/lost", Change.UNKNOWN, (Status.PASS,), (Status.INFRA,))
         {"build": replace(built(), base=commit_build(0, Status.INFRA))},
         {"applied": replace(sample_runs.applied(), status=Status.INFRA)},
         {"boot": replace(sample_runs.BOOT, outcome=Outcome.INFRA), "tests": None},
+        {"base_boot": replace(sample_runs.BOOT, outcome=Outcome.HUNG), "boot": None, "tests": None},
         {"tests": report_of(*SAME, LOST)},
+        {"check": replace(sample_runs.checked(), lost=("KVM-ABI-001",))},
         {"series": None},
     ],
-    ids=["patch build", "base build", "apply", "boot", "test", "nothing read"],
+    ids=["patch", "base", "apply", "boot", "base boot", "test", "rule", "nothing read"],
 )
 def test_missing_evidence_is_never_clean(changes):
     assert whole(**changes).verdict.kind is VerdictKind.INFRA
