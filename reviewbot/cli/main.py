@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -69,7 +70,7 @@ class Commands(click.Group):
 def cli(ctx: click.Context, config_path: str | None, *, quiet: bool) -> None:
     """Review kernel patch series: rules, builds, selftests under nested KVM.
 
-    Exit status: 0 clean, 1 findings, 2 wrong usage or input, 3 our own tools failed.
+    Exit status: 0 nothing but notes, 1 findings, 2 wrong usage or input, 3 our own tools failed.
     """
     ctx.obj = Invocation(config_path, quiet)
 
@@ -96,17 +97,25 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()  # the reader left (| head); nothing to say
         sys.exit(0)
-    except Exception as error:
-        if os.environ.get("REVIEWBOT_DEBUG"):
-            raise
-        # A traceback would end with status 1, and that means findings.
-        _leave(
-            f"our own mistake: {type(error).__name__}: {one_line(str(error))}; "
-            "with REVIEWBOT_DEBUG=1 it shows where, please report it",
-            3,
-        )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            _mistake(error)
+        _leave("disk full while writing the report; free some space", 2)
+    except Exception as error:  # noqa: BLE001 - the last resort, see there
+        _mistake(error)
+
+
+def _mistake(error: Exception) -> NoReturn:
+    """A traceback would end with status 1, and that means findings."""
+    if os.environ.get("REVIEWBOT_DEBUG"):
+        raise error
+    _leave(
+        f"our own mistake: {type(error).__name__}: {one_line(str(error))}; "
+        "with REVIEWBOT_DEBUG=1 it shows where, please report it",
+        3,
+    )
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    click.echo(f"reviewbot: {message}", err=True)
+    click.echo(f"reviewbot: {one_line(message)}", err=True)
     sys.exit(code)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -18,6 +20,7 @@ from reviewbot.model.base import Tree
 from reviewbot.model.errors import UserError
 from reviewbot.model.run import Run, Stage, VerdictKind
 from reviewbot.stages.printable import one_line
+from reviewbot.tools.cache import write_whole
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
@@ -90,6 +93,7 @@ def review(
         until_reason="--only-rules" if only_rules else "",
     )
     _need_qemu(request, config)
+    _need_output(output)
     with tools_for(config, quiet=invocation.quiet) as tools:
         runs = store()
         run = review_series(request, tools, runs)
@@ -128,6 +132,14 @@ def _need_qemu(request: ReviewRequest, config: Config) -> None:
         )
 
 
+def _need_output(output: str | None) -> None:
+    """Say before the work, not after it, that the report cannot be written."""
+    if output:
+        parent = Path(output).absolute().parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise UserError(f"cannot write {output}: {parent} is no writable directory")
+
+
 def _deliver_report(
     run: Run, runs: Store, tools: Tools, *, form: str, output: str | None, send: bool
 ) -> None:
@@ -140,17 +152,30 @@ def _deliver_report(
         name: runs.save_report(run, f"report.{_SUFFIX[name]}", content)
         for name, content in rendered.items()
     }
-    if output:
-        Path(output).write_bytes(rendered[form])
-    else:
-        sys.stdout.buffer.write(rendered[form])
-        sys.stdout.buffer.flush()
+    _print(rendered[form], output)
+    if form == "mbox" and not rendered[form] and run.verdict:
+        click.echo(f"reviewbot: no mail: {run.verdict.line} --format text shows all", err=True)
     if send:
         from reviewbot.stages import deliver  # noqa: PLC0415 - only when asked
 
         request = deliver.DeliverRequest(mails=report.mails(run, settings), state=state_directory())
         deliver.run(request, tools)
     click.echo(f"\nrun {run.id}; HTML report: {places['html']}", err=True)
+
+
+def _print(content: bytes, output: str | None) -> None:
+    """To standard output, or whole or not at all to a file.
+
+    A reader that left (| head) changes nothing about the verdict.
+    """
+    if output and not Path(output).exists():
+        write_whole(Path(output).absolute(), content)
+    elif output:
+        Path(output).write_bytes(content)  # keeps a link, a device, an owner
+    else:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
 
 
 def _say_why(run: Run) -> None:
@@ -160,7 +185,10 @@ def _say_why(run: Run) -> None:
     conflict = run.applied.conflict if run.applied else None
     if run.verdict.kind is VerdictKind.DOES_NOT_APPLY and conflict:
         where = " ".join(word for word in (conflict.path, conflict.hunk) if word)
-        why = one_line(f"patch {conflict.patch} does not apply: {where}: {conflict.reason}")
+        why = one_line(
+            f"patch {conflict.patch} does not apply: {where}: {conflict.reason}; "
+            "name another commit with --base, or another repository with --tree"
+        )
         click.echo(f"reviewbot: {why}", err=True)
-    elif run.verdict.kind in (VerdictKind.DOES_NOT_APPLY, VerdictKind.INFRA):
+    elif run.verdict.exit_code > 1:
         click.echo(f"reviewbot: {run.verdict.line}", err=True)

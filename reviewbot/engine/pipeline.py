@@ -13,7 +13,7 @@ from typing import TypeVar
 from reviewbot import __version__
 from reviewbot.engine.store import Store
 from reviewbot.model.base import Tree
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import ReviewbotError, UserError
 from reviewbot.model.run import Run, Stage, StageTime
 from reviewbot.model.status import Status
 from reviewbot.stages import apply, base, fetch, judge
@@ -147,7 +147,9 @@ class Review:
         """Run a stage whose failing must not cost the others' results."""
         try:
             self._timed(stage, work)
-        except InfrastructureError as error:
+        except ReviewbotError as error:
+            if stage is Stage.CHECK and isinstance(error, UserError):
+                raise  # an unknown code in --select: nothing was worth waiting for yet
             self.tools.progress(stage, f"failed: {error}")
             self.keep(failures=(*self.run.failures, (stage, str(error))))
             return False

@@ -148,6 +148,7 @@ def _b4(
             "thread",
             message_id,
         ],
+        cwd=scratch,  # b4 reads .b4-config of where it stands, which may be a patched tree
         timeout=timeout,
         env={
             **_kept_environment(),

@@ -149,7 +149,7 @@ def writing(place: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"disk full while writing below {place.parent}; free some space or point "
-                "XDG_CACHE_HOME elsewhere"
+                "XDG_CACHE_HOME or XDG_STATE_HOME elsewhere"
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(f"cannot write {place}: {error.strerror}") from error

@@ -107,6 +107,8 @@ def test_interrupted_in_build_and_test(topic: Path, tmp_path: Path, number: sign
             stderr=subprocess.PIPE,
             text=True,
             env=environment(tmp_path),
+            # Whoever runs the tests in the background makes them ignore it, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         ) as review:
             said = []
             for line in review.stderr:
