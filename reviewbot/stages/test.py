@@ -19,7 +19,7 @@ from reviewbot.model.test import TestBinary, TestCase, Tested
 from reviewbot.stages.choose import Available, Chosen, choose, directory
 from reviewbot.tools import kselftest, pair
 from reviewbot.tools.context import Tools
-from reviewbot.tools.objects import ObjectStore
+from reviewbot.tools.objects import ObjectStore, TreeView
 from reviewbot.tools.testbed import Kernel
 
 
@@ -40,13 +40,16 @@ def run(request: TestRequest, tools: Tools) -> Tested:
     """Run the chosen tests once on both kernels.
 
     Raises UserError without QEMU or busybox, InfrastructureError when our tools fail.  Tests that do
-    not build or whose guest is lost are results.
+    not build or whose guest is lost are results, and so are selftests that make cannot list.
     """
     base_image, tip_image = request.build.base_image, request.build.tip_image
     if base_image is None or tip_image is None:
         missing = "the base" if base_image is None else "the series"
         return Tested(host=request.host, cases=(), unavailable=f"no kernel of {missing} to test on")
-    chosen, programs = _programs(request, tools)
+    try:
+        chosen, programs = _programs(request, tools)
+    except kselftest.UnlistedError as error:
+        return Tested(host=request.host, cases=(), unavailable=str(error))
     cases = _with_limits(chosen.cases, request.host, tools.config.lab.tcg_scale)
     binaries = tuple(
         TestBinary(name=case.name, digest=programs.digests[case.name], limit=case.limit)
@@ -101,11 +104,11 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
 
     tools.progress(Stage.TEST, "look for selftests")
     with opened(base_tree) as selftests:
-        base_names = selftests.names()
+        base_names = _names(selftests, store.view(applied.base.commit), "the base")
     with opened(tip_tree) as selftests:
         available = Available(
             base=base_names,
-            tip=selftests.names(),
+            tip=_names(selftests, store.view(applied.tip), "the series"),
             limit=kselftest.limit(store.view(applied.tip), tests),
         )
         chosen = choose(
@@ -118,6 +121,18 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
         if chosen.cases:
             tools.progress(Stage.TEST, f"build {len(chosen.cases)} selftests")
         return chosen, selftests.build([case.name for case in chosen.cases])
+
+
+def _names(selftests: kselftest.Selftests, view: TreeView, whose: str) -> tuple[str, ...]:
+    """What a tree has.  Not knowing must not read as "none": every test would be new, or removed."""
+    if view.read(f"{selftests.directory}/Makefile") is None:
+        return ()
+    try:
+        return selftests.names()
+    except kselftest.UnlistedError as error:
+        raise kselftest.UnlistedError(
+            f"could not list the selftests of {whose}: {error}"
+        ) from error
 
 
 def _with_limits(cases: tuple[TestCase, ...], host: Host, scale: float) -> tuple[TestCase, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reviewbot.model.codec import key_of
-from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.errors import InfrastructureError, ReviewbotError
 from reviewbot.tools import kbuild, layers, sandbox
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.initramfs import acceptable_name
@@ -27,7 +27,7 @@ OUTPUT = "/lab/selftests"
 DEFAULT_LIMIT = 45.0
 """Seconds, where a directory's ``settings`` file says nothing (kselftest/runner.sh)."""
 
-VERSION = 1
+VERSION = 2
 _LONGEST_LIMIT = 3600.0
 _MAKE_SECONDS = 600.0
 _PROGRAM_BYTES = 48 << 20
@@ -41,6 +41,13 @@ _LIST = (
 _READ = 'strip --strip-debug -o /tmp/program "$1" && cat /tmp/program'
 _ERROR = re.compile(r".*?(?:error: |undefined reference to |No rule to make target ).*")
 _UNDEFINED = re.compile(r"undefined reference to [`'\"]([A-Za-z_]\w{0,120})['\"]")
+
+
+class UnlistedError(ReviewbotError):
+    """Make ended by itself and could not say which selftests a tree has: a broken tree, not our tools.
+
+    An empty list would be another answer: "this tree has no selftests".
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +72,35 @@ class Selftests:
     jobs: int
 
     def names(self) -> tuple[str, ...]:
-        """Tests that the Makefile knows for this machine, sorted; none when it cannot be read.
+        """Tests that the Makefile knows for this machine, sorted.
 
-        Asked of make itself, because Makefiles add to the list under conditions.
+        Asked of make itself, because Makefiles add to the list under conditions.  Raises UnlistedError
+        when make fails, InfrastructureError when it does not end by itself.
         """
         done = self._make("-s", f"--eval={_LIST}", "reviewbot-list")
+        if not done.ok:
+            raise UnlistedError(_short(done.complaint()))
         words = (line.split() for line in done.text().split("\n"))
         found = {word[1] for word in words if len(word) == 2 and word[0] == "reviewbot-test"}
         return tuple(sorted(name for name in found if acceptable_name(name)))
 
     def build(self, names: Sequence[str]) -> Programs:
-        """Build static programs of ``names``; those that fail are in the answer, with the reason."""
+        """Build static programs of ``names``; those that fail are in the answer, with the reason.
+
+        Raises InfrastructureError when make does not end by itself.
+        """
         if not names:
             return Programs(digests={}, failures={})
         headers = _headers(self.mounts, self.jobs)
+        if not headers.ok:
+            # Built now, programs would have the base's headers, which lie in the layer.
+            why = f"make headers_install: {_short(headers.complaint())}"
+            return Programs(digests={}, failures=dict.fromkeys(names, why))
         done = self._make("-k", *(f"{OUTPUT}/{name}" for name in names))
-        log = f"{headers.text() if not headers.ok else ''}\n{done.text()}"
+        log = done.text()
         digests, failures = {}, {}
         for name in names:
-            data = self._program(name) if done.ok or _is_whole(done.text(), name) else None
+            data = self._program(name) if done.ok or _is_whole(log, name) else None
             if data is None:
                 failures[name] = _reason(log, name)
             else:
@@ -105,7 +122,7 @@ class Selftests:
         return done.stdout if whole else None
 
     def _make(self, *words: str) -> Completed:
-        return sandbox.run(
+        done = sandbox.run(
             [
                 *("make", "-C", f"{kbuild.SOURCE}/{self.directory}", f"-j{self.jobs}"),
                 *("--no-print-directory", "--output-sync=target", f"OUTPUT={OUTPUT}"),
@@ -118,6 +135,8 @@ class Selftests:
             timeout=_MAKE_SECONDS,
             limits=Limits(),
         )
+        _require_end(done, "make of the selftests")
+        return done
 
 
 Opened = contextlib.AbstractContextManager[Selftests]
@@ -139,6 +158,8 @@ def selftests(
 
     ``base_tree`` is the tree whose source and library are kept as layers; ``warm`` are tests to build
     with the library.  ``jobs`` 0 is one per core.  A view is made below ``place`` and removed at the end.
+    Raises UnlistedError when the base's headers cannot be installed, InfrastructureError when make does
+    not end by itself.
     """
     jobs = jobs or len(os.sched_getaffinity(0))
     place = Path(tempfile.mkdtemp(prefix="selftests-", dir=place))
@@ -171,7 +192,8 @@ def _library(
     """Installed headers and the objects that selftests share, as a layer.
 
     A base whose selftests do not build still makes a layer: the headers help, and the failure is told
-    where the tests themselves are built.
+    where the tests themselves are listed and built.  Nothing is kept of a make that was ended, nor
+    without headers: it would be taken for the base's in every later review.
     """
     key = key_of("selftests", VERSION, tree, directory, kbuild.compiler(), warm)
 
@@ -182,11 +204,18 @@ def _library(
             Bind(source=source, target=kbuild.SOURCE),
             Bind(source=part, target=OUTPUT, writable=True),
         )
-        _headers(mounts, jobs)
+        headers = _headers(mounts, jobs)
+        if not headers.ok:
+            said = _short(headers.complaint())
+            raise UnlistedError(f"no headers of the base for selftests: {said}")
         base = Selftests(directory=directory, mounts=mounts, cache=cache, jobs=jobs)
-        known = set(base.names())
-        wanted = [name for name in warm if name in known] or sorted(known)[:1]
-        base._make("-k", *(f"{OUTPUT}/{name}" for name in wanted))
+        try:
+            known = base.names()
+        except UnlistedError:
+            known = ()
+        # Without a target make would build everything.
+        if wanted := [name for name in warm if name in known] or known[:1]:
+            base._make("-k", *(f"{OUTPUT}/{name}" for name in wanted))
 
     return cache.layer("selftests", key, build)
 
@@ -201,14 +230,36 @@ def _headers(mounts: Sequence[Bind | Overlay], jobs: int) -> Completed:
         merge=True,
         timeout=_MAKE_SECONDS,
     )
-    if done.timed_out:
-        raise InfrastructureError(f"make headers_install: no end within {_MAKE_SECONDS:.0f} s")
+    _require_end(done, "make headers_install")
     return done
 
 
+def _require_end(done: Completed, what: str) -> None:
+    """Raise InfrastructureError when make was ended, or what it said is not whole.
+
+    It did not get to name what it had not built, and a program of the base lies in the layer under
+    the same name.  bubblewrap and the shell say a signal as 128 + its number.
+    """
+    number = -done.returncode if done.returncode < 0 else done.returncode - 128
+    if done.timed_out:
+        why = f"no end within {_MAKE_SECONDS:.0f} s"
+    elif done.truncated:
+        why = "it printed more than we keep"
+    elif number > 0:
+        why = f"signal {number}"
+    else:
+        return
+    raise InfrastructureError(
+        f"{what} did not end by itself: {why}; try again on a less busy machine"
+    )
+
+
 def _is_whole(log: str, name: str) -> bool:
-    """False when make complained about this program (an older one may lie in the layer)."""
-    return not re.search(rf"\*\*\* \[[^\]]*/{re.escape(name)}(?:\.o)?\] Error", log) and (
+    """False when make complained about this program (an older one may lie in the layer).
+
+    After the target comes "Error 1", or the signal that ended the recipe ("Killed").
+    """
+    return not re.search(rf"\*\*\* \[[^\]]*/{re.escape(name)}(?:\.o)?\] ", log) and (
         f"{OUTPUT}/{name}' not remade" not in log
     )
 
@@ -219,4 +270,8 @@ def _reason(log: str, name: str) -> str:
     source = f"{name}.c"
     mine = [line for line in complaints if source in line or f"/{name}." in line]
     said = (mine or complaints or ["make gave no reason"])[0]
+    return _short(said)
+
+
+def _short(said: str) -> str:
     return said.replace(f"{OUTPUT}/", "").replace(f"{kbuild.SOURCE}/", "")[:300]
