@@ -13,7 +13,6 @@ While nothing runs in the sandbox, our side changes what a view shows with :func
 import contextlib
 import functools
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import export, process, sandbox
+from reviewbot.tools import export, process, removal, sandbox
 from reviewbot.tools.sandbox import Bind, Overlay
 
 _COPY_SECONDS = 1800.0
@@ -133,12 +132,7 @@ def read(shown: View, path: str, limit: int = _FILE_LIMIT) -> bytes | None:
 
 def remove(place: Path) -> None:
     """Remove a view's directory, whatever modes what ran inside gave its directories."""
-    for directory, inner, _ in os.walk(place):
-        for name in inner:
-            path = Path(directory, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(place)
+    removal.remove(place)
 
 
 def sharing_at(place: Path) -> Sharing:
