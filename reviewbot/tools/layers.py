@@ -180,8 +180,12 @@ def _copy(lower: Path, copy: Path, how: Sharing) -> None:
 def _parent(root: Path, path: str, *, create: bool) -> Iterator[int | None]:
     """A descriptor of the directory that holds ``path``; None when there is no such directory.
 
-    Links are never followed: the tree that is shown is not ours.
+    Links are never followed and nothing outside ``root`` is ever reached: the tree that is shown is
+    not ours, and paths come out of files that a build wrote (modules.order).
     """
+    if path.startswith("/") or ".." in PurePosixPath(path).parts:
+        yield None
+        return
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(root, flags)
     try:

@@ -149,3 +149,45 @@ print(sorted(path.name for path in root.iterdir()))
     assert "Read-only file system" in done.stdout
     assert "1000" in done.stdout
     assert "['lower']" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["../secret.ko", "directory/../../secret.ko", "/ABSOLUTE"])
+def test_paths_outside_the_view_do_not_exist(tmp_path, lower, how, kind):
+    # A series' build writes modules.order, so it chooses what images.load_order reads.
+    secret = tmp_path / "secret.ko"
+    secret.write_text("secret")
+    view = layers.view(lower, tmp_path / "view", "/lab/obj", writable=True, sharing=how)
+    for root in (lower, view.written):  # whichever directory ".." is taken from
+        (root.parent / "secret.ko").write_text("secret")
+    path = kind.replace("/ABSOLUTE", str(secret))
+    assert layers.read(view, path) is None
+    assert layers.read(layers.View.plain(lower), path) is None
+    layers.hide(view, [path])
+    assert secret.read_text() == "secret"
+    assert (view.written.parent / "secret.ko").read_text() == "secret"
+
+
+def test_a_tree_whose_paths_lead_outside_updates_nothing_there(tmp_path, lower, how):
+    def git(*arguments, stdin=b""):
+        done = subprocess.run(
+            ["git", "-C", tmp_path / "repository.git", *arguments],
+            input=stdin,
+            check=True,
+            capture_output=True,
+        )
+        return done.stdout.decode().strip()
+
+    def tree(*entries):
+        raw = b"".join(
+            f"{mode} {name}".encode() + b"\0" + bytes.fromhex(what) for mode, name, what in entries
+        )
+        return git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw)
+
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "repository.git"], check=True)
+    blob = git("hash-object", "-w", "--stdin", stdin=b"x")
+    with_parent = tree(("40000", "..", tree(("100644", "precious", blob))))
+    view = layers.view(lower, tmp_path / "view", "/lab/src", writable=False, sharing=how)
+    precious = view.written.parent / "precious"
+    precious.write_text("mine")
+    layers.update(view, str(tmp_path / "repository.git"), with_parent, tree())
+    assert precious.read_text() == "mine"
