@@ -39,7 +39,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 3
+VERSION = 4
 """Raised when a stored result would be decided otherwise today."""
 
 _BASE_SECONDS = 4 * 3600.0

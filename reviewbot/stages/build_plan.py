@@ -20,13 +20,15 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     trees = [applied.base.tree_id, *(patch.tree_id for patch in applied.patches)]
     views = [TreeView(applied.repository, tree) for tree in trees]
     changed = [[change.path for change in old.changed_paths(new)] for old, new in pairwise(views)]
-    used_by = affected.users(objects, {path for paths in changed for path in paths})
+    touched = {path for paths in changed for path in paths}
+    new = frozenset(path for path in touched if views[0].entry(path) is None)
+    used_by = affected.users(objects, touched)
     covered = affected.members(objects, targets)
     found: list[Plan] = []
     tried: frozenset[str] = frozenset()
     configure = False
     for paths in changed:
-        plan = affected.plan(paths, used_by, covered, targets)
+        plan = affected.plan(paths, used_by, covered, targets, new)
         tried |= frozenset(plan.objects)
         configure = configure or plan.configure
         found.append(replace(plan, objects=tuple(sorted(tried)), configure=configure))

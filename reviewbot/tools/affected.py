@@ -3,6 +3,8 @@
 
 Every ``.x.o.cmd`` file lists what its object was compiled from.  So a header change compiles exactly
 its users, also outside the directories a profile builds for every patch, and nothing else is tried.
+What is used otherwise (``.vmlinux.lds.cmd``, ``.asm-offsets.s.cmd``, a host program) or by nothing
+that left such a file asks for the whole kernel: what came of it is linked into what boots.
 """
 
 import os
@@ -15,11 +17,12 @@ _NO_FOLLOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CMD_LIMIT = 4 << 20
 _MANY = 60
 _NO_CODE = ("Documentation/", "LICENSES/", "samples/", "usr/include/")
-_NO_CODE_SUFFIXES = (".rst", ".txt", ".md", ".yaml", ".json", ".gitignore", ".mailmap")
+# Not .txt and .json: arch/x86/lib/x86-opcode-map.txt is an input of the build.
+_NO_CODE_SUFFIXES = (".rst", ".md", ".yaml", ".gitignore", ".mailmap")
 _NO_CODE_NAMES = frozenset({"MAINTAINERS", "CREDITS", "COPYING", "README"})
 _HOST_TOOLS = ("objtool", "lib", "include", "arch", "build", "scripts", "bpf/resolve_btfids")
 # Built by a Makefile above them with flags of their own: not reachable as single targets.
-_SPECIAL = ("boot/", "realmode/", "vdso/", "purgatory/", "boot.")
+_SPECIAL = ("boot/", "realmode/", "vdso/", "purgatory/", "boot.", "scripts/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,10 @@ class Plan:
 
 
 def users(objects: Path, paths: Iterable[str]) -> dict[str, frozenset[str]]:
-    """For each source path, the objects below ``objects`` that were compiled from it."""
+    """For each source path outside tools/, what below ``objects`` was made from it.
+
+    Mostly objects (.o), but also linker scripts, assembler output and host programs.
+    """
     found: dict[str, set[str]] = {path: set() for path in paths}
     patterns = {path: f"/{path} ".encode() for path in found}
     if not patterns:
@@ -55,9 +61,12 @@ def users(objects: Path, paths: Iterable[str]) -> dict[str, frozenset[str]]:
 
 
 def _command_files(objects: Path) -> Iterator[tuple[str, bytes]]:
-    for directory, _, files in os.walk(objects):
+    for directory, inner, files in os.walk(objects):
+        if Path(directory) == objects and "tools" in inner:
+            # tools/include/linux/kernel.h would be taken for a use of include/linux/kernel.h.
+            inner.remove("tools")
         for file in files:
-            if not file.startswith(".") or not file.endswith(".o.cmd"):
+            if not file.startswith(".") or not file.endswith(".cmd"):
                 continue
             inside = os.path.relpath(directory, objects)
             text = _read(Path(directory, file)).replace(b"\n", b" ")
@@ -79,9 +88,13 @@ def plan(
     used_by: Mapping[str, frozenset[str]],
     covered: frozenset[str],
     targets: Sequence[str],
+    new: frozenset[str] = frozenset(),
 ) -> Plan:
-    """What to make after ``paths`` changed, when ``targets`` are made anyway and hold ``covered``."""
-    homes = {posixpath.dirname(one) for one in (*covered, *targets)}
+    """What to make after ``paths`` changed, when ``targets`` are made anyway and hold ``covered``.
+
+    ``new`` are those that ``used_by`` cannot know: whatever starts to use them changes as well.
+    """
+    homes = frozenset(posixpath.dirname(one) for one in (*covered, *targets))
     configure = everything = code = False
     others: set[str] = set()
     for path in filter(_is_code, paths):
@@ -92,13 +105,30 @@ def plan(
             configure = True
             everything = everything or not at_home
         elif name.endswith((".c", ".h", ".S")) and not path.startswith(("scripts/", "tools/")):
-            others |= used_by.get(path, frozenset()) - covered
+            found = used_by.get(path, frozenset())
+            others |= {one for one in found - covered if one.endswith(".o")}
+            everything = (
+                everything
+                or any(_is_linked_in(one, homes) for one in found)
+                or not (found or at_home or path in new or _is_foreign(path, homes))
+            )
         elif not at_home:
             everything = True
     special = any(f"/{part}" in f"/{other}" for other in others for part in _SPECIAL)
     if everything or special or len(others) > _MANY:
         return Plan(code=code, configure=configure, everything=True)
     return Plan(code=code, configure=configure, objects=tuple(sorted(others)))
+
+
+def _is_linked_in(user: str, homes: frozenset[str]) -> bool:
+    """True for what is no object and made for others than the profile's targets alone."""
+    return not user.endswith(".o") and posixpath.dirname(user) not in homes
+
+
+def _is_foreign(path: str, homes: frozenset[str]) -> bool:
+    """True below arch/ of an architecture that none of the profile's targets is of."""
+    ours = {home.split("/")[1] for home in homes if home.startswith("arch/")}
+    return path.startswith("arch/") and bool(ours) and path.split("/")[1] not in ours
 
 
 def _is_code(path: str) -> bool:

@@ -315,3 +315,19 @@ def test_without_overlayfs_copies_do_the_same(kernel, lab, kind, monkeypatch):
     result = lab.build(applied)
     assert [build.status for build in result.patches] == [Status.PASS, Status.FAIL]
     assert list((lab.root / "scratch-1").iterdir()) == []
+
+
+def test_the_kernel_is_built_whole_for_what_no_object_is_known_to_use(kernel, lab):
+    # As arch/x86/kernel/vmlinux.lds.S: it is made into no object, but into the kernel.
+    script = "kernel/tiny.lds.S"
+    base = {
+        script: "good\n",
+        "Makefile": lambda old: old.replace(
+            "bzImage: kernel/main.o kernel/user.o\n",
+            "bzImage: kernel/main.o kernel/user.o\n\t@grep -qx good $(srctree)/kernel/tiny.lds.S || "
+            "{ echo 'ld: syntax error in tiny.lds' >&2; exit 1; }\n",
+        ),
+    }
+    result = lab.build(kernel.series({script: "bad\n"}, base=base))
+    assert result.status is Status.FAIL
+    assert result.tip_image is None
