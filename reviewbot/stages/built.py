@@ -10,12 +10,14 @@ from reviewbot.parse.compiler import Place, Step, place
 
 # What the tools print when the machine, not the source, is at fault.
 _OUR_FAULT = (
-    "fatal error: Killed signal terminated program",
+    "Killed signal terminated program",
     "No space left on device",
     "virtual memory exhausted",
     "Cannot allocate memory",
     "Resource temporarily unavailable",
 )
+# gcc names the source line it has come to when it cannot write its output (gcc/toplev.cc, finalize).
+_OUTPUT_FAILED = ("error writing to /", "error closing /")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,21 @@ def status_of(*, ok: bool, timed_out: bool, steps: tuple[Step, ...]) -> Status:
     if ok:
         return Status.PASS
     errors = errors_in(steps)
-    ours = any(words in error.message for error in errors for words in _OUR_FAULT)
+    ours = any(_is_our_fault(error) for error in errors)
     return Status.FAIL if errors and not ours else Status.INFRA
+
+
+def _is_our_fault(error: Diagnostic) -> bool:
+    """True for an error of the machine.  A patch can print the same words, but with its own line."""
+
+    def said(text: str) -> bool:
+        return any(words in text for words in _OUR_FAULT)
+
+    if not said(error.message) or error.message.startswith("#error"):
+        return False
+    if error.line == 0:
+        return True
+    return error.message.startswith(_OUTPUT_FAILED) and not any(map(said, error.context))
 
 
 def errors_in(steps: tuple[Step, ...]) -> tuple[Diagnostic, ...]:

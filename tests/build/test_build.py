@@ -331,3 +331,8 @@ def test_the_kernel_is_built_whole_for_what_no_object_is_known_to_use(kernel, la
     result = lab.build(kernel.series({script: "bad\n"}, base=base))
     assert result.status is Status.FAIL
     assert result.tip_image is None
+
+
+def test_words_of_a_full_disk_in_a_patch_are_the_patchs_error(kernel, lab):
+    result = lab.build(kernel.series({SVM: append("\n#error No space left on device\n")}))
+    assert result.status is Status.FAIL
