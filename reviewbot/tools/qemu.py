@@ -10,6 +10,7 @@ QEMU that no longer answers its monitor dies too.
 import os
 import shlex
 import shutil
+import signal
 import stat
 import threading
 import time
@@ -178,6 +179,7 @@ class _Watch:
     ended: float = 0.0
     up_after: float | None = None
     verdict: Outcome | None = None
+    ours: bool = False
     _moved: float = 0.0
     _seen: dict[str, int] = field(default_factory=dict)
     _line: str = ""
@@ -195,6 +197,7 @@ class _Watch:
             self.verdict = self._judge(now)
             if self._last_word is not None and now > self._last_word + _GRACE:
                 break
+        self.ours = not running.done()
         _stop(place, running)
         self.ended = time.monotonic()
         self._grow(self.ended)
@@ -250,8 +253,9 @@ class _Watch:
         said = guest.report(results)
         outcome = self._outcome(done, said, log)
         last = console.last_lines(log)
-        if outcome is Outcome.INFRA and not last:
-            last = (done.complaint(),)
+        if outcome is Outcome.INFRA:
+            killed = "" if self.ours else killed_by(done)
+            last = (*last, killed) if killed else last or (done.complaint(),)
         boot = BootResult(
             outcome=outcome,
             seconds=round(self.ended - self.began, 2),
@@ -273,12 +277,29 @@ class _Watch:
             return self.verdict
         if done.timed_out:
             return Outcome.TIMEOUT
+        if not self.ours and killed_by(done):
+            return Outcome.INFRA
         return Outcome.LOST if log or results_seen(said) else Outcome.INFRA
 
     def _text(self, name: str) -> str:
         handle = self.streams[name]
         size = min(os.fstat(handle).st_size, _OUTPUT)
         return os.pread(handle, size, 0).decode("utf-8", "replace")
+
+
+def killed_by(done: Completed) -> str:
+    """What ended an emulator that we did not end, as a sentence; "" when it ended by itself.
+
+    A guest can make QEMU exit (0 or 1), or print until the file limit's SIGXFSZ; other signals come
+    from the host, such as its out-of-memory killer, or from a bug in the emulator.
+    """
+    number = -done.returncode if done.returncode < 0 else done.returncode - 128
+    if number > 0 and number != signal.SIGXFSZ:
+        return f"QEMU was ended by signal {number}, by its host and not by the guest"
+    # QEMU shuts down properly on these: qemu_kill_report() in softmmu/runstate.c.
+    if b"terminating on signal" in done.stdout:
+        return "QEMU was told to end by somebody else on this host"
+    return ""
 
 
 def results_seen(said: guest.GuestReport) -> bool:

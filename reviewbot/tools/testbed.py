@@ -6,11 +6,15 @@ fresh guest goes on with the next.  Results are kept per kernel, host and test b
 never runs the same test twice.
 """
 
+import functools
+import hashlib
+import platform
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from reviewbot.model.build import Image
@@ -30,6 +34,9 @@ VERSION = 1
 _BOOT_SECONDS = {Accelerator.TCG: 180.0, Accelerator.KVM: 60.0}
 _HANG_SECONDS = {Accelerator.TCG: 60.0, Accelerator.KVM: 30.0}
 _PER_TEST_SECONDS = 15.0  # cleaning up after a test, and the time until KILL follows TERM
+# What reads a guest: the same guest may be told otherwise by other code.
+_READERS = ("guest.py", "ktap.py", "selftest.py", "console.py", "headlines.py")
+_UNSURE = {Status.INFRA, Status.CRASH, Status.TIMEOUT}
 _FATAL = {CrashKind.OOPS, CrashKind.BUG, CrashKind.PANIC, CrashKind.KASAN, CrashKind.LOCKUP}
 
 
@@ -91,7 +98,8 @@ def run(
     """Run ``tests`` in order and return one result for each.
 
     First runs (``repeat`` 0) come from the cache where they are there.  A test whose guest was lost,
-    panicked or hung has status CRASH; tests that no guest got to have status INFRA.
+    panicked or hung has status CRASH; tests that no guest got to, or whose QEMU was killed by its
+    host, have status INFRA.
     """
     known = _known(tools, kernel, tests) if repeat == 0 else {}
     session = _Session(results={}, boots=[], logs=[])
@@ -129,7 +137,7 @@ class _Session:
         for result in said.results:
             self.results[result.name] = _with_crash(result, life.boot, fatal)
         if said.unfinished:
-            self.results[said.unfinished.name] = _taken_down(said, life.boot)
+            self.results[said.unfinished.name] = _taken_down(said, life.boot, fatal)
         left = [test for test in pending if test.name not in self.results]
         if len(left) < len(pending):
             return left
@@ -158,15 +166,19 @@ def _with_crash(result: TestResult, boot_: BootResult, fatal: set[str]) -> TestR
     return replace(result, status=Status.CRASH, assertion=crash.title)
 
 
-def _taken_down(said: guest.GuestReport, boot_: BootResult) -> TestResult:
-    """The result of a test that was running when its guest ended."""
+def _taken_down(said: guest.GuestReport, boot_: BootResult, fatal: set[str]) -> TestResult:
+    """The result of a test that was running when its guest ended.
+
+    When the host killed QEMU the test is not to blame, unless its kernel had crashed before.
+    """
     assert said.unfinished is not None  # noqa: S101 - checked by the only caller
     name = said.unfinished.name
     titles = [crash.title for crash in boot_.crashes if crash.test == name]
-    why = titles[0] if titles else f"the guest ended: {boot_.outcome.value}"
+    infra = boot_.outcome is Outcome.INFRA and name not in fatal
+    why = titles[0] if titles and not infra else f"the guest ended: {_how(boot_)}"
     return TestResult(
         name=name,
-        status=Status.CRASH,
+        status=Status.INFRA if infra else Status.CRASH,
         seconds=0.0,
         exit_code=None,
         assertion=why,
@@ -179,7 +191,7 @@ def _not_reached(test: TestBinary, boot_: BootResult) -> TestResult:
     if boot_.module_error:
         why = f"module did not load: {boot_.module_error}"
     else:
-        why = f"the guest ended before the first test: {boot_.outcome.value}"
+        why = f"the guest ended before the first test: {_how(boot_)}"
     return TestResult(
         name=test.name,
         status=Status.CRASH if failed else Status.INFRA,
@@ -188,6 +200,13 @@ def _not_reached(test: TestBinary, boot_: BootResult) -> TestResult:
         assertion=why,
         output=boot_.last_lines,
     )
+
+
+def _how(boot_: BootResult) -> str:
+    """How a guest ended; where our side failed, what was said last is the reason."""
+    if boot_.outcome is Outcome.INFRA and boot_.last_lines:
+        return boot_.last_lines[-1]
+    return boot_.outcome.value
 
 
 def _modules(tools: Tools, kernel: Kernel) -> tuple[list[GuestModule], str]:
@@ -218,6 +237,28 @@ def _stem(path: str) -> str:
     return PurePosixPath(path).name.removesuffix(".ko").replace("-", "_")
 
 
+@functools.cache
+def code_digest() -> str:
+    """A hash of our code that decides a test's result: the guest's init and what reads its output."""
+    package = resources.files("reviewbot")
+    digest = hashlib.sha256()
+    for parts in (("guest", "init"), *(("parse", name) for name in _READERS)):
+        digest.update(hashlib.sha256(package.joinpath(*parts).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _machine(accelerator: Accelerator) -> tuple[str, ...]:
+    """What of this machine shows through to a guest: under KVM the host's kernel and processor."""
+    shell = initramfs.BUSYBOX
+    busybox = hashlib.sha256(shell.read_bytes()).hexdigest() if shell.is_file() else ""
+    if accelerator is not Accelerator.KVM:
+        return (busybox,)
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n")
+    kinds = ("model name", "microcode", "flags")
+    processor = [next((line for line in lines if line.startswith(kind)), "") for kind in kinds]
+    return (busybox, platform.release(), *processor)
+
+
 def _key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
     lab = tools.config.lab
     loads = [(module.path, module.vendor, module.parameters) for module in kernel.profile.modules]
@@ -225,6 +266,7 @@ def _key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
         *(VERSION, kernel.image.kernel, kernel.image.modules, loads, lab.cpus, lab.memory_mib),
         *(kernel.host.accelerator, kernel.host.qemu_version, kernel.host.cpu_model),
         *(test.name, test.digest, test.limit),
+        *(code_digest(), _machine(kernel.host.accelerator)),
     )
 
 
@@ -240,11 +282,12 @@ def _known(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary]) -> dict[st
 def _remember(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun) -> None:
     """Keep each result by itself, with the console reports of its test and of booting.
 
-    A guest that was lost may have been our machine's fault: such results are not kept.
+    A guest that was lost, or a test over its time limit, may have been our busy machine's fault: such
+    results are not kept.
     """
     by_name = {test.name: test for test in tests}
     for result in ran.results:
-        if result.status in {Status.INFRA, Status.CRASH}:
+        if result.status in _UNSURE:
             continue
         mine = [
             replace(b, crashes=tuple(c for c in b.crashes if c.test in {"", result.name}))
