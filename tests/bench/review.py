@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,19 +34,16 @@ def measure(argv: list[str | Path], *, cwd: Path | None = None) -> Measured:
     """Run to the end, watching VmHWM of the process itself."""
     started = time.monotonic()
     peak = 0.0
-    with subprocess.Popen(argv, cwd=cwd, stdout=subprocess.PIPE, text=True) as child:
-        status = Path(f"/proc/{child.pid}/status")
-        os.set_blocking(child.stdout.fileno(), False)
-        output: list[str] = []
-        while child.poll() is None:
-            peak = max(peak, _high_water_mark(status))
-            output.append(child.stdout.read() or "")
-            time.sleep(0.01)
-        seconds = time.monotonic() - started
-        output.append(child.stdout.read() or "")
-    return Measured(
-        seconds=seconds, peak_mib=peak, stdout="".join(output), returncode=child.returncode
-    )
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(argv, cwd=cwd, stdout=output) as child:
+            status = Path(f"/proc/{child.pid}/status")
+            while child.poll() is None:
+                peak = max(peak, _high_water_mark(status))
+                time.sleep(0.01)
+            seconds = time.monotonic() - started
+        output.seek(0)
+        said = output.read().decode()
+    return Measured(seconds=seconds, peak_mib=peak, stdout=said, returncode=child.returncode)
 
 
 def _high_water_mark(status: Path) -> float:
@@ -68,12 +66,19 @@ def git(clone: Path, *arguments: str, stdin: str | None = None) -> str:
     ).stdout
 
 
+def split(clone: Path, mbox: Path, directory: Path) -> list[Path]:
+    """The patches of an mbox as files, without the cover letter, which git am stops at."""
+    directory.mkdir()
+    git(clone, "mailsplit", f"-o{directory}", str(mbox))
+    return sorted(directory.iterdir())[1:]
+
+
 def ten_patches(tree: Path, example: Path, scratch: Path) -> tuple[Path, Path]:
     """The series as one mbox, and the checkout it was made in."""
     clone = scratch / "linux"
     subprocess.run(["git", "clone", "-q", "--shared", str(tree), str(clone)], check=True)
     base = git(clone, "rev-parse", "HEAD").strip()
-    git(clone, "am", "-q", str(example))
+    git(clone, "am", "-q", *map(str, split(clone, example, scratch / "example")))
     for name in TOUCHED:
         source = clone / "arch/x86/kvm" / name
         label = name.replace("/", "_").removesuffix(".c")
@@ -96,9 +101,7 @@ def ten_patches(tree: Path, example: Path, scratch: Path) -> tuple[Path, Path]:
 
 def checkpatch(clone: Path, mbox: Path, scratch: Path) -> float:
     """Seconds for ``checkpatch.pl --strict`` over the same ten patches."""
-    patches = scratch / "patches"
-    git(clone, "mailsplit", f"-o{patches}", str(mbox)) if patches.mkdir() is None else None
-    files = sorted(patches.iterdir())[1:]
+    files = split(clone, mbox, scratch / "patches")
     return measure(
         ["perl", clone / "scripts/checkpatch.pl", "--strict", "--no-summary", "-q", *files],
         cwd=clone,
