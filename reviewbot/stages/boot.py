@@ -34,14 +34,18 @@ def run(request: BootRequest, tools: Tools) -> Booted:
     """
     emulator = tools.config.lab.qemu
     hosts = (request.host,) if request.host else accelerator.candidates(emulator, tools.cache)
+    outcomes = []
     for host in hosts:
         tools.progress(Stage.BOOT, f"boot {request.image.commit[:12]} under {host.accelerator}")
         kernel = testbed.Kernel(image=request.image, profile=request.profile, host=host)
         life = testbed.boot(tools, kernel, cancel=request.cancel)
+        outcomes.append(life.boot.outcome)
         if came_up(life.boot):
             break
-    if host.accelerator is Accelerator.TCG and len(hosts) > 1 and came_up(life.boot):
-        # The bare program ran under hardware KVM, this kernel does not: remember that.
+    refused = host.accelerator is Accelerator.TCG and len(hosts) > 1 and came_up(life.boot)
+    if refused and Outcome.INFRA not in outcomes:
+        # The bare program ran under hardware KVM, this kernel does not: remember that.  A QEMU that
+        # the host killed says nothing about KVM.
         accelerator.reject(emulator, tools.cache, "a kernel does not boot with nested KVM under it")
     return Booted(host=host, boot=life.boot)
 
