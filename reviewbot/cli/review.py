@@ -113,8 +113,8 @@ def _with_selection(config: Config, select: tuple[str, ...], ignore: tuple[str, 
 
 
 def _trees(named: tuple[str, ...], config: Config, *, local: bool) -> tuple[Tree, ...]:
-    """Trees to consider: those of --tree, else the configured ones; "." for a local range."""
-    if named or (local and not config.trees):
+    """Trees to consider: those of --tree, else "." for a local range, else the configured ones."""
+    if named or local:
         paths = [Path(name).expanduser().absolute() for name in named or (".",)]
         return tuple(Tree(name=path.name or str(path), path=str(path)) for path in paths)
     return tuple(
