@@ -69,6 +69,17 @@ def grave(found: tuple[Remark, ...]) -> bool:
     return any(remark.kind in ("build", "error", "warning") for remark in found)
 
 
+def needs_reply(run: Run, counted: Tally, patch: Patch) -> bool:
+    """True when something is to be said under lines of the patch, or it does not build.
+
+    What is about the mail as a whole (its subject, its trailers) is said in the summary: a reply that
+    quotes nothing is noise.
+    """
+    found = remarks(run, counted, patch)
+    placed = tuple(one for one in found if one.location or one.kind == "build")
+    return grave(placed) or broken_build(counted, patch) is not None
+
+
 def _of_finding(finding: Finding) -> Remark:
     sentences = [one_line(part) for part in (finding.why, finding.fix) if part.strip()]
     if finding.confidence is Confidence.LOW and finding.severity is not Severity.NOTE:

@@ -19,7 +19,7 @@ from reviewbot.model.test import Change
 from reviewbot.stages.compose import PLACEHOLDER, is_identifier
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.recipients import recipients
-from reviewbot.stages.remarks import broken_build, grave, remarks
+from reviewbot.stages.remarks import needs_reply
 from reviewbot.stages.report_text import patch_section, summary
 from reviewbot.stages.tally import Tally, tally
 
@@ -39,13 +39,9 @@ def mails(
     replies = [
         _reply(run, counted, patch, templates, sender)
         for patch in run.series.patches
-        if patch.message_id != run.series.message_id and _deserves(run, counted, patch)
+        if patch.message_id != run.series.message_id and needs_reply(run, counted, patch)
     ]
     return (_summary(run, counted, templates, sender), *replies)
-
-
-def _deserves(run: Run, counted: Tally, patch: Patch) -> bool:
-    return grave(remarks(run, counted, patch)) or broken_build(counted, patch) is not None
 
 
 def _worth_mail(run: Run, counted: Tally, all_clear: bool) -> bool:
@@ -68,7 +64,7 @@ def _summary(
     root = run.series.cover or run.series.patches[0]
     first = run.series.patches[0]
     inline = ""
-    if run.series.cover is None and _deserves(run, counted, first):
+    if run.series.cover is None and needs_reply(run, counted, first):
         # Without a cover the summary answers patch 1: two mails to one would be one too many.
         inline = patch_section(run, counted, first, templates, as_mail=True)
     body = summary(run, counted, templates, as_mail=True, inline=inline)

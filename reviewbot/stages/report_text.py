@@ -16,7 +16,7 @@ from reviewbot.stages import reproduce
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, wrap
 from reviewbot.stages.quote import moved, passages
-from reviewbot.stages.remarks import Remark, broken_build, grave, remarks
+from reviewbot.stages.remarks import Remark, broken_build, needs_reply, remarks
 from reviewbot.stages.summary import (
     base_block,
     build_lines,
@@ -43,7 +43,7 @@ def text(run: Run, templates: jinja2.Environment) -> str:
     sections = [
         patch_section(run, counted, patch, templates, as_mail=False)
         for patch in patches
-        if grave(remarks(run, counted, patch)) or broken_build(counted, patch)
+        if needs_reply(run, counted, patch)
     ]
     return templates.get_template("report.txt.j2").render(
         run=run,
@@ -68,7 +68,9 @@ def summary(
     blocks += [crash_block(crash) for crash in counted.crashes[:MOST_CRASHES]]
     # What no reply to a patch will explain is explained here.
     lines = finding_lines(run, named)
-    unplaced = [f for f in named if f.patch == 0]
+    patches = run.series.patches if run.series else ()
+    replies = {patch.number for patch in patches if needs_reply(run, counted, patch)}
+    unplaced = [f for f in named if f.location is None and f.patch not in replies]
     return templates.get_template("summary.txt.j2").render(
         as_mail=as_mail,
         verdict=run.verdict.line if run.verdict else "no verdict was reached.",
