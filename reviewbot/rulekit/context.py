@@ -108,6 +108,14 @@ class Context:
                         for line, text in added(hunk):
                             yield patch, file.new_path, line, text
 
+    def changed_lines(self, *globs: str) -> Iterator[str]:
+        """Lines the series adds to or removes from matching files; decides what is worth parsing."""
+        for patch in self.series.patches:
+            for file in patch.files:
+                if matches(file.path, globs):
+                    for hunk in file.hunks:
+                        yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
+
     def finding(self, problem: Problem, *, patch: int, view: View | None = None) -> Finding:
         """A finding for a problem that the rule placed at a patch by itself (0: the whole series)."""
         own = self.declaration

@@ -45,7 +45,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from reviewbot.rulekit import Call, Context, Fact, Finding, Problem, Severity, View, matches, rule
+from reviewbot.rulekit import Call, Context, Fact, Finding, Problem, Severity, View, rule
 
 SOURCES = (
     "arch/x86/kvm/vmx/*.c",
@@ -104,7 +104,7 @@ MODELS = (
 @rule(code="KVM-MSR-001", severity=Severity.ERROR, touches=SOURCES)
 def passthrough_list(context: Context) -> Iterator[Finding | Fact]:
     """Calls that newly name an MSR which is not listed."""
-    changed = tuple(changed_lines(context, *SOURCES))
+    changed = tuple(context.changed_lines(*SOURCES))
     touched = {path for step in context.steps for path in step.paths}
     for model in MODELS:
         signs = (*model.calls, model.limit, model.table, "MSR_")
@@ -114,15 +114,6 @@ def passthrough_list(context: Context) -> Iterator[Finding | Fact]:
             yield from context.introduced(
                 partial(scan, model=model, files=files), touching=(model.directory + "*",)
             )
-
-
-def changed_lines(context: Context, *globs: str) -> Iterator[str]:
-    """Lines the series adds to or removes from matching files; what to parse is decided by them."""
-    for patch in context.series.patches:
-        for file in patch.files:
-            if matches(file.path, globs):
-                for hunk in file.hunks:
-                    yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
 
 
 def scan(view: View, model: Model, files: list[str]) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ A check that names x2APIC and tests something else.  Selftests that rely on such
 
 from collections.abc import Iterator
 
-from reviewbot.rulekit import Context, Fact, Finding, Problem, Severity, View, matches, rule
+from reviewbot.rulekit import Context, Fact, Finding, Problem, Severity, View, rule
 
 # 7.3 moved the function to msrs.c.
 HOMES = ("arch/x86/kvm/msrs.c", "arch/x86/kvm/x86.c")
@@ -49,18 +49,9 @@ REFERENCE = (
 @rule(code="KVM-MSR-005", severity=Severity.ERROR, touches=HOMES)
 def x2apic_unfiltered(context: Context) -> Iterator[Finding | Fact]:
     """A function that had the check and lost it."""
-    lines = changed_lines(context, *HOMES)
+    lines = context.changed_lines(*HOMES)
     if any(sign in line.lower() for line in lines for sign in (*SIGNS, FUNCTION)):
         yield from context.introduced(scan, touching=HOMES)
-
-
-def changed_lines(context: Context, *globs: str) -> Iterator[str]:
-    """Lines the series adds to or removes from matching files; what to parse is decided by them."""
-    for patch in context.series.patches:
-        for file in patch.files:
-            if matches(file.path, globs):
-                for hunk in file.hunks:
-                    yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
 
 
 def scan(view: View) -> Iterator[Problem]:

@@ -51,7 +51,6 @@ from reviewbot.rulekit import (
     Severity,
     Verified,
     View,
-    matches,
     rule,
 )
 
@@ -67,7 +66,7 @@ REFERENCE = (
 @rule(code="KVM-QUIRK-001", severity=Severity.ERROR, touches=(HEADER, API_RST), needs=Needs.SERIES)
 def documented(context: Context) -> Iterator[Finding | Fact]:
     """Quirks without a row that the base did not have, or that it had a row for."""
-    if not any(PREFIX in line for line in changed_lines(context, HEADER, API_RST)):
+    if not any(PREFIX in line for line in context.changed_lines(HEADER, API_RST)):
         return
     if not context.steps or not context.complete:
         yield from in_mails(context)
@@ -112,15 +111,6 @@ def defined(context: Context) -> list[tuple[str, int, int]]:
         and words[1].startswith(PREFIX)
         and words[1] not in gone
     ]
-
-
-def changed_lines(context: Context, *globs: str) -> Iterator[str]:
-    """Lines the series adds to or removes from matching files; what to parse is decided by them."""
-    for patch in context.series.patches:
-        for file in patch.files:
-            if matches(file.path, globs):
-                for hunk in file.hunks:
-                    yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
 
 
 def scan(

@@ -48,7 +48,6 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    matches,
     rule,
 )
 
@@ -68,20 +67,11 @@ REFERENCE = (
 def valid_mask(context: Context) -> Iterator[Finding | Fact]:
     """What is wrong at the tip; for a mask that does not compile, also what was wrong in between."""
     touching = (HEADER, *HOMES)
-    if not any("QUIRK" in line for line in changed_lines(context, *touching)):
+    if not any("QUIRK" in line for line in context.changed_lines(*touching)):
         return
     yield from context.introduced(broken, touching=touching, transient=Severity.NOTE)
     yield from context.introduced(lambda view: incomplete(context.base, view), touching=touching)
     yield from context.introduced(shared, touching=(HEADER,))
-
-
-def changed_lines(context: Context, *globs: str) -> Iterator[str]:
-    """Lines the series adds to or removes from matching files; what to parse is decided by them."""
-    for patch in context.series.patches:
-        for file in patch.files:
-            if matches(file.path, globs):
-                for hunk in file.hunks:
-                    yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
 
 
 def broken(view: View) -> Iterator[Problem]:
