@@ -85,12 +85,10 @@ def main() -> NoReturn:
     os.umask(0o022)  # the sandbox's user reads what we write (tools.sandbox)
     try:
         sys.exit(cli.main(standalone_mode=False))
-    except click.exceptions.Abort:
-        _leave("interrupted; what was finished is kept, the same command continues", 130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _leave("interrupted; what was finished is kept, the same command continues", 130)
     except ReviewbotError as error:
         _leave(str(error), error.exit_code)
