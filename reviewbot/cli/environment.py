@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.engine.store import Store
 from reviewbot.stages.printable import one_line
+from reviewbot.tools import eviction
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.scratch import scratch
@@ -49,12 +50,17 @@ def tools_for(config: Config, *, quiet: bool) -> Iterator[Tools]:
     """Tools with a scratch directory that goes away at the end, however it ends."""
     cache = Cache(cache_directory())
     with scratch(cache.root / "scratch") as place:
-        yield Tools(
-            config=config,
-            cache=cache,
-            scratch=place,
-            progress=_silent if quiet else Narrator(),
-        )
+        try:
+            yield Tools(
+                config=config,
+                cache=cache,
+                scratch=place,
+                progress=_silent if quiet else Narrator(),
+            )
+        finally:
+            cache.release()
+    if cache.grown and config.cache.disk_gib:
+        eviction.keep_within(cache, int(config.cache.disk_gib * eviction.GIB))
 
 
 def _silent(stage: Stage, message: str) -> None:

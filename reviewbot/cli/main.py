@@ -43,6 +43,7 @@ class Commands(click.Group):
         "runs": "reviewbot.cli.runs:runs",
         "show": "reviewbot.cli.runs:show",
         "rules": "reviewbot.cli.rules:rules",
+        "cache": "reviewbot.cli.cache:cache",
         "doctor": "reviewbot.cli.setup:doctor",
         "init": "reviewbot.cli.setup:init",
         "import-source": "reviewbot.cli.setup:import_source",

@@ -52,6 +52,14 @@ class LabConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheConfig:
+    """What is kept on the disk to make reviews fast."""
+
+    disk_gib: float = 40.0
+    """GiB that built kernels, logs and results may take; what was used longest ago goes.  0: no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RulesConfig:
     """Which rules run."""
 
@@ -90,5 +98,6 @@ class Config:
     inbox: InboxConfig = field(default_factory=InboxConfig)
     trees: dict[str, TreeConfig] = field(default_factory=dict)
     lab: LabConfig = field(default_factory=LabConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
     rules: RulesConfig = field(default_factory=RulesConfig)
     mail: MailConfig = field(default_factory=MailConfig)

@@ -271,7 +271,7 @@ class _Series:
         """The image of a commit that built."""
         cache = self.tools.cache
         kept = cache.load("image", built.kernel, Image)
-        if kept and all(cache.path(blob).exists() for blob in _blobs(kept)):
+        if kept and all(cache.has(blob) for blob in _blobs(kept)):
             return replace(kept, commit=commit)
         read = self._base_file
         if built.kernel != self.key(0):

@@ -6,6 +6,7 @@
     ROOT/layers/NAME-KEY/          a directory that took minutes to build
 
 Everything is written under a temporary name and renamed, so whatever has its final name is whole.
+What was used last is known by the times of the files; :mod:`reviewbot.tools.eviction` goes by them.
 """
 
 import contextlib
@@ -16,27 +17,36 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UserError
 
 T = TypeVar("T")
 
+IN_USE = ".use"
+"""Suffix of the lock that whoever uses a layer shares."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A cache below ``root`` (created when missing)."""
+    """A cache below ``root`` (created when missing).
+
+    ``pins`` are the layers this process uses: nobody removes them until :meth:`release`.  ``grown``
+    names what it has added.
+    """
 
     root: Path
+    pins: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    grown: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def put(self, data: bytes) -> str:
         """Store bytes; return their sha256 in hex."""
         digest = hashlib.sha256(data).hexdigest()
         target = self.path(digest)
-        if not target.exists():
+        if not _touch(target):
             self._write(target, data)
         return digest
 
@@ -45,7 +55,8 @@ class Cache:
         with source.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         target = self.path(digest)
-        if not target.exists():
+        if not _touch(target):
+            self.grown.append(digest)
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 temporary = _temporary(target)
@@ -60,19 +71,28 @@ class Cache:
         """Where a blob lies (it need not exist)."""
         return self.root / "blobs" / digest[:2] / digest[2:]
 
+    def has(self, digest: str) -> bool:
+        """Whether a blob is there; one that is asked for counts as used."""
+        return _touch(self.path(digest))
+
     def get(self, digest: str) -> bytes:
         """A blob's bytes.  Raises InfrastructureError when it has been pruned."""
+        place = self.path(digest)
         try:
-            return self.path(digest).read_bytes()
+            _touch(place)
+            return place.read_bytes()
         except FileNotFoundError as error:
             raise InfrastructureError(f"blob {digest[:12]} is no longer in the cache") from error
 
     def load(self, stage: str, key: str, kind: type[T]) -> T | None:
         """A stored result, or None.  One that cannot be read (an older schema) counts as none."""
+        place = self._result(stage, key)
         try:
-            return from_json(self._result(stage, key).read_bytes(), kind)
+            value = from_json(place.read_bytes(), kind)
         except (FileNotFoundError, InfrastructureError):
             return None
+        _touch(place)
+        return value
 
     def save(self, stage: str, key: str, value: object) -> None:
         """Keep a result under the key of its inputs."""
@@ -85,10 +105,12 @@ class Cache:
         removed and built again.
         """
         target = self.root / "layers" / f"{name}-{key[:20]}"
-        with self.lock(f"{name}-{key[:20]}"):
+        with self.lock(target.name):
+            self._pin(target.name)
             if target.is_dir():
                 os.utime(target)
                 return target
+            self.grown.append(target.name)
             part = target.with_name(target.name + ".part")
             with writing(target):
                 shutil.rmtree(part, ignore_errors=True)
@@ -104,18 +126,35 @@ class Cache:
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold an exclusive lock between processes; it is dropped by the kernel when we die."""
+        with self.lock_file(name) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def lock_file(self, name: str) -> TextIO:
+        """The open file that stands for a lock, not locked."""
         place = self.root / "locks" / name
         with writing(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            stream = place.open("w")
-        with stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+            return place.open("w")
+
+    def release(self) -> None:
+        """Let go of the layers this process has used."""
+        while self.pins:
+            _, descriptor = self.pins.popitem()
+            os.close(descriptor)
+
+    def _pin(self, name: str) -> None:
+        if name not in self.pins:
+            with self.lock_file(f"{name}{IN_USE}") as stream:
+                descriptor = os.dup(stream.fileno())
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            self.pins[name] = descriptor
 
     def _result(self, stage: str, key: str) -> Path:
         return self.root / "results" / stage / key[:2] / f"{key[2:]}.json"
 
     def _write(self, target: Path, data: bytes) -> None:
+        self.grown.append(target.name)
         write_whole(target, data)
 
 
@@ -132,6 +171,17 @@ def write_whole(target: Path, data: bytes) -> None:
             temporary.rename(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _touch(target: Path) -> bool:
+    """Note that a file is used; False when there is none."""
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # a cache that another user fills
+        return target.exists()
+    return True
 
 
 def _temporary(target: Path) -> Path:
