@@ -32,11 +32,15 @@ from reviewbot.rulekit.layout import (
 )
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
+from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, of_kvm_x86, other_architecture
+from reviewbot.rulekit.together import ranges, together
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
 __all__ = [
     "API_RST",
     "KVM_HEADERS",
+    "KVM_X86",
+    "SELFTESTS",
     "Access",
     "Assignment",
     "CFile",
@@ -84,11 +88,15 @@ __all__ = [
     "kvm_records",
     "leaves",
     "matches",
+    "of_kvm_x86",
+    "other_architecture",
     "overfull",
+    "ranges",
     "resized_ioctls",
     "rule",
     "shape",
     "slots",
+    "together",
     "users",
     "within",
 ]

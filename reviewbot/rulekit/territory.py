@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whose patch is it?  The rules of maintainer-kvm-x86.rst bind nobody outside KVM x86."""
+
+import re
+
+from reviewbot.model.series import Patch
+from reviewbot.rulekit.context import files_of, matches
+
+KVM_X86 = ("arch/x86/kvm/*", "virt/kvm/*")
+"""What KVM x86 and KVM's common code are made of."""
+
+SELFTESTS = ("tools/testing/selftests/kvm/*",)
+"""KVM's selftests, of all architectures."""
+
+_OTHERS = re.compile(r"arm64|aarch64|RISC-?V|s390|PPC|MIPS|LoongArch|powerpc", re.IGNORECASE)
+
+
+def other_architecture(patch: Patch) -> bool:
+    """Whether subject or paths name an architecture besides x86, so that its conventions may hold."""
+    return any(_OTHERS.search(text) for text in (patch.subject, *files_of(patch)))
+
+
+def of_kvm_x86(patch: Patch) -> bool:
+    """Whether a patch changes KVM x86, common KVM code or selftests, and no other architecture."""
+    ours = any(matches(path, (*KVM_X86, *SELFTESTS)) for path in files_of(patch))
+    return ours and not other_architecture(patch)

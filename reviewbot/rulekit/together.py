@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The same remark about many patches, said once.
+
+Twenty times "the subject begins with kvm:" is what makes maintainers switch a bot off.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from reviewbot.model.finding import Finding
+from reviewbot.rulekit.context import Context
+from reviewbot.rulekit.problem import Problem
+
+MANY = 3
+"""Up to so many patches get the remark each: their authors look under their own patch."""
+
+
+def together(context: Context, found: Iterable[tuple[int, Problem]]) -> Iterator[Finding]:
+    """Findings for problems at patches, given as (patch number, problem) in order.
+
+    Problems with equal ``key`` are the same remark.  At more than ``MANY`` patches it is made once, at the
+    first of them, with the numbers of the others.
+    """
+    groups: dict[Hashable, list[tuple[int, Problem]]] = {}
+    for number, problem in found:
+        groups.setdefault(problem.key, []).append((number, problem))
+    for group in groups.values():
+        number, first = group[0]
+        others = [other for other, _ in group[1:]]
+        if len(group) > MANY:
+            also = f"  The same goes for patches {ranges(others)}."
+            yield from context.report(replace(first, why=first.why + also), patch=number)
+            continue
+        for number, problem in group:
+            yield from context.report(problem, patch=number)
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as people write them: "2, 4-6 and 9"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    pieces = [
+        piece
+        for run in runs
+        for piece in ([f"{run[0]}-{run[-1]}"] if len(run) > 2 else [str(n) for n in run])
+    ]
+    return " and ".join(filter(None, (", ".join(pieces[:-1]), pieces[-1])))
