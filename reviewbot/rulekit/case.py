@@ -10,7 +10,8 @@
     ...a patch mail, as git format-patch writes it; more mails follow...
 
 ``MUTATE: old => new`` breaks the case in the way the rule forbids: with the text replaced in the lines
-that its mails add, the rule must find something (tests/rules/test_mutations.py).
+that its mails add, the rule must find something (tests/rules/test_mutations.py).  ``MUTATE: mail: old =>
+new`` does it above the diffs: subjects and changelogs.
 
 ``EXPECT: none`` says that nothing is found, ``EXPECT: unknown`` that the rule must say it can not know.
 ``FACT`` lines, when there are any, are pieces of the facts' text.  A new case may have, instead of
@@ -25,6 +26,7 @@ from reviewbot.model.errors import UserError
 from reviewbot.model.finding import CheckResult, RuleStatus
 
 _MARK = "%%% "
+_HEAD = "mail:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,26 +114,41 @@ def mutant(case: CaseText, mutation: str, name: str) -> CaseText:
     """The case with one of its mutations made: ``old => new`` in every line that its mails add.
 
     Later mails have such lines as context, there it is made as well.  Lines are never added or taken
-    away, so the mails still apply.  Raises UserError when no added line has the text.
+    away, so the mails still apply.  ``mail: old => new`` is made above the diffs, in subjects and
+    changelogs.  Raises UserError when nothing has the text.
     """
-    old, arrow, new = (part.strip() for part in mutation.partition("=>"))
+    old, arrow, new = (part.strip() for part in mutation.removeprefix(_HEAD).partition("=>"))
     if not (old and arrow) or old == new:
         raise UserError(f"{name}: MUTATE: {mutation!r} is not like 'old => new'")
-    mails: list[str] = []
+    above = mutation.startswith(_HEAD)
+    mails = _above(case.mails, old, new) if above else _added(case.mails, old, new)
+    if mails == case.mails:
+        where = "line above the diffs" if above else "line that the mails add"
+        raise UserError(f"{name}: no {where} has {old!r}; correct its MUTATE: line")
+    return replace(case, facts=(), mutations=(), mails=mails)
+
+
+def _above(mails: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    """The mails with the text replaced above their diffs."""
+    parts = (mail.partition("\ndiff --git ") for mail in mails)
+    return tuple(head.replace(old, new) + cut + diff for head, cut, diff in parts)
+
+
+def _added(mails: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    """The mails with the text replaced in what they add, and where later ones show that."""
+    made: list[str] = []
     added = False
-    for mail in case.mails:
+    for mail in mails:
         head, cut, diff = mail.partition("\ndiff --git ")
         lines = diff.split("\n")
         mine = [line.startswith("+") and not line.startswith("+++") for line in lines]
-        made = [
+        changed = [
             line.replace(old, new) if own or (added and line[:1] in {" ", "-"}) else line
             for line, own in zip(lines, mine, strict=True)
         ]
         added = added or any(own and old in line for line, own in zip(lines, mine, strict=True))
-        mails.append(head + cut + "\n".join(made))
-    if not added:
-        raise UserError(f"{name}: no line that the mails add has {old!r}; correct its MUTATE: line")
-    return replace(case, facts=(), mutations=(), mails=tuple(mails))
+        made.append(head + cut + "\n".join(changed))
+    return tuple(made)
 
 
 def said(result: CheckResult) -> tuple[str, ...]:
