@@ -63,7 +63,7 @@ def _inner_headers(lines: list[str]) -> tuple[dict[str, str], list[str]]:
 def _below_scissors(lines: list[str]) -> list[str]:
     """What follows the last ``-- >8 --`` line; everything when there is none."""
     for at in range(len(lines) - 1, -1, -1):
-        if is_scissors(lines[at]):
+        if ("8" in lines[at] or "%" in lines[at]) and is_scissors(lines[at]):
             return lines[at + 1 :]
     return lines
 

@@ -2,6 +2,7 @@
 """The bytes of one mail -> what a reader of patches wants to know about it."""
 
 import email
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ _MULTIPART = re.compile(
 )
 _MAX_PARTS = 64
 _MAX_HEADER = 256 * 1024
+_SHORT_HEADER = 4096
 _PATCH_TYPES = ("text/plain", "text/x-patch", "text/x-diff", "text/x-c", "application/x-patch")
 _TRUSTED = ("from", "subject", "date", "message-id", "in-reply-to", "references")
+_USED = (*_TRUSTED, "to", "cc")
 
 
 class MailError(UserError, ValueError):
@@ -78,14 +81,14 @@ def parse_mail(raw: bytes) -> Mail:
     if len(_MULTIPART.findall(raw)) > _MAX_PARTS:
         raise MailError(f"a mail has more than {_MAX_PARTS} nested parts; resend it as plain text")
     try:
-        message = email.message_from_bytes(raw)
+        message = _message(raw)
         headers = _headers(message)
         body = _body(message)
     except RecursionError as error:
         raise MailError(
             "the parts of a mail are nested too deep; resend it as plain text"
         ) from error
-    if not headers:
+    if not message.keys():
         raise MailError("this is not a mail: it has no headers; save the raw mail or use an mbox")
     sender = _one_address(headers.get("from", ""))
     parts = split_body(body)
@@ -112,11 +115,28 @@ def parse_mail(raw: bytes) -> Mail:
     )
 
 
+def _message(raw: bytes) -> Message:
+    """The mail as the standard library reads it, which goes through the body line by line in vain.
+
+    A body that is one part with well-formed headers above it is everything below the blank line.
+    """
+    head, blank, body = raw.partition(b"\n\n")
+    if blank and b"\r" not in head:
+        message = email.message_from_bytes(head + blank)
+        whole = message.get_content_maintype() not in ("multipart", "message")
+        if whole and not message.defects and not message.get_payload():
+            message.set_payload(body.decode("ascii", "surrogateescape"))
+            return message
+    return email.message_from_bytes(raw)
+
+
 def _headers(message: Message) -> dict[str, str]:
-    """The first header of each name, undecoded words and all; several To or Cc are joined."""
+    """The first header of each name we use, undecoded words and all; several To or Cc are joined."""
     found: dict[str, str] = {}
     for name, value in message.raw_items():
         key = name.lower()
+        if key not in _USED:
+            continue
         text = decode(_raw(value)[:_MAX_HEADER])
         if key not in found:
             found[key] = text
@@ -194,6 +214,16 @@ def _with_inner_subject(subject: Subject, inner: str) -> Subject:
 
 def _addresses(value: str) -> tuple[Address, ...]:
     """The mailboxes of a header; names are decoded after the commas have been read."""
+    return _short_list(value) if len(value) <= _SHORT_HEADER else _mailboxes(value)
+
+
+@functools.lru_cache(maxsize=512)
+def _short_list(value: str) -> tuple[Address, ...]:
+    """All mails of a thread have the same people in Cc, and taking that apart is half the work."""
+    return _mailboxes(value)
+
+
+def _mailboxes(value: str) -> tuple[Address, ...]:
     try:
         pairs = getaddresses([value.replace("\n", " ").replace("\r", " ")])
     except (RecursionError, ValueError, IndexError):

@@ -3,6 +3,7 @@
 
 import base64
 import contextlib
+import email
 import json
 import quopri
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from reviewbot.model.codec import to_json
 from reviewbot.model.series import Address
+from reviewbot.parse import mail as mail_module
 from reviewbot.parse.changelog import is_scissors
 from reviewbot.parse.diff import scan_diff
 from reviewbot.parse.mail import SYNTHETIC_DOMAIN, MailError, parse_mail
@@ -379,3 +381,27 @@ def test_hostile_mails_take_little_time(raw):
     assert time.monotonic() - started < 5, (
         "less than 2 MB must not take seconds: look for what is quadratic"
     )
+
+
+HEADER_LINES = st.sampled_from(
+    [
+        "From: Ann <ann@x.example>", "Subject: [PATCH] x", "Content-Type: text/plain; charset=latin1",
+        "Content-Type: multipart/mixed; boundary=b", "Content-Type: message/rfc822", "no header",
+        "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: quoted-printable", " folded",
+        "Message-ID: <a@x.example>", "X: \r", ": empty", "From nobody Thu Jan  1 00:00:00 1970",
+    ]
+)  # fmt: skip
+BODY_LINES = st.sampled_from(
+    ["", "--b", "text =3D", "SGVsbG8=", "--b--", "Subject: inner", "\xe9", "a\rb", "x\r"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(HEADER_LINES, max_size=6), st.lists(BODY_LINES, max_size=6))
+def test_the_short_way_to_the_body_reads_what_the_standard_library_reads(headers, body):
+    raw = "\n".join([*headers, "", *body]).encode("latin-1")
+    short, long = mail_module._message(raw), email.message_from_bytes(raw)
+    assert short.items() == long.items()
+    assert short.is_multipart() == long.is_multipart()
+    if not long.is_multipart():
+        assert short.get_payload(decode=True) == long.get_payload(decode=True)
