@@ -69,6 +69,19 @@ class RulesConfig:
     """Codes or prefixes to run; empty is all."""
     ignore: tuple[str, ...] = ()
     """Codes or prefixes not to run."""
+    severity: dict[str, str] = field(default_factory=dict)
+    """Severity by code or prefix instead of the rules' own: "error", "warning", "note" or "off".
+    Such as { "KVM-DOC" = "note", "KVM-PROC-003" = "off" }."""
+    help_url: str = ""
+    """Where docs/rules is published, with %s for the code; SARIF results link there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConfig:
+    """Severities for series sent to one mailing list; its name is the list's address."""
+
+    severity: dict[str, str] = field(default_factory=dict)
+    """As in [rules], and before it.  Of several lists that a series goes to, the gravest counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,4 +113,5 @@ class Config:
     lab: LabConfig = field(default_factory=LabConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     rules: RulesConfig = field(default_factory=RulesConfig)
+    lists: dict[str, ListConfig] = field(default_factory=dict)
     mail: MailConfig = field(default_factory=MailConfig)

@@ -74,9 +74,26 @@ class RuleOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """What a setting changed: ``findings`` of rule ``code`` went from one severity to another.
+
+    ``after`` is None when the rule is off; its findings are then left out.  ``mailing_list`` is the
+    list whose setting it was, "" for that of all lists.
+    """
+
+    code: str
+    before: Severity
+    after: Severity | None
+    mailing_list: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """What the check stage found.  ``ignored`` are findings the author asked to ignore, with reason.
 
+    ``refused`` are such requests that are not honoured, with what is wrong with them; ``adjusted`` is
+    what the settings changed.
     ``lost`` are codes of rules that died or ran out of time: nobody knows what they would have said.
     """
 
@@ -85,3 +102,5 @@ class CheckResult:
     outcomes: tuple[RuleOutcome, ...]
     ignored: tuple[tuple[Finding, str], ...] = ()
     lost: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    adjusted: tuple[Adjusted, ...] = ()

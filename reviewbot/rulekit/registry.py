@@ -79,13 +79,13 @@ def chosen(rules: Iterable[Rule], select: Iterable[str], ignore: Iterable[str]) 
     everything = tuple(rules)
     wanted, unwanted = tuple(select), tuple(ignore)
     for entry in (*wanted, *unwanted):
-        if not any(_is(rule.code, entry) for rule in everything):
+        if not any(covers(entry, rule.code) for rule in everything):
             raise UserError(f"no rule has code or prefix {entry!r}; see 'reviewbot rules list'")
     return tuple(
         rule
         for rule in everything
-        if (not wanted or any(_is(rule.code, entry) for entry in wanted))
-        and not any(_is(rule.code, entry) for entry in unwanted)
+        if (not wanted or any(covers(entry, rule.code) for entry in wanted))
+        and not any(covers(entry, rule.code) for entry in unwanted)
     )
 
 
@@ -100,7 +100,8 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def _is(code: str, entry: str) -> bool:
+def covers(entry: str, code: str) -> bool:
+    """Whether a code or prefix of the settings or options is this rule's: KVM-DOC covers KVM-DOC-002."""
     return code == entry or code.startswith(entry.rstrip("-") + "-")
 
 

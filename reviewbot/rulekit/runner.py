@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run rules in this process, one after the other.  Time limits are the check stage's (it forks)."""
 
-import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reviewbot.model.base import Applied
@@ -18,13 +17,11 @@ from reviewbot.model.finding import (
 from reviewbot.model.series import Series
 from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.rulekit.context import Context, Step, files_of
+from reviewbot.rulekit.inline_ignore import set_aside
 from reviewbot.rulekit.rule import Needs, Rule
 from reviewbot.rulekit.trees import Facts, Keep, NoSuchFileError, TreeView, View
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
-_IGNORE = re.compile(
-    r"^\s*reviewbot:\s*ignore\s+([A-Z][A-Z0-9-]*)\s*(?:-+|:)\s*(\S.*?)\s*$", re.MULTILINE
-)
 _FINDINGS_LIMIT = 200
 
 
@@ -124,9 +121,8 @@ def run_rules(rules: Iterable[Rule], trees: Trees) -> CheckResult:
 
 
 def collect(series: Series, answers: Iterable[Answer]) -> CheckResult:
-    """Put answers together: by patch, then severity; what the cover letter ignores is set aside."""
+    """Put answers together: by patch, then severity; what the author asks to ignore is set aside."""
     everything = tuple(answers)
-    wishes = dict(ignored_codes(series))
     findings = sorted(
         (finding for answer in everything for finding in answer.findings),
         key=lambda f: (
@@ -136,28 +132,14 @@ def collect(series: Series, answers: Iterable[Answer]) -> CheckResult:
             f.location is not None and f.location.line,
         ),
     )
-    kept, ignored = [], []
-    for finding in findings:
-        reason = wishes.get(finding.code)
-        if reason is None:
-            kept.append(finding)
-        else:
-            ignored.append((finding, reason))
+    sorted_out = set_aside(findings, series)
     facts = sorted(
         (fact for answer in everything for fact in answer.facts), key=lambda f: (f.patch, f.code)
     )
     return CheckResult(
-        findings=tuple(kept),
+        findings=sorted_out.kept,
         facts=tuple(facts),
         outcomes=tuple(sorted((a.outcome for a in everything), key=lambda o: o.code)),
-        ignored=tuple(ignored),
+        ignored=sorted_out.ignored,
+        refused=sorted_out.refused,
     )
-
-
-def ignored_codes(series: Series) -> Iterator[tuple[str, str]]:
-    """``reviewbot: ignore CODE - reason`` lines of the cover letter (of patch 1 without one)."""
-    if series.cover:
-        text = series.cover.body
-    else:
-        text = "\n".join(f"{p.changelog}\n{p.below_cut}" for p in series.patches[:1])
-    yield from _IGNORE.findall(text)

@@ -21,6 +21,7 @@ from reviewbot.rulekit.registry import chosen, code_digest, load_rules
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
 from reviewbot.rulekit.trees import Keep
+from reviewbot.stages.severities import adjust
 from reviewbot.tools import worker
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
@@ -46,9 +47,16 @@ def run(request: CheckRequest, tools: Tools) -> CheckResult:
     """Every rule's findings and outcome.
 
     Without a tree to look at, rules that need only the mails still run.  Raises UserError for a bad
-    rule or an unknown code in rules.select or rules.ignore.
+    rule or an unknown code in rules.select, rules.ignore or a table of severities.
     """
-    rules = rules_of(tools)
+    everything = all_rules(tools)
+    rules = chosen(everything, tools.config.rules.select, tools.config.rules.ignore)
+    found = _found(request, rules, tools)
+    return adjust(found, everything, request.series, tools.config)
+
+
+def _found(request: CheckRequest, rules: Sequence[Rule], tools: Tools) -> CheckResult:
+    """What the rules say, whatever severities the settings give them."""
     key = _key(request, rules)
     if known := tools.cache.load(Stage.CHECK, key, CheckResult):
         return known
@@ -63,11 +71,10 @@ def run(request: CheckRequest, tools: Tools) -> CheckResult:
     return result
 
 
-def rules_of(tools: Tools) -> tuple[Rule, ...]:
-    """Shipped rules and the site's own, as the configuration selects them."""
+def all_rules(tools: Tools) -> tuple[Rule, ...]:
+    """Shipped rules and the site's own."""
     own = (Path(name).expanduser() for name in tools.config.rules.directories)
-    everything = load_rules((assets.rules_directory(), *own))
-    return chosen(everything, tools.config.rules.select, tools.config.rules.ignore)
+    return load_rules((assets.rules_directory(), *own))
 
 
 def trees_of(

@@ -10,6 +10,7 @@ from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestReport
+from reviewbot.stages import set_aside
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import WIDTH, count, lines_of, listed, one_line, wrap
 from reviewbot.stages.remarks import diagnostic_lines
@@ -43,7 +44,8 @@ def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
         ("Built", _built(run, counted)),
         ("Booted", _booted(run)),
         ("Tested", _tested(run.tests)),
-        ("Ignored", _ignored(run)),
+        ("Ignored", set_aside.ignored(run)),
+        ("Severity", set_aside.severities(run)),
     )
     return tuple((name, text) for name, text in parts if text)
 
@@ -267,15 +269,6 @@ def _new(delta: Delta) -> str:
     base = delta.base[-1].status.value if delta.base else "not there"
     tip = delta.tip[-1].status.value if delta.tip else "not run"
     return f"{one_line(delta.test.name)} is new ({base} on base, {tip} with the series)"
-
-
-def _ignored(run: Run) -> str:
-    if run.check is None or not run.check.ignored:
-        return ""
-    return "; ".join(
-        f"{label(run, finding.patch)} {one_line(finding.code)}: {one_line(reason)}"
-        for finding, reason in run.check.ignored
-    )
 
 
 def _skipped(run: Run, failed: set[Stage]) -> list[str]:

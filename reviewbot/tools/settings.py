@@ -43,7 +43,13 @@ _POSITIVE = frozenset(
         "mail.timeout",
     }
 )
-_CHOICES = {"mail.encryption": ("", "tls", "ssl", "none")}
+_SEVERITIES = ("error", "warning", "note", "off")
+_CHOICES = {
+    "mail.encryption": ("", "tls", "ssl", "none"),
+    "rules.severity.*": _SEVERITIES,
+    "lists.*.severity.*": _SEVERITIES,
+}
+_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 
 
 def default_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -146,21 +152,27 @@ class _Reader:
             return self.table(hint, value, key=key, pattern=pattern)
         origin = typing.get_origin(hint)
         if origin is dict:
-            return self.named_tables(hint, value, key=key, pattern=pattern)
+            return self.named(hint, value, key=key, pattern=pattern)
         if origin is tuple:
             return self.array(hint, value, key=key, pattern=pattern)
         if isinstance(hint, types.GenericAlias) or hint not in _WORDS:
             raise TypeError(f"{pattern}: settings cannot be {hint}")  # a mistake in model/config.py
         return self.scalar(hint, value, key=key, pattern=pattern)
 
-    def named_tables(
-        self, hint: Any, value: object, *, key: str, pattern: str
-    ) -> dict[str, object]:
+    def named(self, hint: Any, value: object, *, key: str, pattern: str) -> dict[str, object]:
+        """Tables or values whose names the user chooses."""
         kind = typing.get_args(hint)[1]
         if not isinstance(value, dict):
-            self.fail(key, f"expected tables such as [{key}.linux], got {_shown(value)}")
+            example = (
+                "tables such as [" + key + ".linux]" if kind not in _WORDS else f"a table, [{key}]"
+            )
+            self.fail(key, f"expected {example}, got {_shown(value)}")
+        if pattern == "lists":
+            for name in value:
+                if not _ADDRESS.fullmatch(name):
+                    self.fail(_join(key, _quoted(name)), "a list is named by its address")
         return {
-            name: self.table(kind, each, key=_join(key, _quoted(name)), pattern=f"{pattern}.*")
+            name: self.value(kind, each, key=_join(key, _quoted(name)), pattern=f"{pattern}.*")
             for name, each in value.items()
         }
 

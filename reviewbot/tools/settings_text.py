@@ -22,8 +22,8 @@ _HEAD = """\
 Settings of reviewbot.  What is commented out shows the default; remove the # to change it.
 Keys that do not exist are errors.  Paths begin with / or ~.  'reviewbot doctor' checks the file.
 """
-# What a first tree could be called, for the one kind of table whose name the user chooses.
-_EXAMPLE_NAME = "linux"
+# What a first one could be called, for the tables whose names the user chooses.
+_EXAMPLE_NAMES = {"trees": "linux", "lists": '"kvm@vger.kernel.org"'}
 _EXAMPLE_VALUES = {"path": "~/linux"}
 
 
@@ -36,7 +36,9 @@ def render() -> str:
         own_name = typing.get_origin(hint) is dict
         kind = typing.get_args(hint)[1] if own_name else hint
         lines += ["", *_comment(inspect.getdoc(kind) or "")]
-        lines.append(f"#[{section.name}.{_EXAMPLE_NAME}]" if own_name else f"[{section.name}]")
+        lines.append(
+            f"#[{section.name}.{_EXAMPLE_NAMES[section.name]}]" if own_name else f"[{section.name}]"
+        )
         for each in dataclasses.fields(kind):
             lines += _comment(docs[kind.__name__, each.name])
             lines.append(f"#{each.name} = {_toml(_default(each))}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.model.config import Config, TreeConfig
+from reviewbot.model.config import Config, ListConfig, TreeConfig
 from reviewbot.model.errors import UserError
 from reviewbot.tools import settings, settings_text
 
@@ -63,6 +63,17 @@ def test_values_arrive_in_their_fields(home):
     assert config.mail == Config().mail
 
 
+def test_severities_by_code_for_everybody_and_for_one_list():
+    config = parse("""
+        [rules.severity]
+        KVM-DOC = "note"
+        [lists."kvm@vger.kernel.org".severity]
+        "KVM-PROC-003" = "off"
+    """)
+    assert config.rules.severity == {"KVM-DOC": "note"}
+    assert config.lists["kvm@vger.kernel.org"].severity == {"KVM-PROC-003": "off"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -70,7 +81,7 @@ def test_values_arrive_in_their_fields(home):
         ("[lab]\nmemory-mib = 1", "lab.memory-mib: unknown key in [lab]; did you mean memory_mib?"),
         ("[tree.x]\npath='/x'", "tree: unknown key at the top; did you mean trees?"),
         ("[trees.x]\npath='/x'\nref='y'", "trees.x.ref: unknown key in [trees.x]; did you mean refs?"),
-        ("zzzz = 1", "zzzz: unknown key at the top; known are inbox, trees, lab, cache, rules, mail"),
+        ("zzzz = 1", "zzzz: unknown key at the top; known are inbox, trees, lab, cache, rules, lists, mail"),
         ("[lab]\njobs = '2'", "lab.jobs: expected a whole number, got '2'"),
         ("[lab]\njobs = true", "lab.jobs: expected a whole number, got true"),
         ("[lab]\njobs = 1.5", "lab.jobs: expected a whole number, got 1.5"),
@@ -90,6 +101,11 @@ def test_values_arrive_in_their_fields(home):
         ("[lab]\nprofile = './kvm.toml'", 'lab.profile: "./kvm.toml" is a relative path; begin it with / or ~'),
         ("[trees.x]\npath = '~nobody-here/x'", 'trees.x.path: "~nobody-here/x" names a user that does not exist'),
         ("[mail]\nencryption = 'starttls'", 'mail.encryption: expected one of "", "tls", "ssl", "none", got "starttls"'),
+        ("[rules.severity]\nKVM-DOC = 'of'", 'rules.severity.KVM-DOC: expected one of "error", "warning", "note", "off", got "of"'),
+        ("[rules]\nseverity = 'off'", "rules.severity: expected a table, [rules.severity], got 'off'"),
+        ("[lists.kvm]", "lists.kvm: a list is named by its address"),
+        ("[lists.'a@b'.severity]\nKVM = 3", "lists.'a@b'.severity.KVM: expected a string in quotes, got 3"),
+        ("[lists.'a@b']\nseverities = {}", "lists.'a@b'.severities: unknown key in [lists.'a@b']; did you mean severity?"),
         ('[mail]\nsender = "a\\nBcc: b@c.org"', "mail.sender: control characters are not allowed here"),
     ],
 )  # fmt: skip
@@ -185,6 +201,7 @@ def test_the_file_init_writes_changes_nothing_as_it_is():
 def test_the_file_init_writes_shows_every_default(home):
     config = parse(uncommented(settings_text.render()))
     assert config.trees == {"linux": TreeConfig(path=f"{home}/linux")}
+    assert config.lists == {"kvm@vger.kernel.org": ListConfig()}
     for section in ("inbox", "lab", "rules", "mail"):
         assert getattr(config, section) == getattr(Config(), section)
 
@@ -241,9 +258,13 @@ def test_init_into_a_directory_that_cannot_be(home):
 def test_special_treatment_names_real_settings():
     known = set()
     for section in fields(Config):
-        kind = TreeConfig if section.name == "trees" else type(getattr(Config(), section.name))
-        star = ".*" if section.name == "trees" else ""
-        known |= {f"{section.name}{star}.{each.name}" for each in fields(kind)}
+        named = {"trees": TreeConfig, "lists": ListConfig}.get(section.name)
+        kind = named or type(getattr(Config(), section.name))
+        known |= {
+            f"{section.name}{'.*' if named else ''}.{each.name}"
+            + (".*" if str(each.type).startswith("dict") else "")
+            for each in fields(kind)
+        }
     special = (
         settings._FILES | settings._NAMES_OR_FILES | settings._POSITIVE | set(settings._CHOICES)
     )
