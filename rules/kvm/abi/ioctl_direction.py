@@ -77,28 +77,41 @@ _ARGUMENT = frozenset({"argp", "arg"})
 )
 def ioctl_direction(context: Context) -> Iterator[Finding | Fact]:
     """Judge ioctls that are new, and handlers in files that the series touches."""
-    words = ("_IO", "case KVM_", *_TO, *_FROM)
+    hints = ("_IO", "case KVM_", *_TO, *_FROM)
     lines = context.added_lines(*KVM_HEADERS, *_SOURCES)
-    if not any(word in text for _, _, _, text in lines for word in words):
+    hinted = {path for _, path, _, text in lines if any(hint in text for hint in hints)}
+    if not hinted:
         return  # large files need not be parsed for a series that has nothing to do with ioctls
-    paths = {path for patch in context.series.patches for path in files_of(patch)}
+    names = served({path for patch in context.series.patches for path in files_of(patch)})
     yield from context.introduced(
-        lambda view: scan(context.base, view, paths), touching=(*KVM_HEADERS, *_SOURCES)
+        lambda view: scan(context.base, view, names, hinted), touching=(*KVM_HEADERS, *_SOURCES)
     )
 
 
-def scan(old: View, new: View, paths: set[str]) -> Iterator[Problem]:
+def served(paths: set[str]) -> list[str]:
+    """The architectures whose headers or handlers the series touches, i386 left out."""
+    found = [name for name in architectures(paths) if name in _DIRECTORIES]
+    for name, directory in _DIRECTORIES.items():
+        if name not in found and any(path.startswith(f"arch/{directory}/kvm/") for path in paths):
+            found.append(name)
+    return found
+
+
+def scan(old: View, new: View, names: list[str], paths: set[str]) -> Iterator[Problem]:
     """Shared numbers and wrong directions, each once."""
     said: set[object] = set()
-    for name in architectures(paths):
-        if name not in _DIRECTORIES:
-            continue
+    for name in names:
         known, found = commands(old, name), commands(new, name)
-        fresh = {n for n, command in found.items() if n not in known or known[n] != command}
+        fresh = {n for n, command in found.items() if n not in known or differs(known[n], command)}
         for problem in (*shared(found), *misdirected(new, name, found, fresh, paths)):
             if problem.key not in said:
                 said.add(problem.key)
                 yield problem
+
+
+def differs(was: Command, now: Command) -> bool:
+    """Whether an ioctl has another number or direction.  Its size is its struct's affair."""
+    return (was.number, was.reads, was.writes) != (now.number, now.reads, now.writes)
 
 
 def shared(found: Mapping[str, Command]) -> Iterator[Problem]:
@@ -128,18 +141,17 @@ def misdirected(
     """Cases that copy in a direction which the number does not say."""
     for path in handlers(view, name, fresh, paths):
         file = view.c(path)
-        for function in file.functions:
-            if not function.endswith("ioctl"):
-                continue
+        called = {call.function for copy in (*_TO, *_FROM) for call in file.calls(copy)}
+        for function in sorted(name for name in called if name.endswith("ioctl")):
             for case in file.switch_cases(function):
                 for label in case.labels:
-                    command = found.get(label)
+                    command = found.get(label) if path in paths or label in fresh else None
                     if command is not None and (command.reads or command.writes):
                         yield from against(file, function, case.labels, command)
 
 
 def handlers(view: View, name: str, fresh: set[str], paths: set[str]) -> Iterator[str]:
-    """Files of the architecture that the series touches, and those that have a new ioctl's name."""
+    """Files of the architecture that the series changes, and those that have a new ioctl's name."""
     for place in ("virt/kvm/", f"arch/{_DIRECTORIES[name]}/kvm/"):
         if not fresh:
             yield from sorted(
