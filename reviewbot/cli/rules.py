@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot import assets
+from reviewbot.cli.rules_eval import evaluate
 from reviewbot.model.errors import UserError
 from reviewbot.rulekit.registry import load_rules
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group()
 def rules() -> None:
     """The rules a series is checked against."""
+
+
+rules.add_command(evaluate)
 
 
 @rules.command(name="list")

@@ -24,18 +24,36 @@ class BadRuleError(UserError):
 
 def load_rules(directories: Iterable[Path]) -> tuple[Rule, ...]:
     """All rules below the directories, by code.  Raises BadRuleError for the first bad one."""
+    rules, bad = load_sound(directories)
+    if bad:
+        raise bad[0]
+    return rules
+
+
+def load_sound(
+    directories: Iterable[Path],
+) -> tuple[tuple[Rule, ...], tuple[BadRuleError, ...]]:
+    """The rules below the directories that load, by code, and what is wrong with the others."""
     found: dict[str, Rule] = {}
+    bad: list[BadRuleError] = []
     for directory in directories:
         if not directory.is_dir():
-            raise BadRuleError(
-                f"rule directory {directory} does not exist; check rules.directories"
+            bad.append(
+                BadRuleError(f"rule directory {directory} does not exist; check rules.directories")
             )
         for path in sorted(directory.rglob("*.py")):
-            loaded = load_rule(path)
+            try:
+                loaded = load_rule(path)
+            except BadRuleError as error:
+                bad.append(error)
+                continue
             if other := found.get(loaded.code):
-                raise BadRuleError(f"{path}: code {loaded.code} is already used by {other.path}")
+                bad.append(
+                    BadRuleError(f"{path}: code {loaded.code} is already used by {other.path}")
+                )
+                continue
             found[loaded.code] = loaded
-    return tuple(found[code] for code in sorted(found))
+    return tuple(found[code] for code in sorted(found)), tuple(bad)
 
 
 def load_rule(path: Path) -> Rule:

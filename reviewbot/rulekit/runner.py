@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reviewbot.model.base import Applied
 from reviewbot.model.finding import (
     CheckResult,
     Fact,
@@ -19,7 +18,7 @@ from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.rulekit.context import Context, Step, files_of
 from reviewbot.rulekit.inline_ignore import set_aside
 from reviewbot.rulekit.rule import Needs, Rule
-from reviewbot.rulekit.trees import Facts, Keep, NoSuchFileError, TreeView, View
+from reviewbot.rulekit.trees import Facts, Keep, NoSuchFileError, TreeView, UnsureFileError, View
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _FINDINGS_LIMIT = 200
@@ -49,26 +48,24 @@ class Answer:
 
 def on_trees(
     series: Series,
-    applied: Applied,
+    numbers: Sequence[int],
     base: TreeView,
     after: Sequence[TreeView],
     keep: Keep | None = None,
 ) -> Trees:
-    """Trees of a series that applied, at least its first patch.  ``after`` is one view a patch."""
+    """Trees of the patches ``numbers`` of a series, at least one.  ``after`` is one view a patch."""
     facts = Facts(keep)
     by_number = {patch.number: patch for patch in series.patches}
     before = View(tree=base, facts=facts, label="before the series")
     steps = []
-    for commit, tree in zip(applied.patches, after, strict=True):
-        view = View(tree=tree, facts=facts, label=f"after patch {commit.number}")
-        patch = by_number[commit.number]
+    for number, tree in zip(numbers, after, strict=True):
+        view = View(tree=tree, facts=facts, label=f"after patch {number}")
+        patch = by_number[number]
         steps.append(
-            Step(
-                number=commit.number, patch=patch, before=before, after=view, paths=files_of(patch)
-            )
+            Step(number=number, patch=patch, before=before, after=view, paths=files_of(patch))
         )
         before = view
-    complete = series.complete and len(applied.patches) == len(series.patches)
+    complete = series.complete and len(numbers) == len(series.patches)
     return Trees(series=series, steps=tuple(steps), complete=complete)
 
 
@@ -78,7 +75,23 @@ def without_trees(series: Series, reason: str) -> Trees:
 
 
 def run_rule(rule: Rule, trees: Trees) -> Answer:
-    """One rule's answer; an exception in it is an outcome, never silence."""
+    """One rule's answer; an exception in it is an outcome, never silence.
+
+    A rule that also works on the mails alone does so when it meets a file nobody is sure of.
+    """
+    if rule.declaration.needs is Needs.SERIES and trees.steps:
+        try:
+            return _run(rule, trees)
+        except UnsureFileError as error:
+            return _run(rule, without_trees(trees.series, str(error)))
+    try:
+        return _run(rule, trees)
+    except UnsureFileError as error:
+        outcome = RuleOutcome(code=rule.code, status=RuleStatus.COULD_NOT_RUN, reason=str(error))
+        return Answer(outcome=outcome)
+
+
+def _run(rule: Rule, trees: Trees) -> Answer:
     started = time.monotonic()
     declaration = rule.declaration
     context = Context(
@@ -104,6 +117,8 @@ def run_rule(rule: Rule, trees: Trees) -> Answer:
         return Answer(
             outcome=outcome(RuleStatus.COULD_NOT_RUN, str(error)), findings=tuple(findings)
         )
+    except UnsureFileError:
+        raise
     except Exception as error:  # noqa: BLE001 - a rule's crash is reported as such, whatever it is
         reason = f"the rule failed: {type(error).__name__}: {error}"
         return Answer(outcome=outcome(RuleStatus.COULD_NOT_RUN, reason), findings=tuple(findings))

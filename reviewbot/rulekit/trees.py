@@ -42,6 +42,10 @@ class NoSuchFileError(Exception):
     """A rule needs a file that the tree does not have; the rule then could not run."""
 
 
+class UnsureFileError(Exception):
+    """Nobody knows what is in a file: hunks of it do not apply.  The rule then could not run."""
+
+
 class Keep(Protocol):
     """Where facts outlive a review: the base's are the same for the next series."""
 

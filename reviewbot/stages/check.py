@@ -21,6 +21,8 @@ from reviewbot.rulekit.registry import chosen, code_digest, load_rules
 from reviewbot.rulekit.rule import Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
 from reviewbot.rulekit.trees import Keep
+from reviewbot.rulekit.trees import TreeView as AnyTree
+from reviewbot.stages import partial
 from reviewbot.stages.severities import adjust
 from reviewbot.tools import worker
 from reviewbot.tools.cache import Cache
@@ -29,7 +31,7 @@ from reviewbot.tools.objects import TreeView, open_repository
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 SECONDS_PER_RULE = 5.0
 MEMORY = 1024 * 1024 * 1024
 
@@ -51,11 +53,11 @@ def run(request: CheckRequest, tools: Tools) -> CheckResult:
     """
     everything = all_rules(tools)
     rules = chosen(everything, tools.config.rules.select, tools.config.rules.ignore)
-    found = _found(request, rules, tools)
+    found = with_rules(request, rules, tools)
     return adjust(found, everything, request.series, tools.config)
 
 
-def _found(request: CheckRequest, rules: Sequence[Rule], tools: Tools) -> CheckResult:
+def with_rules(request: CheckRequest, rules: Sequence[Rule], tools: Tools) -> CheckResult:
     """What the rules say, whatever severities the settings give them."""
     key = _key(request, rules)
     if known := tools.cache.load(Stage.CHECK, key, CheckResult):
@@ -80,17 +82,37 @@ def all_rules(tools: Tools) -> tuple[Rule, ...]:
 def trees_of(
     series: Series, applied: Applied | None, reason: str = "", keep: Keep | None = None
 ) -> Trees:
-    """The views rules look at.  After a conflict they are those of the patches that applied."""
+    """The views rules look at.
+
+    After a conflict they go on with the files whose hunks apply (stages.partial); when that is none
+    at all, there are no trees.
+    """
     if applied is None:
         return without_trees(series, reason or "no base was found")
-    if not applied.patches:
-        conflict = applied.conflict
-        where = f": patch {conflict.patch}, {conflict.path}" if conflict else ""
-        return without_trees(series, f"the series does not apply{where}")
     store = open_repository(applied.repository)
-    after = [TreeView(store, patch.tree_id) for patch in applied.patches]
-    landed = replace(series, patches=tuple(_landed(series, applied)))
-    return on_trees(landed, applied, TreeView(store, applied.base.commit), after, keep)
+    after: list[AnyTree] = [TreeView(store, patch.tree_id) for patch in applied.patches]
+    base: AnyTree = TreeView(store, applied.base.commit)
+    landed = tuple(_landed(series, applied))
+    if applied.conflict:
+        rest = placed(series, applied)
+        if not after and not rest.sure:
+            conflict = applied.conflict
+            where = f": patch {conflict.patch}, {conflict.path}"
+            return without_trees(series, f"the series does not apply{where}")
+        if not after:
+            base = rest.before
+        landed = landed[: len(after)] + rest.patches
+        after += rest.after
+    numbers = [patch.number for patch in landed]
+    return on_trees(replace(series, patches=landed), numbers, base, after, keep)
+
+
+def placed(series: Series, applied: Applied) -> partial.Partial:
+    """The patches from the conflict on, as far as their files can be had."""
+    store = open_repository(applied.repository)
+    known = applied.patches
+    tree = TreeView(store, known[-1].tree_id if known else applied.base.commit)
+    return partial.place(tree, series.patches[len(known) :])
 
 
 def _landed(series: Series, applied: Applied) -> Iterator[Patch]:

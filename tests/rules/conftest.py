@@ -120,7 +120,7 @@ def make_trees(*states, total=None, cover=""):
     series = make_series(patches, total=total, cover=cover)
     views = [DictTree(state) for state in states]
     applied = make_applied([patch.number for patch in patches])
-    return on_trees(series, applied, views[0], views[1:])
+    return on_trees(series, [patch.number for patch in applied.patches], views[0], views[1:])
 
 
 @pytest.fixture
