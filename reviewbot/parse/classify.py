@@ -169,6 +169,14 @@ def touched(mails: Sequence[Mail]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def telling_lines(mail: Mail) -> list[str]:
+    """The lines of a body that decline() goes by: of a pull request, and without diff the diffstat."""
+    lines = [found[0] for found in _PULL_BODY.finditer(mail.body)]
+    if not mail.diff:
+        lines += [found[0] for found in _DIFFSTAT.finditer(mail.body)]
+    return lines
+
+
 def _by_paths(mails: Sequence[Mail]) -> Declined | None:
     paths = touched(mails)
     if not paths or any(_KERNEL.match(path) for path in paths):

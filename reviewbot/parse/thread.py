@@ -9,7 +9,7 @@ from reviewbot.parse.mail import SYNTHETIC_DOMAIN, Mail
 from reviewbot.parse.numbering import fill_gaps, number_together
 from reviewbot.parse.posting import Posting, new_posting, stem
 
-_CHANGE_ID = re.compile(r"^change-id:[ \t]*(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+CHANGE_ID = re.compile(r"^change-id:[ \t]*(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
 def unique(mails: Sequence[Mail]) -> list[Mail]:
@@ -214,7 +214,7 @@ def _find_cover(posting: Posting, by_id: dict[str, Mail]) -> None:
 def change_id(posting: Posting) -> str | None:
     """The ``change-id:`` b4 gives a series for life."""
     for mail in posting.mails:
-        if found := _CHANGE_ID.search(mail.body):
+        if found := CHANGE_ID.search(mail.body):
             return found[1]
     return None
 
