@@ -95,6 +95,7 @@ class CheckResult:
     ``refused`` are such requests that are not honoured, with what is wrong with them; ``adjusted`` is
     what the settings changed.
     ``lost`` are codes of rules that died or ran out of time: nobody knows what they would have said.
+    ``basis`` says what of a series that does not apply was looked at, "" when it applies.
     """
 
     findings: tuple[Finding, ...]
@@ -104,3 +105,4 @@ class CheckResult:
     lost: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     adjusted: tuple[Adjusted, ...] = ()
+    basis: str = ""

@@ -81,7 +81,10 @@ class _Search:
             places = list(self._places(left))
             if len(places) > 1:
                 raise MisfitError(f"{_quote(old)} may go in {len(places)} places")
-            if places and self._safe(places[0], lead - front, tail - back):
+            kept = (lead - front, tail - back)
+            if places and (
+                all(kept) or self._outside(places[0] + kept[0], places[0] + len(left) - kept[1])
+            ):
                 return places[0], front, back
         raise MisfitError(f"{_quote(old)} is not in the tree as the patch expects it")
 
@@ -91,9 +94,13 @@ class _Search:
             if self.lines[at] == first and self.lines[at : at + length] == wanted:
                 yield at
 
-    def _safe(self, place: int, lead: int, tail: int) -> bool:
-        """Inside braces the neighbours on both sides must be the author's: order is meaning there."""
-        return bool(lead and tail) or not self.nested or not _depth(self.lines[:place])
+    def _outside(self, *places: int) -> bool:
+        """Whether these lines are outside braces.
+
+        Inside, order is meaning, and one neighbour does not tell on which side of the tree's own
+        lines those of the patch belong.
+        """
+        return not self.nested or not any(_depth(self.lines[:place]) for place in places)
 
 
 def _drops(lead: int, tail: int) -> list[tuple[int, int]]:

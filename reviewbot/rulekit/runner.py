@@ -28,13 +28,15 @@ _FINDINGS_LIMIT = 200
 class Trees:
     """What rules run on: base and one view per applied patch.
 
-    ``reason`` says why there are no trees ("does not apply: ..."), "" otherwise.
+    ``reason`` says why there are no trees ("does not apply: ..."), "" otherwise; ``basis`` how much of
+    a series that does not apply they hold, "" when they hold all that applied.
     """
 
     series: Series
     steps: tuple[Step, ...]
     complete: bool
     reason: str = ""
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from reviewbot import assets
-from reviewbot.model.base import Applied
+from reviewbot.model.base import Applied, Confidence, Conflict
 from reviewbot.model.codec import key_of
 from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Patch, Series
 from reviewbot.parse.landing import as_landed
 from reviewbot.rulekit.registry import chosen, code_digest, load_rules
-from reviewbot.rulekit.rule import Rule
+from reviewbot.rulekit.rule import Needs, Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
 from reviewbot.rulekit.trees import Keep
 from reviewbot.rulekit.trees import TreeView as AnyTree
@@ -66,6 +66,8 @@ def with_rules(request: CheckRequest, rules: Sequence[Rule], tools: Tools) -> Ch
     trees = trees_of(request.series, request.applied, request.reason, _Kept(tools.cache))
     answers = tuple(_answers(rules, trees, SECONDS_PER_RULE))
     result = collect(request.series, (answer for answer, _ in answers))
+    if trees.basis:
+        result = _hedged(result, trees.basis, rules)
     gone = tuple(rule.code for rule, (_, lost) in zip(rules, answers, strict=True) if lost)
     if gone:  # a time limit may be the machine's fault: try again next time
         return replace(result, lost=gone)
@@ -93,6 +95,7 @@ def trees_of(
     after: list[AnyTree] = [TreeView(store, patch.tree_id) for patch in applied.patches]
     base: AnyTree = TreeView(store, applied.base.commit)
     landed = tuple(_landed(series, applied))
+    basis = ""
     if applied.conflict:
         rest = placed(series, applied)
         if not after and not rest.sure:
@@ -101,10 +104,12 @@ def trees_of(
             return without_trees(series, f"the series does not apply{where}")
         if not after:
             base = rest.before
+        basis = _basis(series, applied.conflict, rest)
         landed = landed[: len(after)] + rest.patches
         after += rest.after
     numbers = [patch.number for patch in landed]
-    return on_trees(replace(series, patches=landed), numbers, base, after, keep)
+    trees = on_trees(replace(series, patches=landed), numbers, base, after, keep)
+    return replace(trees, basis=basis)
 
 
 def placed(series: Series, applied: Applied) -> partial.Partial:
@@ -113,6 +118,22 @@ def placed(series: Series, applied: Applied) -> partial.Partial:
     known = applied.patches
     tree = TreeView(store, known[-1].tree_id if known else applied.base.commit)
     return partial.place(tree, series.patches[len(known) :])
+
+
+def _hedged(result: CheckResult, basis: str, rules: Iterable[Rule]) -> CheckResult:
+    """What was seen in trees that are not the author's may be wrong, and the report must say so."""
+    looked = {rule.code for rule in rules if rule.declaration.needs is not Needs.SERIES}
+    findings = tuple(
+        replace(finding, confidence=Confidence.LOW) if finding.code in looked else finding
+        for finding in result.findings
+    )
+    return replace(result, findings=findings, basis=basis)
+
+
+def _basis(series: Series, conflict: Conflict, rest: partial.Partial) -> str:
+    touched = len(rest.sure) + len(rest.unsure)
+    start = f"from patch {conflict.patch} on" if conflict.patch > series.patches[0].number else ""
+    return f"{start} looked at {len(rest.sure)} of {touched} files, those whose hunks apply".strip()
 
 
 def _landed(series: Series, applied: Applied) -> Iterator[Patch]:

@@ -201,7 +201,8 @@ def _rules(run: Run, counted: Tally) -> str:
     outcomes = run.check.outcomes
     idle = sum(outcome.status is RuleStatus.NOT_APPLICABLE for outcome in outcomes)
     said = f"{len(outcomes) - len(counted.unable)} of {len(outcomes)} could run"
-    return f"{said}; {idle} of them had nothing to look at here" if idle else said
+    said += f"; {idle} of them had nothing to look at here" if idle else ""
+    return f"{said}; {run.check.basis}" if run.check.basis else said
 
 
 def _built(run: Run, counted: Tally) -> str:
