@@ -116,6 +116,23 @@ class Context:
                     for hunk in file.hunks:
                         yield from (line[1:] for line in hunk.lines if line[:1] in {"+", "-"})
 
+    def changed_files(self, *globs: str, words: Iterable[str]) -> list[str]:
+        """Matching files, sorted, of which some added or removed line has one of the words.
+
+        A rule that reads no other file of the series also runs where those do not apply.
+        """
+        wanted, found = tuple(words), set()
+        for patch in self.series.patches:
+            for file in patch.files:
+                if matches(file.path, globs) and any(
+                    line[:1] in {"+", "-"} and word in line
+                    for hunk in file.hunks
+                    for line in hunk.lines
+                    for word in wanted
+                ):
+                    found.add(file.path)
+        return sorted(found)
+
     def finding(self, problem: Problem, *, patch: int, view: View | None = None) -> Finding:
         """A finding for a problem that the rule placed at a patch by itself (0: the whole series)."""
         own = self.declaration

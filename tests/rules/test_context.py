@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Findings are what patch k adds and the tip still has; incomplete series say "unknown"."""
 
+from dataclasses import replace
+
 from reviewbot.model.finding import RuleStatus, Severity
+from reviewbot.model.series import ChangeKind, FileDiff, Hunk
 from reviewbot.rulekit.runner import run_rules, without_trees
 
 SCAN = """
@@ -133,3 +136,28 @@ def test_a_rule_that_raises_could_not_run_and_says_why(write_rule, small):
         (outcome,) = run_rules([write_rule(body)], trees).outcomes
         assert outcome.status is RuleStatus.COULD_NOT_RUN
         assert reason in outcome.reason
+
+
+def test_changed_files_are_those_whose_added_or_removed_lines_have_a_word(write_rule, small):
+    diffs = {"a.c": "-\tcall(x);", "b.c": "+\tcall(x);", "c.c": " \tcall(x);", "d.h": "+call(x);"}
+    files = tuple(
+        FileDiff(
+            kind=ChangeKind.MODIFY,
+            old_path=path,
+            new_path=path,
+            hunks=(
+                Hunk(old_start=1, old_count=1, new_start=1, new_count=1, section="", lines=(line,)),
+            ),
+        )
+        for path, line in diffs.items()
+    )
+    series = small.series([replace(small.patch(1, ()), files=files)])
+    check = """
+for path in context.changed_files("*.c", words=("call(",)):
+    yield from context.report(
+        Problem(key=path, title=path, why="", fix="", reference=""), patch=1
+    )
+"""
+    rule = write_rule(check, needs="SERIES")
+    result = run_rules([rule], without_trees(series, "no tree"))
+    assert [finding.title for finding in result.findings] == ["a.c", "b.c"]
