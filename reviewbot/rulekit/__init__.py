@@ -11,6 +11,7 @@ from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.parse.records import Hole, Member, Record
 from reviewbot.parse.rst import Document, Section, Table
 from reviewbot.parse.uapi import Constant, Layouts
+from reviewbot.rulekit.case_body import CaseBody, added_cases
 from reviewbot.rulekit.commands import Command, commands, within
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
 from reviewbot.rulekit.layout import (
@@ -30,6 +31,7 @@ from reviewbot.rulekit.layout import (
     slots,
     users,
 )
+from reviewbot.rulekit.module_parameter import ModuleParameter, copied_to, new_parameters
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
 from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, of_kvm_x86, other_architecture
@@ -46,6 +48,7 @@ __all__ = [
     "CFile",
     "Call",
     "Case",
+    "CaseBody",
     "Command",
     "Condition",
     "Confidence",
@@ -63,6 +66,7 @@ __all__ = [
     "Location",
     "Macro",
     "Member",
+    "ModuleParameter",
     "Needs",
     "NoSuchFileError",
     "Patch",
@@ -78,9 +82,11 @@ __all__ = [
     "Verified",
     "View",
     "added",
+    "added_cases",
     "architectures",
     "changes",
     "commands",
+    "copied_to",
     "defined_anywhere",
     "files_of",
     "ioctls",
@@ -88,6 +94,7 @@ __all__ = [
     "kvm_records",
     "leaves",
     "matches",
+    "new_parameters",
     "of_kvm_x86",
     "other_architecture",
     "overfull",
