@@ -132,8 +132,9 @@ def _hedged(result: CheckResult, basis: str, rules: Iterable[Rule]) -> CheckResu
 
 def _basis(series: Series, conflict: Conflict, rest: partial.Partial) -> str:
     touched = len(rest.sure) + len(rest.unsure)
-    start = f"from patch {conflict.patch} on" if conflict.patch > series.patches[0].number else ""
-    return f"{start} looked at {len(rest.sure)} of {touched} files, those whose hunks apply".strip()
+    first = series.patches[0].number
+    start = f"from patch {conflict.patch} on, " if conflict.patch > first else ""
+    return f"{start}{len(rest.sure)} of {touched} files were looked at, those whose hunks apply"
 
 
 def _landed(series: Series, applied: Applied) -> Iterator[Patch]:
