@@ -45,7 +45,6 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    matches,
     rule,
 )
 
@@ -68,15 +67,10 @@ REFERENCE = (
 @rule(code="KVM-MSR-004", severity=Severity.ERROR, confidence=Confidence.MEDIUM, touches=SOURCES)
 def filtered_access(context: Context) -> Iterator[Finding | Fact]:
     """Unfiltered accesses that the base does not have, wherever they were moved to."""
-    called = {
-        path
-        for _, path, _, text in context.added_lines(*SOURCES)
-        if any(f"{name}(" in text for name in HELPERS.values())
-    }
-    if called:
-        touched = {p for step in context.steps for p in step.paths if matches(p, SOURCES)}
-        files = sorted(touched)
-        yield from context.introduced(lambda view: scan(view, files), touching=SOURCES)
+    calls = tuple(f"{name}(" for name in HELPERS.values())
+    if any(call in text for *_, text in context.added_lines(*SOURCES) for call in calls):
+        files = context.changed_files(*SOURCES, words=calls)
+        yield from context.introduced(lambda view: scan(view, files), touching=files)
 
 
 def scan(view: View, paths: list[str]) -> Iterator[Problem]:

@@ -55,7 +55,6 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    matches,
     rule,
 )
 
@@ -74,11 +73,9 @@ REFERENCE = "https://lore.kernel.org/r/ZmocflXIH0UUsFzn@google.com"
 @rule(code="KVM-MSR-007", severity=Severity.WARNING, confidence=Confidence.MEDIUM, touches=SOURCES)
 def host_initiated(context: Context) -> Iterator[Finding | Fact]:
     """Exemptions that the base does not have, wherever they were moved to."""
-    if not any(HOST in text for *_, text in context.added_lines(*SOURCES)):
-        return
-    if any(CENTRAL in (context.base.read(home) or b"") for home in HOMES):
-        touched = {p for step in context.steps for p in step.paths if matches(p, SOURCES)}
-        yield from context.introduced(partial(scan, paths=sorted(touched)), touching=SOURCES)
+    paths = context.changed_files(*SOURCES, words=(HOST,))
+    if paths and any(CENTRAL in (context.base.read(home) or b"") for home in HOMES):
+        yield from context.introduced(partial(scan, paths=paths), touching=paths)
 
 
 def scan(view: View, paths: list[str]) -> Iterator[Problem]:

@@ -53,6 +53,7 @@ SOURCES = (
     "arch/x86/kvm/svm/*.c",
     "arch/x86/kvm/svm/*.h",
 )
+FAMILY_WORDS = 3
 REFERENCE = (
     "arch/x86/kvm/vmx/vmx.c, vmx_get_passthrough_msr_slot(): please adapt "
     "vmx_possible_passthrough_msrs[]"
@@ -68,7 +69,7 @@ class Model:
     header: str
     table: str
     limit: str
-    slot: str
+    slots: tuple[str, ...]
     calls: tuple[str, ...]
     argument: int
 
@@ -80,7 +81,8 @@ MODELS = (
         header="arch/x86/kvm/vmx/vmx.h",
         table="vmx_possible_passthrough_msrs",
         limit="MAX_POSSIBLE_PASSTHROUGH_MSRS",
-        slot="vmx_get_passthrough_msr_slot",
+        # 6.1 asks is_valid_passthrough_msr() first.
+        slots=("vmx_get_passthrough_msr_slot", "is_valid_passthrough_msr"),
         calls=(
             "vmx_disable_intercept_for_msr",
             "vmx_enable_intercept_for_msr",
@@ -94,7 +96,7 @@ MODELS = (
         header="arch/x86/kvm/svm/svm.h",
         table="direct_access_msrs",
         limit="MAX_DIRECT_ACCESS_MSRS",
-        slot="direct_access_msr_slot",
+        slots=("direct_access_msr_slot",),
         calls=("set_msr_interception",),
         argument=2,
     ),
@@ -104,15 +106,14 @@ MODELS = (
 @rule(code="KVM-MSR-001", severity=Severity.ERROR, touches=SOURCES)
 def passthrough_list(context: Context) -> Iterator[Finding | Fact]:
     """Calls that newly name an MSR which is not listed."""
-    changed = tuple(context.changed_lines(*SOURCES))
-    touched = {path for step in context.steps for path in step.paths}
     for model in MODELS:
-        signs = (*model.calls, model.limit, model.table, "MSR_")
-        if any(sign in line for line in changed for sign in signs):
-            own = {path for path in touched if path.startswith(model.directory)} | {model.home}
-            files = sorted(path for path in own if path.endswith(".c"))
+        words = (*model.calls, model.limit, model.table, "MSR_")
+        changed = context.changed_files(model.directory + "*", words=words)
+        if changed:
+            files = sorted({path for path in changed if path.endswith(".c")} | {model.home})
+            touching = {*files, *changed, model.header}
             yield from context.introduced(
-                partial(scan, model=model, files=files), touching=(model.directory + "*",)
+                partial(scan, model=model, files=files), touching=touching
             )
 
 
@@ -179,13 +180,19 @@ def named_msr(call: Call, model: Model) -> str:
 
 
 def handled_elsewhere(view: View, model: Model, msr: str) -> bool:
-    """Whether the slot function names the MSR or the first of its range (PT, LBR)."""
+    """Whether the slot function names the MSR, or a range of its family (PT, FRED)."""
     source = view.c(model.home)
-    if model.slot not in source.functions:
-        return False
-    labels = " ".join(label for case in source.switch_cases(model.slot) for label in case.labels)
-    family = "_".join(msr.split("_")[:3]) if msr.startswith("MSR_IA32_RTIT") else ""
-    return msr in labels.split() or msr.startswith("MSR_LBR_") or bool(family and family in labels)
+    labels = [
+        label
+        for slot in model.slots
+        if slot in source.functions
+        for case in source.switch_cases(slot)
+        for label in case.labels
+    ]
+    family = "_".join(msr.split("_")[:FAMILY_WORDS])
+    ranges = [label for label in labels if "..." in label]
+    named = any(msr in label.split() for label in labels)
+    return named or msr.startswith("MSR_LBR_") or any(family in label for label in ranges)
 
 
 def _problem(model: Model, msr: str, path: str, call: Call) -> Problem:

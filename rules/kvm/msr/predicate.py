@@ -53,7 +53,6 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    matches,
     rule,
 )
 
@@ -70,13 +69,10 @@ GUEST_REFERENCE = "arch/x86/kvm/cpuid.h, guest_cpu_cap_has()"
 @rule(code="KVM-MSR-010", severity=Severity.WARNING, confidence=Confidence.MEDIUM, touches=SOURCES)
 def predicate(context: Context) -> Iterator[Finding | Fact]:
     """Questions that the base does not ask, wherever they were moved to."""
-    asked = (f"{HOST}(", f"{GUEST}(")
-    if any(word in text for *_, text in context.added_lines(*SOURCES) for word in asked):
-        touched = {p for step in context.steps for p in step.paths if matches(p, SOURCES)}
+    paths = context.changed_files(*SOURCES, words=(f"{HOST}(", f"{GUEST}("))
+    if paths:
         modern = GUEST_CAP.encode() in (context.base.read(GUEST_HEADER) or b"")
-        yield from context.introduced(
-            partial(scan, paths=sorted(touched), modern=modern), touching=SOURCES
-        )
+        yield from context.introduced(partial(scan, paths=paths, modern=modern), touching=paths)
 
 
 def scan(view: View, paths: list[str], *, modern: bool) -> Iterator[Problem]:

@@ -112,20 +112,23 @@ def recalc_path(context: Context) -> Iterator[Finding | Fact]:
         globs = (vendor.directory + "*.c",)
         lines = tuple(context.changed_lines(*globs))
         if any(sign in line for line in lines for sign in ("MSR_", "intercept")):
-            yield from context.introduced(partial(scan, vendor=vendor), touching=globs)
+            yield from context.introduced(
+                partial(scan, context=context, vendor=vendor), touching=globs
+            )
 
 
-def scan(view: View, vendor: Vendor) -> Iterator[Problem]:
+def scan(view: View, context: Context, vendor: Vendor) -> Iterator[Problem]:
     """Everything of one tree that a change of the filter does not reach."""
     if not view.exists(vendor.home):
         return
     home = view.c(vendor.home)
     if vendor.recalculation in home.functions:
-        sources = {
-            path: view.c(path)
-            for path in view.paths(vendor.directory, ".c")
-            if b"intercept" in (view.read(path) or b"")
-        }
+        new = context.changed_files(vendor.directory + "*.c", words=("intercept", "MSR_"))
+        sources = {}
+        for path in view.paths(vendor.directory, ".c"):
+            tree = view if path in new or not context.base.exists(path) else context.base
+            if b"intercept" in (tree.read(path) or b""):
+                sources[path] = tree.c(path)
         yield from unreached(vendor, sources)
         for path, source in sources.items():
             yield from remembered(vendor, path, source)

@@ -54,7 +54,6 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    matches,
     rule,
 )
 
@@ -69,16 +68,15 @@ EXIT, ERROR = "kvm_msr_user_space", "msr.error"
 EXITS = ("KVM_EXIT_X86_RDMSR", "KVM_EXIT_X86_WRMSR")
 CLEARED = ("msr.pad", "memset(&vcpu->run->msr,", "memset(&run->msr,")
 REFERENCE = "Documentation/virt/kvm/api.rst, KVM_EXIT_X86_RDMSR/KVM_EXIT_X86_WRMSR"
-SIGNS = ("return", "msr.", EXIT, *EXITS)
+SIGNS = ("-E", "msr.", EXIT, *EXITS)
 
 
 @rule(code="KVM-MSR-008", severity=Severity.WARNING, confidence=Confidence.MEDIUM, touches=SOURCES)
 def return_codes(context: Context) -> Iterator[Finding | Fact]:
     """What handlers newly answer, and exits that are newly not whole."""
-    lines = tuple(context.changed_lines(*SOURCES))
-    if any(sign in line for line in lines for sign in SIGNS):
-        paths = sorted({p for step in context.steps for p in step.paths if matches(p, SOURCES)})
-        yield from context.introduced(partial(scan, paths=paths), touching=SOURCES)
+    paths = context.changed_files(*SOURCES, words=SIGNS)
+    if paths:
+        yield from context.introduced(partial(scan, paths=paths), touching=paths)
 
 
 def scan(view: View, paths: list[str]) -> Iterator[Problem]:

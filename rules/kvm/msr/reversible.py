@@ -56,7 +56,6 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    matches,
     rule,
 )
 
@@ -104,25 +103,26 @@ class Switch:
 @rule(code="KVM-MSR-003", severity=Severity.ERROR, confidence=Confidence.MEDIUM, touches=SOURCES)
 def reversible(context: Context) -> Iterator[Finding | Fact]:
     """What is newly turned on and never off."""
-    if any(sign in text for *_, text in context.added_lines(*SOURCES) for sign in SIGNS):
-        paths = sorted({p for step in context.steps for p in step.paths if matches(p, SOURCES)})
-        old = frozenset(
-            (item.kind, name) for item in stuck(context.base, paths) for name in item.names
+    paths = context.changed_files(*SOURCES, words=SIGNS)
+    if paths:
+        before = stuck(context, context.base, paths)
+        old = frozenset((item.kind, name) for item in before for name in item.names)
+        yield from context.introduced(
+            partial(scan, context=context, paths=paths, old=old), touching=paths
         )
-        yield from context.introduced(partial(scan, paths=paths, old=old), touching=SOURCES)
 
 
-def scan(view: View, paths: list[str], old: Names) -> Iterator[Problem]:
+def scan(view: View, context: Context, paths: list[str], old: Names) -> Iterator[Problem]:
     """One problem for each function and kind, with all the names that the base does not have."""
     groups: dict[tuple[str, str, str], list[Switch]] = {}
-    for item in stuck(view, paths):
+    for item in stuck(context, view, paths):
         if any((item.kind, name) not in old for name in item.names):
             groups.setdefault((item.path, item.function, item.kind), []).append(item)
     for (_, function, kind), items in groups.items():
         yield _problem(function, kind, items, old)
 
 
-def stuck(view: View, paths: list[str]) -> Iterator[Switch]:
+def stuck(context: Context, view: View, paths: list[str]) -> Iterator[Switch]:
     """Everything of one tree's files that is turned on for some guests and never off."""
     for path in paths:
         if not view.exists(path):
@@ -132,12 +132,12 @@ def stuck(view: View, paths: list[str]) -> Iterator[Switch]:
         switches = [item for call in guarded_calls(source) for item in switched_on(call, path)]
         switches += guarded_bits(source, path)
         if switches:
-            off = turned_off(view, directory)
+            off = turned_off(context, view, directory)
             for item in switches:
                 left = frozenset(name for name in item.names if (item.kind, name) not in off)
                 if left:
                     yield replace(item, names=left)
-        yield from stuck_flags(view, source, path)
+        yield from stuck_flags(context, view, source, path)
 
 
 def guarded_calls(source: CFile) -> Iterator[Call]:
@@ -201,11 +201,12 @@ def words(text: str) -> list[str]:
     return text.translate(str.maketrans("|&~()!=", "       ")).split()
 
 
-def turned_off(view: View, directory: str) -> Names:
+def turned_off(context: Context, view: View, directory: str) -> Names:
     """Everything that a vendor's code ever turns off, or sets to a value it works out."""
     found: set[tuple[str, str]] = set()
+    new = context.changed_files(directory + "*.c", words=(*OFF, *OFF_CONTROLS, "&="))
     for path in view.paths(directory, ".c"):
-        source = view.c(path)
+        source = (view if path in new or not context.base.exists(path) else context.base).c(path)
         for name in (*OFF, *OFF_CONTROLS):
             for call in source.calls(name) if name.encode() in source.source else ():
                 fixed = (name in CHOOSE and call.arguments[-1:] == ("false",)) or (
@@ -214,7 +215,7 @@ def turned_off(view: View, directory: str) -> Names:
                 if not fixed:
                     kind, names = target(call)
                     found |= {(kind, each) for each in names}
-        for part in view.text(path).split("&=")[1:]:
+        for part in source.source.decode("utf-8", "replace").split("&=")[1:]:
             found |= {("bit", each) for each in constants(part.split(";")[0])}
     return frozenset(found)
 
@@ -235,7 +236,7 @@ def cpuid_functions(source: CFile) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*named, *below) if name in source.functions))
 
 
-def stuck_flags(view: View, source: CFile, path: str) -> Iterator[Switch]:
+def stuck_flags(context: Context, view: View, source: CFile, path: str) -> Iterator[Switch]:
     """Flags that are set to true for some guests or writes, and to nothing else anywhere."""
     handlers = tuple(name for name in source.functions if name.endswith("_set_msr"))
     for function in (*cpuid_functions(source), *handlers):
@@ -245,7 +246,7 @@ def stuck_flags(view: View, source: CFile, path: str) -> Iterator[Switch]:
             if each.value not in ONE or each.operator != "=" or name == each.target:
                 continue
             sticky = by_value(source, each) if function in handlers else guarded(source, each)
-            if sticky and not written_otherwise(view, name):
+            if sticky and not written_otherwise(context, view, name):
                 names = frozenset({name})
                 yield Switch(kind=kind, names=names, function=function, path=path, line=each.line)
 
@@ -257,12 +258,14 @@ def by_value(source: CFile, flag: Assignment) -> bool:
     return value and all(call.conditions != flag.conditions for call in passed)
 
 
-def written_otherwise(view: View, member: str) -> bool:
+def written_otherwise(context: Context, view: View, member: str) -> bool:
     """Whether any of KVM's x86 code gives a flag another value than true."""
+    new = context.changed_files("arch/x86/kvm/*", words=(member,))
     for path in view.paths("arch/x86/kvm/", ".c") + view.paths("arch/x86/kvm/", ".h"):
-        if member.encode() in (view.read(path) or b""):
-            for access in view.c(path).accesses(member):
-                line = view.line(path, access.line).replace(" ", "")
+        tree = view if path in new or not context.base.exists(path) else context.base
+        if member.encode() in (tree.read(path) or b""):
+            for access in tree.c(path).accesses(member):
+                line = tree.line(path, access.line).replace(" ", "")
                 if access.written and not line.endswith((f"{member}=true;", f"{member}=1;")):
                     return True
     return False
