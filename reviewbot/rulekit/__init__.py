@@ -14,6 +14,8 @@ from reviewbot.parse.uapi import Constant, Layouts
 from reviewbot.rulekit.case_body import CaseBody, added_cases
 from reviewbot.rulekit.commands import Command, commands, within
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
+from reviewbot.rulekit.definitions import definitions
+from reviewbot.rulekit.includes import includes
 from reviewbot.rulekit.layout import (
     KVM_HEADERS,
     RecordChange,
@@ -34,7 +36,7 @@ from reviewbot.rulekit.layout import (
 from reviewbot.rulekit.module_parameter import ModuleParameter, copied_to, new_parameters
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
-from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, of_kvm_x86, other_architecture
+from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, backport, of_kvm_x86, other_architecture
 from reviewbot.rulekit.together import ranges, together
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
@@ -84,11 +86,14 @@ __all__ = [
     "added",
     "added_cases",
     "architectures",
+    "backport",
     "changes",
     "commands",
     "copied_to",
     "defined_anywhere",
+    "definitions",
     "files_of",
+    "includes",
     "ioctls",
     "is_padding",
     "kvm_records",

@@ -3,7 +3,7 @@
 
 import re
 
-from reviewbot.model.series import Patch
+from reviewbot.model.series import Patch, Series
 from reviewbot.rulekit.context import files_of, matches
 
 KVM_X86 = ("arch/x86/kvm/*", "virt/kvm/*")
@@ -12,6 +12,7 @@ KVM_X86 = ("arch/x86/kvm/*", "virt/kvm/*")
 SELFTESTS = ("tools/testing/selftests/kvm/*",)
 """KVM's selftests, of all architectures."""
 
+_STABLE = re.compile(r"autosel|stable.*|\d+\.\d+(?:[.-]\S*)?", re.IGNORECASE)
 _OTHERS = re.compile(r"arm64|aarch64|RISC-?V|s390|PPC|MIPS|LoongArch|powerpc", re.IGNORECASE)
 
 
@@ -24,3 +25,8 @@ def of_kvm_x86(patch: Patch) -> bool:
     """Whether a patch changes KVM x86, common KVM code or selftests, and no other architecture."""
     ours = any(matches(path, (*KVM_X86, *SELFTESTS)) for path in files_of(patch))
     return ours and not other_architecture(patch)
+
+
+def backport(series: Series) -> bool:
+    """Whether the series is for a stable branch: its wording was settled when the commits were made."""
+    return any(_STABLE.fullmatch(prefix) for prefix in series.prefixes)
