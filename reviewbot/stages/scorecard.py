@@ -43,7 +43,7 @@ class Floors:
 def run(pairs: Sequence[tuple[Case, Checked]], codes: frozenset[str], floors: Floors) -> Evaluation:
     """Judge every case with what the rules (``codes``) said about its series."""
     cases = tuple(judge(case, checked, codes) for case, checked in pairs)
-    strays = tuple(_strays(pairs))
+    strays = tuple(_strays(pairs, cases))
     total = _score("all", cases, 0.0)
     return Evaluation(
         cases=cases,
@@ -130,9 +130,15 @@ def _why_silent(code: str, result: CheckResult) -> str:
     return ""
 
 
-def _strays(pairs: Sequence[tuple[Case, Checked]]) -> Iterable[Stray]:
-    """Errors anywhere in series with a negative label, except where a positive label has them."""
-    right = {
+def _strays(pairs: Sequence[tuple[Case, Checked]], cases: Sequence[CaseResult]) -> Iterable[Stray]:
+    """Errors anywhere in series with a negative label that no case accounts for, right or wrong."""
+    counted = {
+        (one.case.patch, finding.code)
+        for one in cases
+        if one.outcome is Outcome.FALSE
+        for finding in one.findings
+    }
+    known = counted | {
         (case.patch if number else case.cover, code)
         for case, checked in pairs
         if case.label is Label.POSITIVE
@@ -151,7 +157,7 @@ def _strays(pairs: Sequence[tuple[Case, Checked]]) -> Iterable[Stray]:
         mails = {patch.number: patch.message_id for patch in series.patches}
         for finding in checked.result.findings:
             places = {(mails.get(finding.patch, name), finding.code), (name, finding.code)}
-            if finding.severity is Severity.ERROR and not places & right:
+            if finding.severity is Severity.ERROR and not places & known:
                 yield Stray(series=name, finding=finding)
 
 

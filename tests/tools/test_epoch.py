@@ -5,47 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from epochs import make, tip
 
 from reviewbot.model.errors import UserError
 from reviewbot.tools import epoch
 
-Change = tuple[str, bytes]
-"""What one commit holds: "m" or "d", and the mail."""
-
 
 def mail(number: int) -> bytes:
     return f"Subject: mail {number}\nMessage-ID: <{number}@example.org>\n\n{number}\n".encode()
-
-
-def make(path: Path, changes: list[Change], branch: str = "master") -> Path:
-    """Add commits to an epoch, made where it is missing."""
-    if not path.exists():
-        run = ["git", "init", "-q", "--bare", "-b", branch, str(path)]
-        subprocess.run(run, check=True)
-    stream = b""
-    for number, (name, raw) in enumerate(changes):
-        start = f"from refs/heads/{branch}^0\n".encode() if not number and _tip(path) else b""
-        stream += (
-            f"commit refs/heads/{branch}\ncommitter t <t@example.org> 1772366400 +0000\n".encode()
-            + b"data 4\nmail\n"
-            + start
-            + b"deleteall\n"
-            + f"M 100644 inline {name}\ndata {len(raw)}\n".encode()
-            + raw
-            + b"\n"
-        )
-    subprocess.run(["git", "-C", str(path), "fast-import", "--quiet"], input=stream, check=True)
-    return path
-
-
-def _tip(path: Path) -> str:
-    found = subprocess.run(
-        ["git", "-C", str(path), "rev-parse", "-q", "--verify", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip()
 
 
 def numbers(place: Path, since: str | None = None) -> list[int]:
@@ -80,8 +47,8 @@ def test_epochs_are_read_in_order_and_a_later_one_may_delete(tmp_path: Path) -> 
     make(top / "git" / "2.git", [("m", mail(3)), ("m", mail(4))])
     first = make(top / "git" / "0.git", [("m", mail(1)), ("m", mail(2))])
     assert numbers(top) == numbers(top / "git") == [2, 3, 4, 5]
-    assert numbers(top, _tip(first)) == [3, 4, 5]
-    assert epoch.tip(top) == _tip(top / "git" / "10.git")
+    assert numbers(top, tip(first)) == [3, 4, 5]
+    assert epoch.tip(top) == tip(top / "git" / "10.git")
 
 
 def test_a_clone_with_a_work_tree_is_read_too(tmp_path: Path) -> None:
@@ -96,7 +63,7 @@ def test_an_epoch_whose_head_names_another_branch_is_read(tmp_path: Path) -> Non
     assert numbers(inbox) == [1]
 
 
-def test_an_empty_epoch_has_no_mails_and_no_tip(tmp_path: Path) -> None:
+def test_an_empty_epoch_has_no_mails_and_notip(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "0.git")], check=True)
     assert numbers(tmp_path / "0.git") == []
     assert epoch.tip(tmp_path / "0.git") is None
@@ -104,7 +71,7 @@ def test_an_empty_epoch_has_no_mails_and_no_tip(tmp_path: Path) -> None:
 
 def test_a_rewritten_history_is_noticed(tmp_path: Path) -> None:
     inbox = make(tmp_path / "0.git", [("m", mail(1)), ("m", mail(2))])
-    seen = _tip(inbox)
+    seen = tip(inbox)
     run = ["git", "-C", str(inbox), "update-ref", "refs/heads/master", f"{seen}^"]
     subprocess.run(run, check=True)
     with pytest.raises(UserError, match="history was rewritten"):
