@@ -33,7 +33,12 @@ from reviewbot.rulekit.layout import (
     slots,
     users,
 )
-from reviewbot.rulekit.module_parameter import ModuleParameter, copied_to, new_parameters
+from reviewbot.rulekit.module_parameter import (
+    ModuleParameter,
+    copied_to,
+    identifiers,
+    new_parameters,
+)
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
 from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, backport, of_kvm_x86, other_architecture
@@ -93,6 +98,7 @@ __all__ = [
     "defined_anywhere",
     "definitions",
     "files_of",
+    "identifiers",
     "includes",
     "ioctls",
     "is_padding",
