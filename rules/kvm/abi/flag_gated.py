@@ -60,6 +60,7 @@ from reviewbot.rulekit import (
     commands,
     defined_anywhere,
     files_of,
+    identifiers,
     leaves,
     matches,
     rule,
@@ -124,11 +125,11 @@ def set_before(
     """Whether the member has a value already: set above, initialised with its struct, or cleared."""
     if any(other.target == each.target and other.line < each.line for other in done):
         return True
-    root = next(iter(words(each.target)))
+    root = next(iter(identifiers(each.target)))
     if not any(condition.kind == "if" for condition in each.conditions):
         return False  # the one place that sets it
     cleared = (
-        call.arguments and root in words(call.arguments[0])
+        call.arguments and root in identifiers(call.arguments[0])
         for call in file.calls("memset", function.name)
         if call.line < each.line
     )
@@ -224,7 +225,7 @@ def guarded(file: CFile, function: Function, member: Member) -> bool:
     """Whether a function asks about flags and the like, or about the member's own value."""
     text = function.text.lower()
     return any(word in text for word in _GUARDS) or any(
-        member.name in words(condition.text) for condition in file.conditions(function.name)
+        member.name in identifiers(condition.text) for condition in file.conditions(function.name)
     )
 
 
@@ -288,8 +289,3 @@ def switch(record: Record, member: Member) -> Problem:
 def around(file: CFile, line: int) -> Function | None:
     """The function a line is in."""
     return next((f for f in file.functions.values() if f.line <= line <= f.end), None)
-
-
-def words(text: str) -> list[str]:
-    """The identifiers of an expression."""
-    return "".join(c if c.isalnum() or c == "_" else " " for c in text).split()

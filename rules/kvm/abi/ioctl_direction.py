@@ -58,6 +58,7 @@ from reviewbot.rulekit import (
     architectures,
     commands,
     files_of,
+    identifiers,
     rule,
 )
 
@@ -201,11 +202,6 @@ def copies(
         for call in file.calls(name, function)
         if any(c.kind == "case" and c.text in labels for c in call.conditions)
         and len(call.arguments) > position
-        and _ARGUMENT & set(words(call.arguments[position]))
+        and _ARGUMENT & set(identifiers(call.arguments[position]))
     ]
     return min(lines, default=None)
-
-
-def words(text: str) -> list[str]:
-    """The identifiers of an expression."""
-    return "".join(c if c.isalnum() or c == "_" else " " for c in text).split()

@@ -61,6 +61,7 @@ from reviewbot.rulekit import (
     architectures,
     commands,
     files_of,
+    identifiers,
     is_padding,
     kvm_records,
     leaves,
@@ -190,15 +191,10 @@ def reads(
     for called in _WHOLE:
         for call in file.calls(called):
             for argument in call.arguments[:2]:  # the third is a length
-                named_there = set(words(argument))
+                named_there = set(identifiers(argument))
                 if named_there & whole and not named_there & others:
                     return True
-    return any(member.name in words(m.value) for m in file.macros.values() if m.parameters)
-
-
-def words(text: str) -> list[str]:
-    """The identifiers of an expression."""
-    return "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
+    return any(member.name in identifiers(m.value) for m in file.macros.values() if m.parameters)
 
 
 def adding(steps: tuple[Step, ...], name: str, record: str, members: list[Member]) -> Step | None:
