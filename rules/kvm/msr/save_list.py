@@ -4,7 +4,9 @@
 What
 ----
 An MSR that the series adds to msrs_to_save_base[] (msrs_to_save_all[] in older trees) has a case in
-the function that builds the final list (kvm_probe_msr_to_save(), kvm_init_msr_list()).  An MSR that
+the function that builds the final list (kvm_probe_msr_to_save(), kvm_init_msr_list()), unless both
+vendors handled it already.  An MSR that KVM handles with CONFIG_X86_64 only is listed with it only, or its
+feature is kept from guests without it.  An MSR that
 both kvm_get_msr_common() and kvm_set_msr_common() newly handle, and whose value KVM keeps, is in one of
 the lists.  A warning: upstream once listed the LBR MSRs without a case of their own.
 
@@ -37,11 +39,12 @@ The MSR exists on every processor, or its state is migrated by an ioctl of its o
 
 What it does not see
 --------------------
-Whether the condition is right (CONFIG_X86_64, the right feature).  MSRs that only vendor code handles;
+Whether the condition is right.  MSRs that only vendor code handles;
 Hyper-V and KVM's own MSRs, of which many need no saving.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from reviewbot.rulekit import (
@@ -71,6 +74,9 @@ GET, SET = "kvm_get_msr_common", "kvm_set_msr_common"
 HARDWARE = ("MSR_IA32_", "MSR_AMD64_", "MSR_K7_", "MSR_F15H_", "MSR_ARCH_", "MSR_CORE_")
 STATE = "vcpu->arch."
 FAMILY_WORDS = 3
+VENDORS = (("arch/x86/kvm/vmx/vmx.c", "vmx_get_msr"), ("arch/x86/kvm/svm/svm.c", "svm_get_msr"))
+CPUID = "arch/x86/kvm/cpuid.c"
+CONFIG = "CONFIG_X86_64"
 COUNTERS = ("PERF", "PEBS", "EVNTSEL", "DS_AREA")
 REFERENCE = (
     "Documentation/virt/kvm/api.rst, 4.3 KVM_GET_MSR_INDEX_LIST; "
@@ -83,21 +89,74 @@ def save_list(context: Context) -> Iterator[Finding | Fact]:
     """MSRs that are newly listed or newly handled."""
     if any("MSR_" in text for *_, text in context.added_lines(*HOMES)):
         old = {name for home in homes(context.base) for name in everything(context.base, home)}
-        yield from context.introduced(partial(scan, old=frozenset(old)), touching=HOMES)
+        known = Known(names=frozenset(old), handled=handled_by_both(context.base))
+        yield from context.introduced(partial(scan, old=known), touching=(*HOMES, CPUID))
 
 
-def scan(view: View, old: frozenset[str]) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """MSRs of the base: those listed or handled in common, and those that both vendors handle."""
+
+    names: frozenset[str]
+    handled: frozenset[str]
+
+
+def scan(view: View, old: Known) -> Iterator[Problem]:
     """What is wrong with MSRs of one tree that the base does not know."""
     for home in homes(view):
         source = view.c(home)
         listed = {name: line for array in SAVED for name, line in elements(source, array)}
+        families: dict[str, list[str]] = {}
         for name, line in listed.items():
-            if name not in old and not probed(source, name):
-                yield _unconditional(name, home, line)
+            if name in old.names:
+                continue
+            if name not in old.handled and not probed(source, name):
+                families.setdefault(family_of(name), []).append(name)
+            elif only_64_bit(source, name) and not guarded(view, home, name, line):
+                yield _not_on_32_bit(name, home, line)
+        for family, names in families.items():
+            yield _unconditional(family, names, home, listed[names[0]])
         known = {name for array in LISTS for name, _ in elements(source, array)}
         for name, line in kept(source):
-            if name not in old and name not in known:
+            if name not in old.names and name not in known:
                 yield _unsaved(name, home, line)
+
+
+def handled_by_both(view: View) -> frozenset[str]:
+    """MSRs that every vendor's code can read."""
+    found = [
+        {name for case in view.c(path).switch_cases(function) for name in case.labels}
+        for path, function in VENDORS
+        if view.exists(path)
+    ]
+    return frozenset(set.intersection(*found)) if found else frozenset()
+
+
+def only_64_bit(source: CFile, msr: str) -> bool:
+    """Whether a common handler has the MSR's case in an #ifdef CONFIG_X86_64."""
+    handlers = [source.functions[name] for name in (GET, SET) if name in source.functions]
+    return any(
+        f"case {msr}:" in part.partition("#endif")[0]
+        for handler in handlers
+        for part in handler.text.split(f"#ifdef {CONFIG}")[1:]
+    )
+
+
+def guarded(view: View, home: str, msr: str, line: int) -> bool:
+    """Whether the list, its last check or the CPUID tables leave the MSR out on 32-bit hosts."""
+    source = view.c(home)
+    for above in range(line - 1, 0, -1):
+        text = view.line(home, above)
+        if text.startswith("#endif") or text.endswith("= {"):
+            break
+        if text.startswith("#if"):
+            return CONFIG in text
+    probes = [source.functions[name].text for name in PROBES if name in source.functions]
+    case = " ".join(text.partition(f"case {msr}:")[2].partition("break;")[0] for text in probes)
+    feature = case.partition("X86_FEATURE_")[2].partition(")")[0]
+    # F(XFD) in a variable is "unsigned int f_xfd = F(XFD);" in an #ifdef; 6.13 has X86_64_F(XFD).
+    masked = (f"= F({feature})", f"X86_64_F({feature})")
+    return CONFIG in case or not feature or any(text in view.text(CPUID) for text in masked)
 
 
 def homes(view: View) -> list[str]:
@@ -131,9 +190,13 @@ def probed(source: CFile, msr: str) -> bool:
     texts = [source.functions[name].text for name in PROBES if name in source.functions]
     if not any("switch" in text for text in texts) or any(word in msr for word in COUNTERS):
         return True
-    family = "_".join(msr.split("_")[:FAMILY_WORDS])
     # Not by the switch's cases: those below an #ifdef are not seen as such.
-    return any(f"case {family}" in text for text in texts)
+    return any(f"case {family_of(msr)}" in text for text in texts)
+
+
+def family_of(msr: str) -> str:
+    """MSR_IA32_FRED of MSR_IA32_FRED_RSP0."""
+    return "_".join(msr.split("_")[:FAMILY_WORDS])
 
 
 def kept(source: CFile) -> Iterator[tuple[str, int]]:
@@ -149,16 +212,35 @@ def kept(source: CFile) -> Iterator[tuple[str, int]]:
                 yield label, case.line
 
 
-def _unconditional(name: str, home: str, line: int) -> Problem:
+def _unconditional(family: str, names: list[str], home: str, line: int) -> Problem:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    are, them = ("are", "them") if more else ("is", "it")
     return Problem(
-        key=("unconditional", name),
-        title=f"{name} is listed for migration unconditionally",
+        key=("unconditional", family),
+        title=f"{names[0]}{more} {are} listed for migration unconditionally",
         why=(
-            f"{name} is in the list of MSRs to save and nothing takes it out where KVM does not "
-            "virtualize it.  Userspace is told to save it and then fails to restore it."
+            f"{', '.join(names)} {are} in the list of MSRs to save and nothing takes {them} out where "
+            f"KVM does not virtualize {them}.  Userspace is told to save {them} and then fails to "
+            f"restore {them}."
         ),
-        fix=f"Add case {name} to kvm_probe_msr_to_save() with a check by kvm_cpu_cap_has().",
+        fix=f"Add case {names[0]} to kvm_probe_msr_to_save() with a check by kvm_cpu_cap_has().",
         reference=REFERENCE,
+        path=home,
+        line=line,
+        missing=True,
+    )
+
+
+def _not_on_32_bit(name: str, home: str, line: int) -> Problem:
+    return Problem(
+        key=("32-bit", name),
+        title=f"{name} is listed for migration on 32-bit hosts, which reject it",
+        why=(
+            f"The handlers have {name} in an #ifdef {CONFIG}, the list of MSRs to save has it always.  "
+            "A 32-bit host tells userspace to save it and then rejects the access."
+        ),
+        fix=f"List it in the #ifdef as well, or keep its feature from guests without {CONFIG}.",
+        reference="https://lore.kernel.org/r/YdSgzsiBft/NgxdF@google.com",
         path=home,
         line=line,
         missing=True,
