@@ -4,9 +4,9 @@
 What
 ----
 New code in ``*_vcpu_after_set_cpuid()`` and in functions that recalculate intercepts does not decide by
-boot_cpu_has(X86_FEATURE_*) but by kvm_cpu_cap_has() or guest_cpu_cap_has() (a note: upstream took it
-for IBPB and FLUSH_L1D); and where the tree has guest_cpu_cap_has(), new code does not call
-guest_cpuid_has() (a warning).
+boot_cpu_has(X86_FEATURE_*) whether the guest may access an MSR, but by kvm_cpu_cap_has() or
+guest_cpu_cap_has(); and where the tree has guest_cpu_cap_has(), new code does not call
+guest_cpuid_has().
 
 Why
 ---
@@ -36,8 +36,9 @@ told although KVM does not support it.
 
 What it does not see
 --------------------
-boot_cpu_has() in hardware setup, MSR handlers and elsewhere, where it is often right.  Code that is
-only moved.
+boot_cpu_has() in hardware setup, MSR handlers and elsewhere, where it is often right.  Commands, MSRs
+that are only written (PRED_CMD, FLUSH_CMD), have no state, and features of the virtualization hardware
+(V_SPEC_CTRL) no guest: upstream asks the host for both.  Code that is only moved.
 """
 
 from collections import Counter
@@ -46,6 +47,7 @@ from functools import partial
 
 from reviewbot.rulekit import (
     Call,
+    CFile,
     Confidence,
     Context,
     Fact,
@@ -62,6 +64,16 @@ GUEST_HEADER = "arch/x86/kvm/cpuid.h"
 HOST, GUEST, GUEST_CAP = "boot_cpu_has", "guest_cpuid_has", "guest_cpu_cap_has"
 FEATURE = "X86_FEATURE_"
 DECIDING = ("vcpu_after_set_cpuid", "intercept")
+OLD = "set_msr_interception"
+INTERCEPTS = (
+    OLD,
+    *(
+        f"{vendor}_{what}_intercept_for_msr"
+        for vendor in ("vmx", "svm")
+        for what in ("set", "disable", "enable")
+    ),
+)
+HARDWARE = "X86_FEATURE_V_"
 REFERENCE = "https://lore.kernel.org/r/YdShTDdOQISmku2H@google.com"
 GUEST_REFERENCE = "arch/x86/kvm/cpuid.h, guest_cpu_cap_has()"
 
@@ -81,8 +93,9 @@ def scan(view: View, paths: list[str], *, modern: bool) -> Iterator[Problem]:
     for path in paths:
         if not view.exists(path):
             continue
-        calls = [call for call in view.c(path).calls(HOST) if decides(call)]
-        calls += view.c(path).calls(GUEST) if modern else ()
+        source = view.c(path)
+        calls = [call for call in source.calls(HOST) if decides(source, call)]
+        calls += source.calls(GUEST) if modern else ()
         for call in calls:
             feature = call.arguments[-1] if call.arguments else ""
             if feature.startswith(FEATURE):
@@ -90,9 +103,25 @@ def scan(view: View, paths: list[str], *, modern: bool) -> Iterator[Problem]:
                 yield _problem(call, feature, path, seen[call.name, feature])
 
 
-def decides(call: Call) -> bool:
-    """Whether a call stands where KVM configures a vCPU for its CPUID or filter."""
-    return any(name in call.function for name in DECIDING)
+def decides(source: CFile, call: Call) -> bool:
+    """Whether a question to the host decides that the guest may access an MSR with state."""
+    feature = call.arguments[-1] if call.arguments else ""
+    if not any(name in call.function for name in DECIDING) or feature.startswith(HARDWARE):
+        return False
+    return any(
+        f"{HOST}({feature})" in condition.text
+        for name in INTERCEPTS
+        for each in source.calls(name, call.function)
+        if not written_only(each)
+        for condition in each.conditions
+    )
+
+
+def written_only(call: Call) -> bool:
+    """Whether an intercept is that of a command, an MSR that nobody reads."""
+    if call.name == OLD:
+        return call.arguments[3:4] == ("0",)
+    return "MSR_TYPE_W" in call.arguments
 
 
 def _problem(call: Call, feature: str, path: str, count: int) -> Problem:
@@ -108,7 +137,6 @@ def _problem(call: Call, feature: str, path: str, count: int) -> Problem:
             reference=REFERENCE,
             path=path,
             line=call.line,
-            severity=Severity.NOTE,
         )
     return Problem(
         key=(call.name, feature, count),
