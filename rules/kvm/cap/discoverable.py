@@ -6,10 +6,14 @@ What
 For each KVM_CAP_* that the series adds to include/uapi/linux/kvm.h, some function that answers
 KVM_CHECK_EXTENSION, generic or of an architecture, has a ``case`` for it once all patches are applied.
 
+A series that adds no capability does not make an existing ioctl write to userspace after a failure that
+so far left the memory alone (a warning).
+
 Why
 ---
 Userspace finds out by KVM_CHECK_EXTENSION what it may use.  Without a case the answer is 0 on every
-kernel, so well-behaved userspace never uses the feature.
+kernel, so well-behaved userspace never uses the feature.  And what an ioctl writes in one kernel and not
+in another, without a capability, cannot be trusted at all.
 
 Bad
 ---
@@ -30,13 +34,26 @@ The number is reserved for another tree that has the code.
 What it does not see
 --------------------
 Architectures that have the feature and not the case; whether the answer should be a mask of supported
-bits; new behaviour that has no capability at all.
+bits; other new behaviour of existing ioctls.
 """
 
 from collections.abc import Iterator
 from functools import partial
 
-from reviewbot.rulekit import Context, Fact, Finding, Macro, Needs, Problem, Severity, View, rule
+from reviewbot.rulekit import (
+    Call,
+    CFile,
+    Context,
+    Fact,
+    Finding,
+    Macro,
+    Needs,
+    Problem,
+    Severity,
+    View,
+    matches,
+    rule,
+)
 
 HEADER = "include/uapi/linux/kvm.h"
 SOURCES = ("arch/*/kvm/*.c", "virt/kvm/*.c")
@@ -50,15 +67,24 @@ REFERENCE = (
 )
 
 
-@rule(code="KVM-CAP-001", severity=Severity.ERROR, needs=Needs.SERIES, touches=(HEADER,))
+COPY = "copy_to_user"
+RESULTS = frozenset({"r", "ret", "rc", "err", "error"})
+TRUSTED = "https://lore.kernel.org/r/871raueg7y.fsf@vitty.brq.redhat.com"
+
+
+@rule(code="KVM-CAP-001", severity=Severity.ERROR, needs=Needs.SERIES, touches=(HEADER, *SOURCES))
 def discoverable(context: Context) -> Iterator[Finding | Fact]:
-    """New capabilities without a case at the tip."""
+    """New capabilities without a case at the tip, and ioctls that write more without a capability."""
     if any(PREFIX in text for *_, text in context.added_lines(HEADER)):
         if not context.steps or not context.complete:
             yield from in_mails(context)
             return
         old = frozenset(capabilities(context.base))
         yield from context.introduced(partial(scan, old=old), touching=(HEADER, *SOURCES))
+    elif context.steps and any(COPY in line for line in context.changed_lines(*SOURCES)):
+        touched = sorted({p for s in context.steps for p in s.paths if matches(p, SOURCES)})
+        compare = partial(writes_more, context.base, paths=touched)
+        yield from context.introduced(compare, touching=SOURCES)
 
 
 def scan(view: View, old: frozenset[str]) -> Iterator[Problem]:
@@ -67,6 +93,49 @@ def scan(view: View, old: frozenset[str]) -> Iterator[Problem]:
     left = set(new) - answered(view, set(new)) if new else set()
     for name in sorted(left):
         yield _problem(name, new[name].line)
+
+
+def writes_more(base: View, view: View, paths: list[str]) -> Iterator[Problem]:
+    """Ioctls that copy to userspace whatever the result, and did so only after success."""
+    for path in paths:
+        if not base.exists(path) or not view.exists(path):
+            continue
+        before, after = copies(base, path), copies(view, path)
+        for key, call in after.items():
+            lost = key in before and depends(base.c(path), before[key])
+            if lost and not depends(view.c(path), call):
+                yield Problem(
+                    key=key,
+                    title=f"{key[1]} now writes to userspace after a failure as well",
+                    why=(
+                        f"{key[0]}() copied its answer after success only.  Programs cannot find out "
+                        "whether a kernel fills it in when the ioctl fails."
+                    ),
+                    fix="Keep it, or add a capability that tells, and document it in api.rst.",
+                    reference=TRUSTED,
+                    path=path,
+                    line=call.line,
+                    severity=Severity.WARNING,
+                )
+
+
+def copies(view: View, path: str) -> dict[tuple[str, str], Call]:
+    """The only copy_to_user() of each ioctl, by function and ioctl."""
+    found: dict[tuple[str, str], list[Call]] = {}
+    for call in view.c(path).calls(COPY) if COPY.encode() in (view.read(path) or b"") else ():
+        labels = [one.text for one in call.conditions if one.kind == "case"]
+        if "ioctl" in call.function and labels and labels[-1].startswith("KVM_"):
+            found.setdefault((call.function, labels[-1]), []).append(call)
+    return {key: calls[0] for key, calls in found.items() if len(calls) == 1}
+
+
+def depends(source: CFile, call: Call) -> bool:
+    """Whether a call is only made for some results, the ``if`` it is part of included."""
+    whole = f"{COPY}({', '.join(call.arguments)})"
+    texts = [one.text for one in call.conditions if one.kind != "case"]
+    texts += [one.text for one in source.conditions(call.function) if whole in one.text]
+    plain = "".join(c if c.isalnum() or c == "_" else " " for c in " ".join(texts))
+    return not RESULTS.isdisjoint(plain.split())
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
