@@ -6,27 +6,24 @@ rest of the file is still right.  Nothing is preprocessed: both sides of an ``#i
 have comments removed and white space collapsed.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 from reviewbot.parse.c_facts import Assignment, Call, Case, Condition, Function, Macro
+from reviewbot.parse.c_flow import Flow
 from reviewbot.parse.c_members import Access, accesses, names_of_type
 from reviewbot.parse.c_syntax import (
-    always_leaves,
+    SourceText,
     bare,
     declared,
     guarded_elements,
+    nodes_of,
     parameters_of,
-    parser,
     spliced,
-    squeeze,
-    text_of,
-    walk,
     without_comments,
 )
-
-_LOOPS = frozenset({"for_statement", "while_statement", "do_statement"})
 
 
 class CFile:
@@ -35,25 +32,42 @@ class CFile:
     def __init__(self, path: str, source: bytes) -> None:
         self.path = path
         self.source = source
-        self._root = parser().parse(source).root_node
+        self._source = SourceText(source)
+        self._root = self._source.root
+        self._text = self._source.of
+        self._flow = Flow(self._source)
+        self._calls: dict[str, tuple[Call, ...]] = {}
 
     @cached_property
     def functions(self) -> dict[str, Function]:
-        """Function definitions by name (of two under ``#ifdef``, the first)."""
-        found: dict[str, Function] = {}
-        for name, node in self._function_nodes.items():
-            found[name] = Function(
-                name=name,
-                parameters=tuple(self._text(each) for each in parameters_of(node)),
-                line=node.start_point[0] + 1,
-                end=node.end_point[0] + 1,
-                static=any(
-                    c.type == "storage_class_specifier" and c.text == b"static"
-                    for c in node.children
-                ),
-                text=self._text(node),
-            )
-        return found
+        """Function definitions by name; of several under ``#if``, the first (see ``versions``)."""
+        return {name: found[0] for name, found in self._versions.items()}
+
+    def versions(self, name: str) -> tuple[Function, ...]:
+        """Every definition of a function: a file may have one below ``#ifdef`` and one below ``#else``.
+
+        Calls, cases, assignments and conditions of a function are those of all its definitions.
+        """
+        return self._versions.get(name, ())
+
+    @cached_property
+    def _versions(self) -> dict[str, tuple[Function, ...]]:
+        return {
+            name: tuple(self._function(name, node) for node in nodes)
+            for name, nodes in self._function_nodes.items()
+        }
+
+    def _function(self, name: str, node: Any) -> Function:
+        return Function(
+            name=name,
+            parameters=tuple(self._text(each) for each in parameters_of(node)),
+            line=node.start_point[0] + 1,
+            end=node.end_point[0] + 1,
+            static=any(
+                c.type == "storage_class_specifier" and c.text == b"static" for c in node.children
+            ),
+            text=self._text(node),
+        )
 
     @cached_property
     def macros(self) -> dict[str, Macro]:
@@ -97,44 +111,40 @@ class CFile:
 
     def accesses(self, member: str) -> tuple[Access, ...]:
         """Every ``object.member`` and ``object->member``, whatever the object's type is."""
-        return tuple(accesses(self.source, self._identifiers(member)))
+        return tuple(accesses(self._source, self._identifiers(member)))
 
     def names_of_type(self, tag: str) -> frozenset[tuple[str, bool]]:
         """Variables, parameters and fields of type ``struct tag``, as (name, whether a field)."""
-        return frozenset(names_of_type(self.source, self._identifiers(tag)))
+        return frozenset(names_of_type(self._source, self._identifiers(tag)))
 
     def calls(self, name: str, function: str = "") -> tuple[Call, ...]:
         """Calls of ``name``, in the whole file or in one function, with the conditions around them."""
-        found = []
+        if name not in self._calls:
+            self._calls[name] = tuple(self._calls_of(name))
+        found = self._calls[name]
+        return tuple(call for call in found if call.function == function) if function else found
+
+    def _calls_of(self, name: str) -> Iterator[Call]:
         for node in self._identifiers(name):
             call = node.parent
             if call is None or call.type != "call_expression":
                 continue
-            if call.child_by_field_name("function") != node:
-                continue
-            inside = self._function_of(call)
-            if not function or inside == function:
-                found.append(
-                    Call(
-                        name=name,
-                        arguments=self._arguments(call),
-                        line=call.start_point[0] + 1,
-                        function=inside,
-                        conditions=self._conditions(call),
-                    )
-                )
-        return tuple(found)
+            if call.child_by_field_name("function") == node:
+                yield self._call(name, call, self._function_of(call))
+
+    def _call(self, name: str, call: Any, function: str) -> Call:
+        return Call(
+            name=name,
+            arguments=self._arguments(call),
+            line=call.start_point[0] + 1,
+            function=function,
+            conditions=self._conditions(call),
+        )
 
     def calls_in(self, function: str) -> tuple[Call, ...]:
         """Every call by plain name in one function."""
         return tuple(
-            Call(
-                name=self._text(node.child_by_field_name("function")),
-                arguments=self._arguments(node),
-                line=node.start_point[0] + 1,
-                function=function,
-                conditions=self._conditions(node),
-            )
+            self._call(self._text(node.child_by_field_name("function")), node, function)
             for node in self._within(function, "call_expression")
             if node.child_by_field_name("function").type == "identifier"
         )
@@ -166,29 +176,11 @@ class CFile:
 
     def switch_cases(self, function: str) -> tuple[Case, ...]:
         """Every case of every switch in one function; labels that fall through share an entry."""
-        found = []
-        for switch in self._within(function, "switch_statement"):
-            subject = bare(self._text(switch.child_by_field_name("condition")))
-            labels: list[str] = []
-            first = 0
-            for node in switch.child_by_field_name("body").named_children:
-                if node.type != "case_statement":
-                    continue
-                label, body = self._label_and_body(node)
-                first = first or node.start_point[0] + 1
-                labels.append(label)
-                if body:
-                    found.append(
-                        Case(
-                            labels=tuple(labels),
-                            line=first,
-                            body=body,
-                            switch=subject,
-                            function=function,
-                        )
-                    )
-                    labels, first = [], 0
-        return tuple(found)
+        return tuple(
+            case
+            for switch in self._within(function, "switch_statement")
+            for case in self._flow.cases(switch, function)
+        )
 
     def array_initialiser(self, name: str) -> tuple[tuple[str, int], ...] | None:
         """Elements of ``name[] = {...}`` as (text, line); None when the file does not define it."""
@@ -221,12 +213,12 @@ class CFile:
         return None
 
     @cached_property
-    def _function_nodes(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _function_nodes(self) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
         for node in self._top("function_definition"):
             name = declared(node)
             if name is not None:
-                found.setdefault(self._text(name), node)
+                found.setdefault(self._text(name), []).append(node)
         return found
 
     def _top(self, *kinds: str) -> Iterator[Any]:
@@ -240,9 +232,8 @@ class CFile:
                 waiting.extend(reversed(node.named_children))
 
     def _within(self, function: str, kind: str) -> Iterator[Any]:
-        node = self._function_nodes.get(function)
-        if node is not None:
-            yield from (each for each in walk(node) if each.type == kind)
+        for node in self._function_nodes.get(function, ()):
+            yield from nodes_of(node, kind)
 
     def _identifiers(self, name: str) -> Iterator[Any]:
         """Nodes that spell ``name``, found by searching bytes: much quicker than walking the tree."""
@@ -256,54 +247,29 @@ class CFile:
                 yield node
             start = self.source.find(wanted, end)
 
+    @cached_property
+    def _bodies(self) -> tuple[list[int], list[Any]]:
+        """Function definitions by where they start; one in another (GNU C) comes behind it."""
+        nodes = nodes_of(self._root, "function_definition")
+        return [node.start_byte for node in nodes], nodes
+
+    def _definition_around(self, node: Any) -> Any:
+        """The innermost function definition that has a node, or None."""
+        starts, nodes = self._bodies
+        for index in range(bisect_right(starts, node.start_byte) - 1, -1, -1):
+            if nodes[index].end_byte >= node.end_byte:
+                return nodes[index]
+            if nodes[index].parent == self._root:
+                return None  # nothing above can reach further
+        return None
+
     def _function_of(self, node: Any) -> str:
-        while node is not None and node.type != "function_definition":
-            node = node.parent
-        name = declared(node) if node is not None else None
+        definition = self._definition_around(node)
+        name = declared(definition) if definition is not None else None
         return self._text(name) if name is not None else ""
 
     def _conditions(self, node: Any) -> tuple[Condition, ...]:
-        found: list[Condition] = []
-        child, parent = node, node.parent
-        while parent is not None and child.type != "function_definition":
-            found += self._condition(parent, child)
-            child, parent = parent, parent.parent
-        return tuple(reversed(found))
-
-    def _condition(self, parent: Any, child: Any) -> Iterator[Condition]:
-        line = parent.start_point[0] + 1
-        if parent.type == "if_statement":
-            test = parent.child_by_field_name("condition")
-            if child != test:
-                kind = "else" if child == parent.child_by_field_name("alternative") else "if"
-                yield Condition(kind=kind, text=bare(self._text(test)), line=line)
-        elif parent.type in _LOOPS and child == parent.child_by_field_name("body"):
-            test = parent.child_by_field_name("condition")
-            yield Condition(kind="loop", text=bare(self._text(test)) if test else "", line=line)
-        elif parent.type == "case_statement":
-            yield Condition(kind="case", text=self._label_and_body(parent)[0], line=line)
-        if parent.type in {"compound_statement", "case_statement"}:
-            for sibling in parent.named_children:
-                if sibling.start_byte >= child.start_byte:
-                    break
-                if sibling.type == "if_statement" and always_leaves(sibling):
-                    test = sibling.child_by_field_name("condition")
-                    yield Condition(
-                        kind="exit", text=bare(self._text(test)), line=sibling.start_point[0] + 1
-                    )
-
-    def _label_and_body(self, node: Any) -> tuple[str, str]:
-        value = node.child_by_field_name("value")
-        label = "default" if value is None else self._text(value)
-        body = [
-            child
-            for child in node.named_children
-            if child != value and child.type not in {"comment", "ERROR"}
-        ]
-        for child in node.named_children:
-            if value is not None and child.type == "ERROR" and child.text.startswith(b"..."):
-                label += " " + self._text(child)
-        return label, squeeze(" ".join(self._text(child) for child in body))
+        return self._flow.conditions(self._definition_around(node), node)
 
     def _arguments(self, call: Any) -> tuple[str, ...]:
         arguments = call.child_by_field_name("arguments")
@@ -313,6 +279,3 @@ class CFile:
 
     def _raw(self, node: Any) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-    def _text(self, node: Any) -> str:
-        return "" if node is None else text_of(self.source, node)

@@ -2,8 +2,9 @@
 """What is known about a C file, as values."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from reviewbot.parse.c_syntax import parser, walk
+from reviewbot.parse.c_syntax import nodes_of, parser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,8 +12,10 @@ class Condition:
     """Something that must hold where a call stands.
 
     ``kind`` is "if", "else" (``text`` is then false), "exit" (an earlier ``if (text) return/goto/
-    continue/break`` in the same block: ``text`` is then false), "case" (``text`` is the label) or
-    "loop".
+    continue/break`` in the same block, else-ifs included: ``text`` is then false), "case" (``text`` is
+    the label; of labels that share a body or fall through there is one each, the nearest first, and one
+    of them holds) or "loop".  The left sides of ``&&`` and ``||`` are an "if" and an "else" for the right,
+    and so is the condition of ``?:``.
     """
 
     kind: str
@@ -67,11 +70,7 @@ class Macro:
     @property
     def calls(self) -> frozenset[str]:
         """Names that the value calls, parsed as an expression."""
-        root = parser().parse(b"int value = " + self.value.encode() + b";").root_node
-        called = (
-            n.child_by_field_name("function") for n in walk(root) if n.type == "call_expression"
-        )
-        return frozenset(node.text.decode() for node in called if node.type == "identifier")
+        return _called(self.value) if "(" in self.value else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +83,10 @@ class Function:
     end: int
     static: bool
     text: str
+
+
+@lru_cache(maxsize=16384)
+def _called(value: str) -> frozenset[str]:
+    root = parser().parse(b"int value = " + value.encode() + b";").root_node
+    called = (node.child_by_field_name("function") for node in nodes_of(root, "call_expression"))
+    return frozenset(node.text.decode() for node in called if node.type == "identifier")

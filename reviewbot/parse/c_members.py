@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reviewbot.parse.c_syntax import text_of
+from reviewbot.parse.c_syntax import SourceText
 
 _DECLARING = frozenset({"parameter_declaration", "declaration", "field_declaration"})
 _WRAPPING = {
@@ -36,7 +36,7 @@ class Access:
     line: int
 
 
-def accesses(source: bytes, nodes: Iterable[Any]) -> Iterator[Access]:
+def accesses(text: SourceText, nodes: Iterable[Any]) -> Iterator[Access]:
     """The member accesses among identifier nodes."""
     for node in nodes:
         whole = node.parent
@@ -44,10 +44,10 @@ def accesses(source: bytes, nodes: Iterable[Any]) -> Iterator[Access]:
             continue
         if whole.child_by_field_name("field") != node:
             continue
-        owner, is_field = _owner(source, whole.child_by_field_name("argument"))
+        owner, is_field = _owner(text, whole.child_by_field_name("argument"))
         yield Access(
-            text=text_of(source, whole),
-            name=text_of(source, node),
+            text=text.of(whole),
+            name=text.of(node),
             owner=owner,
             owner_is_field=is_field,
             written=_written(whole),
@@ -55,7 +55,7 @@ def accesses(source: bytes, nodes: Iterable[Any]) -> Iterator[Access]:
         )
 
 
-def names_of_type(source: bytes, nodes: Iterable[Any]) -> Iterator[tuple[str, bool]]:
+def names_of_type(text: SourceText, nodes: Iterable[Any]) -> Iterator[tuple[str, bool]]:
     """Names declared with the struct or union tags in ``nodes``, and whether each is a field."""
     for node in nodes:
         specifier = node.parent
@@ -67,10 +67,10 @@ def names_of_type(source: bytes, nodes: Iterable[Any]) -> Iterator[tuple[str, bo
         for declarator in place.children_by_field_name("declarator"):
             name = _innermost(declarator)
             if name is not None:
-                yield text_of(source, name), place.type == "field_declaration"
+                yield text.of(name), place.type == "field_declaration"
 
 
-def _owner(source: bytes, node: Any) -> tuple[str, bool]:
+def _owner(text: SourceText, node: Any) -> tuple[str, bool]:
     while node is not None and node.type in _WRAPPING:
         field = _WRAPPING[node.type]
         inner = [child for child in node.named_children if child.type != "comment"]
@@ -78,8 +78,8 @@ def _owner(source: bytes, node: Any) -> tuple[str, bool]:
     if node is None:
         return "", False
     if node.type == "field_expression":
-        return text_of(source, node.child_by_field_name("field")), True
-    return (text_of(source, node), False) if node.type == "identifier" else ("", False)
+        return text.of(node.child_by_field_name("field")), True
+    return (text.of(node), False) if node.type == "identifier" else ("", False)
 
 
 def _written(access: Any) -> bool:

@@ -1,33 +1,100 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tree-sitter parser for C, and what its nodes mean to us.
 
-Nodes are walked without recursion: strangers write the text.
+Nodes are found by queries, which run outside Python, and walked without recursion: kernel files are
+large, and strangers write the text.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import cache, cached_property
 from typing import Any
 
-_EXITS = frozenset({"return_statement", "goto_statement", "continue_statement", "break_statement"})
+# What stands where C has no place for it, so that a parser that does not preprocess goes astray:
+# include/linux/compiler_attributes.h, compiler_types.h, init.h, and __entry's kin are not among them.
+_ATTRIBUTES = re.compile(
+    rb"\b(?:__always_inline|__always_unused|__bitwise|__cold|__exit|__flatten|__force|__head|"
+    rb"__hyp_text|__init|__initdata|__iomem|__kprobes|__maybe_unused|__must_check|__naked|"
+    rb"__no_kcsan|__noreturn|__packed|__percpu|__private|__rcu|__read_mostly|__refdata|"
+    rb"__ro_after_init|__sched|__unused|__used|__user|__visible|__weak|asmlinkage|noinline|"
+    rb"noinline_for_stack|noinstr|nokprobe_inline|notrace)\b(?!\s*\()"
+    rb"|\b__(?:acquire|acquires|aligned|alias|counted_by|must_hold|printf|release|releases|section)"
+    rb"[ \t]*\((?:[^()\n]|\([^()\n]*\))*\)"
+)
+
+
+@cache
+def _language() -> Any:
+    import tree_sitter  # noqa: PLC0415 - only reviews of C files pay for it
+    import tree_sitter_c  # noqa: PLC0415
+
+    return tree_sitter.Language(tree_sitter_c.language())
 
 
 @cache
 def parser() -> Any:
     """The tree-sitter parser, imported late."""
-    import tree_sitter  # noqa: PLC0415 - only reviews of C files pay for it
-    import tree_sitter_c  # noqa: PLC0415
+    import tree_sitter  # noqa: PLC0415
 
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
+    return tree_sitter.Parser(_language())
+
+
+@cache
+def _query(kinds: tuple[str, ...]) -> Any:
+    import tree_sitter  # noqa: PLC0415
+
+    alternatives = " ".join(f"({kind})" for kind in kinds)
+    return tree_sitter.Query(_language(), f"[{alternatives}] @found")
+
+
+def nodes_of(root: Any, *kinds: str) -> list[Any]:
+    """The nodes of some kinds at or below ``root``, in source order."""
+    import tree_sitter  # noqa: PLC0415
+
+    found = tree_sitter.QueryCursor(_query(kinds)).captures(root).get("found", [])
+    return sorted(found, key=lambda node: (node.start_byte, -node.end_byte))
+
+
+class SourceText:
+    """A file's bytes and tree, and the text of its nodes as rules want it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        # Same length, so that positions are the file's: texts are cut from ``data``.
+        plain = _ATTRIBUTES.sub(lambda found: b" " * len(found[0]), data)
+        self.root = parser().parse(plain).root_node
+
+    @cached_property
+    def _comments(self) -> tuple[list[int], list[int]]:
+        nodes = nodes_of(self.root, "comment")
+        return [node.start_byte for node in nodes], [node.end_byte for node in nodes]
+
+    def of(self, node: Any) -> str:
+        """A node's text, comments out and white space collapsed; "" for None."""
+        return "" if node is None else self.between(node.start_byte, node.end_byte)
+
+    def between(self, start: int, end: int) -> str:
+        """The text between two byte positions, in the same way."""
+        starts, ends = self._comments
+        index, pieces = bisect_left(starts, start), []
+        while index < len(starts) and starts[index] < end:
+            pieces.append(self.data[start : starts[index]])
+            start = max(start, min(ends[index], end))
+            index += 1
+        pieces.append(self.data[start:end])
+        return squeeze(b" ".join(pieces).decode("utf-8", "replace"))
 
 
 def without_comments(value: bytes) -> str:
     """A macro's value with comments out and white space collapsed."""
     text = value.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
+    if b"/*" not in text and b"//" not in text:
+        return squeeze(text.decode("utf-8", "replace"))
     pieces, position = [], 0
-    for node in walk(parser().parse(text).root_node):
-        if node.type == "comment":
-            pieces.append(text[position : node.start_byte])
-            position = node.end_byte
+    for node in nodes_of(parser().parse(text).root_node, "comment"):
+        pieces.append(text[position : node.start_byte])
+        position = node.end_byte
     pieces.append(text[position:])
     return squeeze(b" ".join(pieces).decode("utf-8", "replace"))
 
@@ -52,17 +119,6 @@ def declared(function: Any) -> Any:
     return node
 
 
-def always_leaves(statement: Any) -> bool:
-    """Whether an ``if`` without else ends in return, goto, continue or break."""
-    if statement.child_by_field_name("alternative") is not None:
-        return False
-    body = statement.child_by_field_name("consequence")
-    if body.type == "compound_statement":
-        inner: Sequence[Any] = [c for c in body.named_children if c.type != "comment"]
-        return bool(inner) and inner[-1].type in _EXITS
-    return body.type in _EXITS
-
-
 def parameters_of(function: Any) -> list[Any]:
     """The nodes of a function definition's parameters."""
     name = declared(function)
@@ -71,17 +127,6 @@ def parameters_of(function: Any) -> list[Any]:
         place = place.parent
     listed = place.child_by_field_name("parameters") if place is not None else None
     return list(listed.named_children) if listed is not None else []
-
-
-def text_of(source: bytes, node: Any) -> str:
-    """A node's text, comments out and white space collapsed."""
-    pieces, position = [], node.start_byte
-    for part in walk(node) if node.child_count else ():
-        if part.type == "comment":
-            pieces.append(source[position : part.start_byte])
-            position = part.end_byte
-    pieces.append(source[position : node.end_byte])
-    return squeeze(b" ".join(pieces).decode("utf-8", "replace"))
 
 
 def spliced(source: bytes, start: int) -> bytes:
