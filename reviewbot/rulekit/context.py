@@ -33,6 +33,22 @@ class Step:
     paths: frozenset[str]
 
 
+@dataclass(slots=True)
+class _Lazily:
+    """What a scan says about one tree, asked once and only if somebody wants to know."""
+
+    scan: Scan
+    view: View
+    answer: dict[Hashable, Problem | Verified] | None = None
+
+    @property
+    def found(self) -> dict[Hashable, Problem | Verified]:
+        """Items by key."""
+        if self.answer is None:
+            self.answer = {item.key: item for item in self.scan(self.view)}
+        return self.answer
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """Everything one rule may look at.
@@ -77,24 +93,21 @@ class Context:
         if not steps:
             return
         old = {item.key for item in scan(steps[0].before)}
-        found = [{item.key: item for item in scan(step.after)} for step in steps]
-        tip = found[-1]
-        gone: dict[Hashable, int] = {}
+        trees = [_Lazily(scan, step.after) for step in steps]
+        left = trees[-1].found.keys() - old
         for index, step in reversed(list(enumerate(steps))):
-            earlier = set(found[index - 1]) if index else old
-            for key, item in found[index].items():
-                if key in earlier or key in old:
-                    continue
-                if key in tip and key not in gone:
-                    yield from self._say(item, step)
-                elif transient and isinstance(item, Problem):
-                    fixed = next(
-                        s.number
-                        for s, f in zip(steps[index:], found[index:], strict=True)
-                        if key not in f
-                    )
-                    yield self._passing(item, step, transient, fixed)
-                gone[key] = step.number
+            if not left and not transient:
+                return  # trees before this one can not change the answer
+            found = trees[index].found
+            earlier = trees[index - 1].found.keys() if index else old
+            for key in [key for key in found if key not in earlier and key not in old]:
+                if key in left:
+                    yield from self._say(found[key], step)
+                    left.discard(key)
+                elif transient and isinstance(item := found[key], Problem):
+                    later = range(index + 1, len(steps))
+                    fixed = next(n for n in later if key not in trees[n].found)
+                    yield self._passing(item, step, transient, steps[fixed].number)
 
     def added_lines(self, *globs: str) -> Iterator[tuple[Patch, str, int, str]]:
         """Added lines of matching files: patch, path, line number in the after-tree, text.
