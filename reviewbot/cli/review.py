@@ -7,13 +7,13 @@ import contextlib
 import os
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reviewbot.cli.environment import state_directory, store, tools_for
+from reviewbot.cli.selection import selected, selection
 from reviewbot.engine.pipeline import ORDER, ReviewRequest
 from reviewbot.engine.pipeline import review as review_series
 from reviewbot.model.base import Tree
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from reviewbot.model.config import Config
     from reviewbot.tools.context import Tools
 
-FORMATS = ("text", "json", "html", "mbox")
-_SUFFIX = {"text": "txt", "json": "json", "html": "html", "mbox": "mbox"}
+KEPT = ("text", "json", "html", "mbox")
+"""What is kept with every run."""
+FORMATS = (*KEPT, "sarif")
+_SUFFIX = {"text": "txt", "json": "json", "html": "html", "mbox": "mbox", "sarif": "sarif"}
 STDIN_LIMIT = 201 * 1024 * 1024
 """Bytes; a little more than the largest mailbox, so that the mailbox reader refuses it by name."""
 _UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
@@ -47,10 +49,7 @@ _UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
 )
 @click.option("--until", type=click.Choice(_UNTIL), help="Stop after this stage.")
 @click.option("--only-rules", is_flag=True, help="Same as --until check: no build, no boot.")
-@click.option("--select", multiple=True, metavar="CODE", help="Run only these rules (or prefixes).")
-@click.option(
-    "--ignore", multiple=True, metavar="CODE", help="Leave these rules (or prefixes) out."
-)
+@selection
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write the report here.")
 @click.option("--send", is_flag=True, help="Mail the report.  Without this nothing is ever sent.")
@@ -81,7 +80,7 @@ def review(
     if only_rules and until not in (None, "check"):
         raise click.UsageError("--only-rules and --until contradict each other; use one of them")
     invocation: Invocation = ctx.obj
-    config = _with_selection(invocation.config(), select, ignore)
+    config = selected(invocation.config(), select, ignore)
     request = ReviewRequest(
         what=series or "",
         stdin=sys.stdin.buffer.read(STDIN_LIMIT) if series == "-" else None,
@@ -101,15 +100,6 @@ def review(
     if run.verdict and run.verdict.exit_code:
         _say_why(run)
         ctx.exit(run.verdict.exit_code)
-
-
-def _with_selection(config: Config, select: tuple[str, ...], ignore: tuple[str, ...]) -> Config:
-    rules = replace(
-        config.rules,
-        select=select or config.rules.select,
-        ignore=(*config.rules.ignore, *ignore),
-    )
-    return replace(config, rules=rules)
 
 
 def _trees(named: tuple[str, ...], config: Config, *, local: bool) -> tuple[Tree, ...]:
@@ -144,10 +134,12 @@ def _deliver_report(
     run: Run, runs: Store, tools: Tools, *, form: str, output: str | None, send: bool
 ) -> None:
     """Keep all renderings beside the run, print or write the wanted one, send if asked."""
+    from reviewbot.rulekit.registry import rules_for  # noqa: PLC0415 - for sarif only
     from reviewbot.stages import report  # noqa: PLC0415 - jinja2 only now
 
-    settings = report.settings(tools.config)
-    rendered = {name: report.run(run, name, settings) for name in FORMATS}
+    rules = rules_for(tools.config) if form == "sarif" else ()
+    settings = report.settings(tools.config, rules)
+    rendered = {name: report.run(run, name, settings) for name in dict.fromkeys((*KEPT, form))}
     places = {
         name: runs.save_report(run, f"report.{_SUFFIX[name]}", content)
         for name, content in rendered.items()

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot import assets
 from reviewbot.cli.rules_eval import evaluate
 from reviewbot.model.errors import UserError
-from reviewbot.rulekit.registry import load_rules
+from reviewbot.rulekit.registry import rules_for
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
-    from reviewbot.rulekit.rule import Rule
 
 
 @click.group()
@@ -30,7 +28,7 @@ rules.add_command(evaluate)
 @click.pass_context
 def list_rules(ctx: click.Context) -> None:
     """One line a rule: code, severity, what it checks."""
-    for rule in _loaded(ctx.obj):
+    for rule in rules_for(ctx.obj.config()):
         click.echo(f"{rule.code:<16}{rule.declaration.severity:<9}{rule.title}")
 
 
@@ -40,7 +38,7 @@ def list_rules(ctx: click.Context) -> None:
 def explain(ctx: click.Context, code: str) -> None:
     """What CODE checks and why, with a bad and a good example."""
     wanted = code.upper()
-    rule = next((rule for rule in _loaded(ctx.obj) if rule.code == wanted), None)
+    rule = next((rule for rule in rules_for(ctx.obj.config()) if rule.code == wanted), None)
     if rule is None:
         raise UserError(f"no rule {code!r}; 'reviewbot rules list' shows all codes")
     click.echo(f"{rule.code}: {rule.title} ({rule.declaration.severity})")
@@ -58,7 +56,7 @@ def run_cases(ctx: click.Context, cases: tuple[Path, ...], *, update: bool) -> N
     from reviewbot.stages import cases as stage  # noqa: PLC0415 - loads the stages
 
     invocation: Invocation = ctx.obj
-    chosen = cases or tuple(case for rule in _loaded(invocation) for case in rule.cases)
+    chosen = cases or tuple(case for rule in rules_for(invocation.config()) for case in rule.cases)
     failed = 0
     with tools_for(invocation.config(), quiet=True) as tools:
         for case in chosen:
@@ -68,8 +66,3 @@ def run_cases(ctx: click.Context, cases: tuple[Path, ...], *, update: bool) -> N
                 click.echo(f"{case}: {difference}")
     click.echo(f"{len(chosen) - failed} of {len(chosen)} cases as expected")
     ctx.exit(1 if failed and not update else 0)
-
-
-def _loaded(invocation: Invocation) -> tuple[Rule, ...]:
-    own = (Path(name) for name in invocation.config().rules.directories)
-    return load_rules((assets.rules_directory(), *own))

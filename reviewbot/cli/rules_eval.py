@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reviewbot.cli.environment import tools_for
+from reviewbot.cli.selection import selected, selection
 from reviewbot.model.base import Tree
 from reviewbot.model.codec import to_json
 from reviewbot.model.corpus import Label, Outcome
@@ -43,8 +43,7 @@ _COLUMNS = (
     "--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository; repeatable."
 )
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table")
-@click.option("--select", multiple=True, metavar="CODE", help="Only these rules (or prefixes).")
-@click.option("--ignore", multiple=True, metavar="CODE", help="Not these rules (or prefixes).")
+@selection
 @click.option("--label", type=click.Choice([one.value for one in Label]), help="Only these cases.")
 @click.option(
     "--floor-recall", type=click.FloatRange(0, 100), help="Exit 1 when fewer % are found."
@@ -73,12 +72,7 @@ def evaluate(
     from reviewbot.stages.scorecard import Floors  # noqa: PLC0415 - loads the stages
 
     invocation: Invocation = ctx.obj
-    config = invocation.config()
-    rules = replace(
-        config.rules,
-        select=select or config.rules.select,
-        ignore=(*config.rules.ignore, *ignore),
-    )
+    config = selected(invocation.config(), select, ignore)
     paths = [Path(name).expanduser().absolute() for name in trees]
     request = stage.EvaluateRequest(
         corpus=corpus,
@@ -91,7 +85,7 @@ def evaluate(
             false_warnings=max_false_warnings,
         ),
     )
-    with tools_for(replace(config, rules=rules), quiet=invocation.quiet) as tools:
+    with tools_for(config, quiet=invocation.quiet) as tools:
         result = stage.run(request, tools)
     if form == "json":
         click.echo(to_json(result))

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+from reviewbot import assets
+from reviewbot.model.config import Config
 from reviewbot.model.errors import UserError
 from reviewbot.rulekit.rule import SECTIONS, Declaration, Rule, documentation
 
@@ -54,6 +56,12 @@ def load_sound(
                 continue
             found[loaded.code] = loaded
     return tuple(found[code] for code in sorted(found)), tuple(bad)
+
+
+def rules_for(config: Config) -> tuple[Rule, ...]:
+    """Shipped rules and the site's own.  Raises BadRuleError for the first bad one."""
+    own = (Path(name).expanduser() for name in config.rules.directories)
+    return load_rules((assets.rules_directory(), *own))
 
 
 def load_rule(path: Path) -> Rule:

@@ -7,17 +7,15 @@ end.  Each rule has a time limit; one that exceeds it or dies is "could not run"
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
-from reviewbot import assets
 from reviewbot.model.base import Applied, Confidence, Conflict
 from reviewbot.model.codec import key_of
 from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Patch, Series
 from reviewbot.parse.landing import as_landed
-from reviewbot.rulekit.registry import chosen, code_digest, load_rules
+from reviewbot.rulekit.registry import chosen, code_digest, rules_for
 from reviewbot.rulekit.rule import Needs, Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
 from reviewbot.rulekit.trees import Keep
@@ -51,7 +49,7 @@ def run(request: CheckRequest, tools: Tools) -> CheckResult:
     Without a tree to look at, rules that need only the mails still run.  Raises UserError for a bad
     rule or an unknown code in rules.select, rules.ignore or a table of severities.
     """
-    everything = all_rules(tools)
+    everything = rules_for(tools.config)
     rules = chosen(everything, tools.config.rules.select, tools.config.rules.ignore)
     found = with_rules(request, rules, tools)
     return adjust(found, everything, request.series, tools.config)
@@ -73,12 +71,6 @@ def with_rules(request: CheckRequest, rules: Sequence[Rule], tools: Tools) -> Ch
         return replace(result, lost=gone)
     tools.cache.save(Stage.CHECK, key, result)
     return result
-
-
-def all_rules(tools: Tools) -> tuple[Rule, ...]:
-    """Shipped rules and the site's own."""
-    own = (Path(name).expanduser() for name in tools.config.rules.directories)
-    return load_rules((assets.rules_directory(), *own))
 
 
 def trees_of(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run -> bytes in one of four formats, and the mails that would be sent.
+"""Run -> bytes in one of five formats, and the mails that would be sent.
 
 Pure given the settings; :func:`settings` reads the templates once.
 """
@@ -17,11 +17,13 @@ from reviewbot.model.errors import UserError
 from reviewbot.model.mail import Mail
 from reviewbot.model.run import Run
 from reviewbot.model.series import Address
+from reviewbot.rulekit.rule import Rule
 from reviewbot.stages import report_mail
 from reviewbot.stages.compose import mbox
 from reviewbot.stages.printable import one_line, printable, row, wrap
 from reviewbot.stages.recipients import sender_of
 from reviewbot.stages.report_html import html
+from reviewbot.stages.report_sarif import sarif
 from reviewbot.stages.report_text import text
 from reviewbot.tools import templates
 
@@ -33,22 +35,33 @@ class ReportSettings:
     """What a report depends on besides the run.
 
     ``templates`` are sources by name; ``sender`` None leaves the choice to delivery; ``all_clear``
-    also writes mails about clean series; ``pretty`` indents JSON.
+    also writes mails about clean series; ``pretty`` indents JSON; ``rules`` and ``help_url`` (with %s
+    for a code) are what SARIF says of rules.
     """
 
     templates: Mapping[str, str]
     sender: Address | None = None
     all_clear: bool = False
     pretty: bool = True
+    rules: tuple[Rule, ...] = ()
+    help_url: str = ""
 
 
-def settings(config: Config) -> ReportSettings:
-    """Settings for the shipped templates.  Raises UserError when mail.sender is no address."""
-    return ReportSettings(templates=templates.load(), sender=sender_of(config.mail.sender))
+def settings(config: Config, rules: tuple[Rule, ...] = ()) -> ReportSettings:
+    """Settings for the shipped templates.  Raises UserError when mail.sender is no address.
+
+    ``rules`` are needed for SARIF only.
+    """
+    return ReportSettings(
+        templates=templates.load(),
+        sender=sender_of(config.mail.sender),
+        rules=rules,
+        help_url=config.rules.help_url,
+    )
 
 
 def run(run: Run, form: str, settings: ReportSettings) -> bytes:
-    """The report as text, json, html or mbox.  Raises UserError for another format."""
+    """The report as text, json, html, mbox or sarif.  Raises UserError for another format."""
     if form == "text":
         return _encoded(text(run, _plain(_hashable(settings))))
     if form == "json":
@@ -57,7 +70,9 @@ def run(run: Run, form: str, settings: ReportSettings) -> bytes:
         return _encoded(html(run, _marked_up(_hashable(settings))))
     if form == "mbox":
         return mbox(mails(run, settings))
-    raise UserError(f"unknown report format {form!r}; there are text, json, html and mbox")
+    if form == "sarif":
+        return sarif(run, settings.rules, settings.help_url)
+    raise UserError(f"unknown report format {form!r}; there are text, json, html, mbox and sarif")
 
 
 def mails(run: Run, settings: ReportSettings) -> tuple[Mail, ...]:

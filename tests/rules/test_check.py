@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from reviewbot import assets
 from reviewbot.model.config import RulesConfig
 from reviewbot.model.errors import UserError
 from reviewbot.model.finding import RuleOutcome, RuleStatus
@@ -18,7 +19,7 @@ from reviewbot.tools import worker
 @pytest.fixture
 def only(tools, write_rule, monkeypatch):
     """Tools whose only rules are those of the test."""
-    monkeypatch.setattr(check.assets, "rules_directory", lambda: write_rule.place)
+    monkeypatch.setattr(assets, "rules_directory", lambda: write_rule.place)
     return tools
 
 
