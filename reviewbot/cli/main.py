@@ -40,6 +40,7 @@ class Commands(click.Group):
 
     names: ClassVar = {
         "review": "reviewbot.cli.review:review",
+        "lint": "reviewbot.cli.lint:lint",
         "runs": "reviewbot.cli.runs:runs",
         "show": "reviewbot.cli.runs:show",
         "rules": "reviewbot.cli.rules:rules",

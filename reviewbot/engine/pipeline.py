@@ -28,11 +28,13 @@ class ReviewRequest:
     """What to review and how far.
 
     ``what`` is a message-id, URL, path or "-" (then ``stdin`` holds the mails), or empty when
-    ``commit_range`` names local commits of the first tree.  ``until`` is the last stage to run.
+    ``commit_range`` names local commits of the first tree, or ``paths`` the files of one series.
+    ``until`` is the last stage to run.
     """
 
     what: str
     trees: tuple[Tree, ...]
+    paths: tuple[str, ...] = ()
     stdin: bytes | None = None
     commit_range: str | None = None
     explicit_base: str | None = None
@@ -57,7 +59,7 @@ class Review:
             id=store.new_id(now),
             version=__version__,
             started=now.isoformat(timespec="seconds"),
-            request=request.commit_range or request.what,
+            request=request.commit_range or request.what or " ".join(request.paths),
         )
 
     def go(self) -> Run:
@@ -75,6 +77,7 @@ class Review:
     def _fetch(self) -> None:
         request = fetch.FetchRequest(
             what=self.request.what,
+            paths=self.request.paths,
             stdin=self.request.stdin,
             revision=self.request.revision,
             tree_path=self.request.trees[0].path if self.request.commit_range else None,
@@ -180,6 +183,6 @@ def review(request: ReviewRequest, tools: Tools, store: Store) -> Run:
     Raises UserError when the input is impossible (nothing is stored then, unless the series itself
     was already understood) and InfrastructureError when no result at all could be had.
     """
-    if not request.what and not request.commit_range:
+    if not (request.what or request.commit_range or request.paths):
         raise UserError("nothing to review: give a message-id, URL, mbox, '-' or --range A..B")
     return Review(request, tools, store).go()

@@ -21,11 +21,12 @@ class FetchRequest:
     """What to review.
 
     ``what`` is a message-id, a URL, the path of an mbox, maildir or folder of patches, or "-" for
-    ``stdin``.  ``commit_range`` (A..B of ``tree_path``) takes its place.  ``revision`` picks another
-    version of the same series.
+    ``stdin``.  ``commit_range`` (A..B of ``tree_path``) takes its place, or ``paths``: several files
+    that are one series.  ``revision`` picks another version of the same series.
     """
 
     what: str
+    paths: tuple[str, ...] = ()
     stdin: bytes | None = None
     revision: int | None = None
     tree_path: str | None = None
@@ -77,6 +78,9 @@ def _thread(request: FetchRequest, tools: Tools) -> _Thread:
         tree = Path(request.tree_path or ".")
         raw = commits.format_range(tree, request.commit_range)
         return _Thread(mails=_parsed(raw), source=f"{request.commit_range} of {tree}")
+    if request.paths:
+        raw = tuple(one for path in request.paths for one in mailbox.read(Path(path)))
+        return _Thread(mails=_parsed(raw), source=f"{len(request.paths)} files")
     if request.what == "-":
         raw = mailbox.split(request.stdin or b"", "standard input")
         return _Thread(mails=_parsed(raw), source="standard input")

@@ -59,7 +59,7 @@ def not_tested(run: Run, counted: Tally) -> tuple[str, ...]:
     failed = {stage for stage, _ in run.failures}
     gaps += [f"{_STAGE_WORDS.get(s, s.value)} (our tools failed: {why})" for s, why in run.failures]
     gaps += _skipped(run, failed)
-    gaps += _unable(counted.unable)
+    gaps += unable(counted.unable)
     if run.tests:
         gaps += [run.tests.unavailable] if run.tests.unavailable else []
         gaps += run.tests.not_tested
@@ -281,7 +281,8 @@ def _skipped(run: Run, failed: set[Stage]) -> list[str]:
     return [f"{', '.join(stages)} ({reason})" for reason, stages in reasons.items()]
 
 
-def _unable(outcomes: tuple[RuleOutcome, ...]) -> list[str]:
+def unable(outcomes: tuple[RuleOutcome, ...]) -> list[str]:
+    """Rules that could not run, those with the same reason together: 'CODE, CODE (reason)'."""
     reasons: dict[str, list[str]] = {}
     for outcome in outcomes:
         reasons.setdefault(outcome.reason or "no reason given", []).append(outcome.code)
