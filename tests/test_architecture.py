@@ -27,11 +27,14 @@ ARROWS = {
     "__init__": set(),
 }
 # Only these talk to the outside: tools/ is made for it, assets finds the packaged files, the command
-# line has standard input and output.  Three modules elsewhere do, by their nature: the store of
-# runs, the loader of rule files, the harness that makes scratch trees for the rules' cases.
+# line has standard input and output.  Some modules elsewhere do, by their nature: the store of
+# runs, the queue (DBOS is a database), the loader of rule files, the harness that makes scratch trees
+# for the rules' cases.
 MAY_DO_IO = {"tools", "assets", "cli"}
 MAY_DO_IO_FILES = {
+    "reviewbot/engine/durable.py",
     "reviewbot/engine/store.py",
+    "reviewbot/engine/workers.py",
     "reviewbot/rulekit/registry.py",
     "reviewbot/stages/cases.py",
 }
@@ -44,6 +47,7 @@ STARTING_CALLS = re.compile(
 IO_MODULES = STARTS_PROGRAMS | {
     "aiosmtpd",
     "b4",
+    "dbos",
     "fcntl",
     "ftplib",
     "git",
@@ -52,11 +56,13 @@ IO_MODULES = STARTS_PROGRAMS | {
     "liblore",
     "mmap",
     "os",
+    "psycopg",
     "pygit2",
     "requests",
     "shutil",
     "smtplib",
     "socket",
+    "sqlalchemy",
     "sqlite3",
     "ssl",
     "tempfile",

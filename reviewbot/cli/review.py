@@ -107,6 +107,11 @@ def _trees(named: tuple[str, ...], config: Config, *, local: bool) -> tuple[Tree
     if named or local:
         paths = [Path(name).expanduser().absolute() for name in named or (".",)]
         return tuple(Tree(name=path.name or str(path), path=str(path)) for path in paths)
+    return trees_of(config)
+
+
+def trees_of(config: Config) -> tuple[Tree, ...]:
+    """The configured trees."""
     return tuple(
         Tree(name=name, path=tree.path, refs=tuple(tree.refs), remote=tree.remote)
         for name, tree in config.trees.items()

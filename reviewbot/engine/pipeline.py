@@ -20,6 +20,7 @@ from reviewbot.stages import apply, base, fetch, judge
 from reviewbot.tools.context import Tools
 
 T = TypeVar("T")
+OnStage = Callable[[Stage, float], None]
 ORDER = tuple(Stage)
 
 
@@ -50,7 +51,10 @@ class Review:
     what its stages kept in the cache is taken up by the next.
     """
 
-    def __init__(self, request: ReviewRequest, tools: Tools, store: Store) -> None:
+    def __init__(
+        self, request: ReviewRequest, tools: Tools, store: Store, on_stage: OnStage | None = None
+    ) -> None:
+        self.on_stage = on_stage
         self.request = request
         self.tools = tools
         self.store = store
@@ -165,6 +169,8 @@ class Review:
         finally:
             spent = StageTime(stage=stage, seconds=round(time.monotonic() - started, 3))
             self.run = replace(self.run, times=(*self.run.times, spent))
+            if self.on_stage:
+                self.on_stage(stage, spent.seconds)
 
     def keep(self, **changes: object) -> None:
         """Add results to the Run and save it."""
@@ -177,12 +183,16 @@ def _start_of(commit_range: str | None) -> str | None:
     return commit_range.split("..", 1)[0] if commit_range else None
 
 
-def review(request: ReviewRequest, tools: Tools, store: Store) -> Run:
+def review(
+    request: ReviewRequest, tools: Tools, store: Store, on_stage: OnStage | None = None
+) -> Run:
     """Review one series; the result is saved in ``store`` and returned.
+
+    ``on_stage`` is told of every stage that ended, with its seconds.
 
     Raises UserError when the input is impossible (nothing is stored then, unless the series itself
     was already understood) and InfrastructureError when no result at all could be had.
     """
     if not (request.what or request.commit_range or request.paths):
         raise UserError("nothing to review: give a message-id, URL, mbox, '-' or --range A..B")
-    return Review(request, tools, store).go()
+    return Review(request, tools, store, on_stage).go()

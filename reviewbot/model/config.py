@@ -52,6 +52,20 @@ class LabConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """The queue of reviews, and this host's worker."""
+
+    database: str = ""
+    """Empty: a file on this host.  For many hosts: postgresql://user@host/name, password in ~/.pgpass."""
+    worker: str = ""
+    """This host's worker is called so; empty: the host's name."""
+    parallel: int = 1
+    """Reviews at once on this host."""
+    tree_limit: int = 0
+    """Reviews at once of one tree, on all hosts together.  0: no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheConfig:
     """What is kept on the disk to make reviews fast."""
 
@@ -78,8 +92,21 @@ class RulesConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListConfig:
-    """Severities for series sent to one mailing list; its name is the list's address."""
+    """One mailing list, named by its address: how 'reviewbot bot' follows it, and severities."""
 
+    follow: str = ""
+    """"git" (public-inbox epochs, for lists such as lore's), "http" (a public-inbox that cannot be
+    cloned), "maildir" (a private list), or empty: not followed."""
+    url: str = ""
+    """For git and http: the inbox, such as "https://lore.kernel.org/kvm"."""
+    path: str = ""
+    """For maildir: the directory with new and cur.  For git: an inbox on this machine, read where it is."""
+    profile: str = ""
+    """Whose series are wanted: a profile, as in [lab], which is what counts when this is empty."""
+    wait_minutes: float = 120.0
+    """How long missing mails of a series are waited for."""
+    backlog_days: float = 2.0
+    """Where to begin with a list that was never read.  0: with its first mail."""
     severity: dict[str, str] = field(default_factory=dict)
     """As in [rules], and before it.  Of several lists that a series goes to, the gravest counts."""
 
@@ -111,6 +138,7 @@ class Config:
     inbox: InboxConfig = field(default_factory=InboxConfig)
     trees: dict[str, TreeConfig] = field(default_factory=dict)
     lab: LabConfig = field(default_factory=LabConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     rules: RulesConfig = field(default_factory=RulesConfig)
     lists: dict[str, ListConfig] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,12 +73,14 @@ def run(
     on_line: Callable[[str], None] | None = None,
     pass_fds: Sequence[int] = (),
     group_exit: bool = True,
+    stop: threading.Event | None = None,
 ) -> Completed:
     """Run ``argv`` to its end and return what it left.
 
     ``env`` is added to :func:`clean_environment`.  ``merge`` sends standard error to standard output.
     ``on_line`` sees every line of standard output as it comes.  ``group_exit`` ends whatever the
-    child left running in its process group.  Raises InfrastructureError when it cannot be started.
+    child left running in its process group.  ``stop``, when set by another thread, ends it as the time
+    limit does.  Raises InfrastructureError when it cannot be started.
     A non-zero exit or a time-out is returned, not raised.
     """
     words = tuple(str(word) for word in argv)
@@ -86,7 +89,7 @@ def run(
     pump = _Pump(child, stdin, output_limit, on_line)
     timed_out = False
     try:
-        timed_out = not pump.until(started + timeout)
+        timed_out = not pump.until(started + timeout, stop)
     finally:
         if group_exit or timed_out or child.poll() is None:
             end_group(child)
@@ -177,14 +180,14 @@ class _Pump:
         elif child.stdin:
             child.stdin.close()
 
-    def until(self, deadline: float) -> bool:
-        """Pump until the child has exited (True) or the deadline passed (False).
+    def until(self, deadline: float, stop: threading.Event | None = None) -> bool:
+        """Pump until the child has exited (True), or the deadline passed or ``stop`` is set (False).
 
         The child's own exit counts, not end-of-file: a daemon it left may hold the pipe open.
         """
         while self._selector.get_map():
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or (stop and stop.is_set()):
                 return False
             events = self._selector.select(min(left, 0.5))
             for key, _ in events:

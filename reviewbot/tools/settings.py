@@ -30,11 +30,12 @@ _WORDS: dict[object, str] = {
 }
 # Values that name files: "~" means a home directory, and what has a slash must be absolute.  A
 # relative path would be looked up in whatever directory, maybe a patched tree, the bot runs in.
-_FILES = frozenset({"trees.*.path", "rules.directories", "mail.password_file"})
-_NAMES_OR_FILES = frozenset({"lab.profile", "lab.qemu"})
+_FILES = frozenset({"trees.*.path", "rules.directories", "mail.password_file", "lists.*.path"})
+_NAMES_OR_FILES = frozenset({"lab.profile", "lab.qemu", "lists.*.profile"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITIVE = frozenset(
     {
+        "engine.parallel",
         "inbox.timeout",
         "lab.memory_mib",
         "lab.cpus",
@@ -48,6 +49,7 @@ _CHOICES = {
     "mail.encryption": ("", "tls", "ssl", "none"),
     "rules.severity.*": _SEVERITIES,
     "lists.*.severity.*": _SEVERITIES,
+    "lists.*.follow": ("", "git", "http", "maildir"),
 }
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``reviewbot worker`` does queued reviews; ``reviewbot job`` is its child, one review each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewbot.cli.environment import cache_directory, state_directory, store, tools_for
+from reviewbot.model.codec import from_json, to_json
+from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.job import Done, Job, Need
+from reviewbot.model.run import Stage, VerdictKind
+from reviewbot.stages.printable import one_line
+from reviewbot.tools import accelerator, database
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.session import Line, Reached, Session
+
+if TYPE_CHECKING:
+    from reviewbot.cli.main import Invocation
+    from reviewbot.model.config import Config
+
+_JOB_LIMIT = 1 << 20
+_LOOK_SECONDS = 5.0
+
+
+@click.command()
+@click.option("--name", help="This worker's name (default: engine.worker, else the host's name).")
+@click.option("--can", multiple=True, type=click.Choice([str(need) for need in Need]), help="What this host can do.")
+@click.option("--parallel", type=click.IntRange(1, 64), help="Reviews at once.")
+@click.option("--drain", is_flag=True, help="End when nothing is queued for this worker.")
+@click.pass_context
+def worker(
+    ctx: click.Context, name: str | None, can: tuple[str, ...], parallel: int | None, *, drain: bool
+) -> None:
+    """Do queued reviews until told to stop (SIGTERM, Ctrl-C).
+
+    What is half done then goes on at the next start, or at another host.
+    """
+    from reviewbot.engine.workers import Worker  # noqa: PLC0415 - DBOS is slow to load
+
+    invocation: Invocation = ctx.obj
+    config = invocation.config()
+    state = state_directory()
+    abilities = frozenset(Need(word) for word in can) or _abilities(config)
+    url = database.url_of(config.engine.database, state)
+    mine = Worker(
+        url,
+        state,
+        name=name or config.engine.worker or socket.gethostname(),
+        abilities=abilities,
+        perform=lambda job, cancelled: Session(job, cancelled, invocation.config_path),
+        parallel=parallel or config.engine.parallel,
+        tree_limit=config.engine.tree_limit,
+    )
+    mine.start()
+    try:
+        able = ", ".join(sorted(abilities)) or "rules only"
+        click.echo(f"worker {mine.name}: {able}; queue {_shown(url)}", err=True)
+        _wait(mine, drain=drain)
+    finally:
+        mine.stop()
+
+
+def _wait(mine: object, *, drain: bool) -> None:
+    """Return when drained; end the process at once when others may have taken our jobs."""
+    from reviewbot.engine.workers import Worker  # noqa: PLC0415 - see worker()
+
+    assert isinstance(mine, Worker)  # noqa: S101 - for the type checker
+    pause = threading.Event()
+    while not (drain and mine.idle()):
+        pause.wait(1.0 if drain else _LOOK_SECONDS)
+        if mine.lost():
+            click.echo("reviewbot: lost the database, and with it the claim to our jobs", err=True)
+            os._exit(3)  # children die with us; nothing may be recorded any more
+
+
+def _abilities(config: Config) -> frozenset[Need]:
+    """What this machine can do, by trying (the answer about hardware is kept in the cache)."""
+    found = set()
+    if shutil.which(config.lab.qemu) and shutil.which("gcc"):
+        found.add(Need.LAB)
+        if accelerator.hardware(config.lab.qemu, Cache(cache_directory())).usable:
+            found.add(Need.NESTED)
+    if shutil.which("clang"):
+        found.add(Need.CROSS)
+    return frozenset(found)
+
+
+def _shown(url: str) -> str:
+    place = database.file_of(url)
+    return str(place) if place else database.without_password(url)
+
+
+@click.command(hidden=True)
+@click.pass_context
+def job(ctx: click.Context) -> None:
+    """Do the one job on standard input; a worker runs this."""
+    invocation: Invocation = ctx.obj
+    wanted = from_json(sys.stdin.buffer.read(_JOB_LIMIT), Job)
+    config = invocation.config()
+    try:
+        done = _do(wanted, config)
+    except UserError as error:
+        done = Done(problem=one_line(str(error)), exit_code=error.exit_code)
+    except InfrastructureError as error:
+        done = Done(failure=one_line(str(error)), exit_code=error.exit_code)
+    _say(Line(result=done))
+
+
+def _do(wanted: Job, config: Config) -> Done:
+    from reviewbot.cli.review import trees_of  # noqa: PLC0415 - loads the pipeline
+    from reviewbot.engine.pipeline import ReviewRequest, review  # noqa: PLC0415 - see above
+    from reviewbot.tools.finished import Finished  # noqa: PLC0415 - see above
+
+    trees = trees_of(config)
+    if wanted.tree:
+        trees = tuple(tree for tree in trees if tree.name == wanted.tree)
+        if not trees:
+            raise UserError(
+                f"no tree {wanted.tree!r} in this worker's settings: [trees.{wanted.tree}]"
+            )
+    request = ReviewRequest(
+        what=wanted.series,
+        trees=trees,
+        explicit_base=wanted.base or None,
+        revision=wanted.revision or None,
+        until=wanted.until,
+        until_reason="" if wanted.until is Stage.COMPARE else f"asked for {wanted.until} only",
+    )
+    with tools_for(config, quiet=True) as tools:
+        run = review(request, tools, store(), on_stage=_reached)
+        finished = Finished(database.url_of(config.engine.database, state_directory()))
+        finished.put(wanted.id, run)
+        finished.close()
+    verdict = run.verdict
+    if verdict is None or verdict.kind is VerdictKind.INFRA:
+        return Done(run=run.id, failure=verdict.line if verdict else "no verdict", exit_code=3)
+    return Done(run=run.id, verdict=verdict.line, exit_code=verdict.exit_code)
+
+
+def _reached(stage: Stage, seconds: float) -> None:
+    _say(Line(reached=Reached(stage=stage, seconds=seconds)))
+
+
+def _say(line: Line) -> None:
+    sys.stdout.buffer.write(to_json(line) + b"\n")
+    sys.stdout.buffer.flush()

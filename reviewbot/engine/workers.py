@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A worker: takes jobs its host can do, and dead workers' jobs as well."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from dbos import DBOS
+
+from reviewbot.engine.durable import (
+    APPLICATION,
+    LAYOUT,
+    SERIALIZER,
+    TRIES,
+    WORKFLOW,
+    queues_for,
+)
+from reviewbot.model.codec import from_json, to_json
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.job import Done, Job, Need
+from reviewbot.model.run import Stage
+from reviewbot.tools import database, liveness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+STAGES = tuple(stage for stage in Stage if stage not in {Stage.REPORT, Stage.DELIVER})
+"""A job's steps.  Reports are rendered and sent by the host that has the list's policy."""
+
+RESCUE_SECONDS = 10.0
+"""How often to look for dead workers' jobs.  The mission's limit for them to move is a minute."""
+
+_RETRY_SECONDS = (30.0, 300.0)
+_POLL_SECONDS = 1.0
+_DRAIN_SECONDS = 20
+
+
+class Performance(Protocol):
+    """One job being done (:class:`reviewbot.tools.session.Session`, or nothing at all in a benchmark)."""
+
+    def until(self, stage: Stage) -> None:
+        """Return when a stage is done.  Raises InfrastructureError."""
+
+    def result(self) -> Done:
+        """What came out.  Raises InfrastructureError."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Cancelled(Protocol):
+    """Asks whether the job should stop."""
+
+    def __call__(self) -> bool:
+        """True when somebody cancelled it."""
+
+
+class Worker:
+    """One process that does jobs.  A process can have one only, because DBOS has one instance."""
+
+    def __init__(
+        self,
+        url: str,
+        state: Path,
+        *,
+        name: str,
+        abilities: Collection[Need],
+        perform: Callable[[Job, Cancelled], Performance],
+        parallel: int = 1,
+        tree_limit: int = 0,
+        retry_seconds: tuple[float, ...] = _RETRY_SECONDS,
+        poll_seconds: float = _POLL_SECONDS,
+        rescue_seconds: float = RESCUE_SECONDS,
+    ) -> None:
+        """``parallel`` jobs at once here, ``tree_limit`` for one tree on all hosts (0: no limit)."""
+        self.name = name
+        self._url = url
+        self._queues = queues_for(abilities)
+        self._perform = perform
+        self._parallel = parallel
+        self._tree_limit = tree_limit or None
+        self._retry_seconds = retry_seconds
+        self._poll_seconds = poll_seconds
+        self._rescue_seconds = rescue_seconds
+        self._register = liveness.register(url, state)
+        self._presence: liveness.Presence | None = None
+        self._stop = threading.Event()
+        self._rescuer = threading.Thread(target=self._watch, name="rescue", daemon=True)
+
+    def start(self) -> None:
+        """Claim the name and begin.  Raises UserError when the name is taken, InfrastructureError."""
+
+        def review(job: str) -> str:  # DBOS wants a function, not a method
+            return self._review(job)
+
+        database.prepare(self._url)
+        database.connect(self._url).dispose()
+        self._presence = self._register.claim(self.name)
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": self._url,
+                "executor_id": self.name,
+                "application_version": LAYOUT,
+                "serializer": SERIALIZER,
+                "log_level": "WARNING",
+                "enable_otlp": False,
+                "scheduler_polling_interval_sec": 3600.0,
+            }
+        )
+        # Every step is counted, so a job whose workers die takes TRIES workers, then waits for a person.
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=TRIES - 1)(review)
+        DBOS.listen_queues(self._queues)
+        DBOS.launch()
+        for queue in queues_for(Need):
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=self._parallel,
+                partition_concurrency=self._tree_limit,
+                polling_interval_sec=self._poll_seconds,
+                on_conflict="always_update" if queue in self._queues else "never_update",
+            )
+        self._rescuer.start()
+
+    def rescue(self) -> tuple[str, ...]:
+        """Give back the jobs of workers that are dead; return those workers' names."""
+        running = DBOS.list_workflows(status="PENDING", name=WORKFLOW, load_input=False)
+        gone = []
+        for name in sorted({one.executor_id for one in running if one.executor_id}):
+            if name == self.name:
+                continue
+            with self._register.holding_dead(name) as dead:
+                if dead:
+                    # Not resume_workflow: that forgets the queue and how often it was tried.
+                    DBOS._recover_pending_workflows([name])  # noqa: SLF001 - the public way is the cloud's
+                    gone.append(name)
+        return tuple(gone)
+
+    def idle(self) -> bool:
+        """Whether nothing that this worker could do is queued or running."""
+        waiting = DBOS.list_workflows(
+            status=["ENQUEUED", "PENDING", "DELAYED"],
+            name=WORKFLOW,
+            queue_name=list(self._queues),
+            load_input=False,
+            limit=1,
+        )
+        return not waiting
+
+    def lost(self) -> bool:
+        """Whether others may believe that we are dead: then the process must end at once."""
+        return self._presence is not None and self._presence.lost()
+
+    def stop(self) -> None:
+        """End running jobs (they go on at the next start, here or elsewhere) and give up the name."""
+        self._stop.set()
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        if self._presence:
+            self._presence.release()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._rescue_seconds):
+            # The database may be away for a while; there is always a next time.
+            with contextlib.suppress(Exception):
+                self.rescue()
+
+    def _review(self, text: str) -> str:
+        """The workflow.  Must do the same steps in the same order every time it is replayed."""
+        job = from_json(text.encode(), Job)
+        why = ""
+        for delay in (*self._retry_seconds, None):
+            done, why = self._once(job)
+            if done is not None:
+                return to_json(done).decode()
+            if delay is not None:
+                DBOS.sleep(delay)
+        raise ParkedError(why)
+
+    def _once(self, job: Job) -> tuple[Done | None, str]:
+        """One try: the result, or why there is none.  Steps return their failures: those are replayed too."""
+        performance = self._perform(job, self._cancelled(job.id))
+
+        def reach(stage: Stage) -> str:
+            try:
+                performance.until(stage)
+            except InfrastructureError as error:
+                return str(error)
+            return ""
+
+        def finish() -> str:
+            try:
+                return to_json(performance.result()).decode()
+            except InfrastructureError as error:
+                return to_json(Done(failure=str(error))).decode()
+
+        try:
+            for stage in STAGES:
+                if why := DBOS.run_step({"name": stage.value}, reach, stage):
+                    return None, why
+            done = from_json(DBOS.run_step({"name": "finish"}, finish).encode(), Done)
+            return (None, done.failure) if done.failure else (done, "")
+        finally:
+            performance.close()
+
+    def _cancelled(self, job_id: str) -> Cancelled:
+        def ask() -> bool:
+            known = DBOS.get_workflow_status(job_id)
+            return known is None or known.status == "CANCELLED" or self._stop.is_set()
+
+        return ask
+
+
+class ParkedError(Exception):
+    """A job has failed as often as it may; the message is the last failure."""

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The database: a file of SQLite on one host, or a PostgreSQL server that many hosts share."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.tools.cache import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SQLITE = "sqlite:///"
+_SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgres://")
+
+
+def url_of(configured: str, state: Path) -> str:
+    """The SQLAlchemy address: what is configured, or the file ``engine.sqlite`` below ``state``.
+
+    Raises UserError for an address that is neither SQLite's nor PostgreSQL's.
+    """
+    if not configured:
+        return f"{_SQLITE}{state / 'engine.sqlite'}"
+    if configured.startswith(_SQLITE):
+        return configured
+    for scheme in _SCHEMES:
+        if configured.startswith(scheme):
+            return f"postgresql+psycopg://{configured.removeprefix(scheme)}"
+    raise UserError(
+        "engine.database: expected postgresql://user@host/name (the password in ~/.pgpass), "
+        "or nothing for a file of SQLite"
+    )
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite address, None for PostgreSQL."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def prepare(url: str) -> None:
+    """Make the file, in write-ahead mode: readers then never wait for a writer.
+
+    The mode stays with the file.  Raises UserError when it cannot be written.
+    """
+    place = file_of(url)
+    if place is None:
+        return
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        connection = sqlite3.connect(place, timeout=30)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise UserError(f"{place}: not usable as a database: {error}") from error
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for our own tables beside the workflow library's.  Raises InfrastructureError."""
+    options: dict[str, object] = {"timeout": 30} if file_of(url) else {"connect_timeout": 10}
+    engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True)
+    try:
+        with engine.connect():
+            return engine
+    except sa.exc.SQLAlchemyError as error:
+        place = without_password(url)
+        raise InfrastructureError(f"no connection to {place}: {cause(error)}") from error
+
+
+def without_password(url: str) -> str:
+    """The address as people may see it."""
+    return sa.make_url(url).render_as_string(hide_password=True)
+
+
+def cause(error: sa.exc.SQLAlchemyError) -> str:
+    """The database's own words, one line."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
+def migrate(engine: sa.Engine, name: str, steps: Sequence[Sequence[str]]) -> None:
+    """Bring the tables of ``name`` to the newest layout: ``steps`` are lists of statements, in order.
+
+    What was applied is remembered, so that a file of any earlier release is brought up to date; a file
+    of a later release is refused.  All of it happens in one transaction.  Raises UserError.
+    """
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('reviewbot-schema'))")
+        connection.exec_driver_sql(
+            "CREATE TABLE IF NOT EXISTS reviewbot_schema"
+            " (name TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL)"
+        )
+        known = connection.execute(
+            sa.text("SELECT version FROM reviewbot_schema WHERE name = :name"), {"name": name}
+        ).scalar()
+        version = int(known or 0)
+        if version > len(steps):
+            raise UserError(
+                f"the database was written by a later release (tables of {name}: {version}, "
+                f"known {len(steps)}); use that release"
+            )
+        for statements in steps[version:]:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        if version < len(steps):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO reviewbot_schema (name, version) VALUES (:name, :version)"
+                    " ON CONFLICT (name) DO UPDATE SET version = excluded.version"
+                ),
+                {"name": name, "version": len(steps)},
+            )

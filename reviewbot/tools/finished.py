@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Finished reviews in the shared database: the host that mails them is seldom the one that made them."""
+
+import time
+import zlib
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from reviewbot.model.codec import from_json, to_json
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.run import Run
+from reviewbot.tools import database
+
+_LIMIT = 256 << 20  # bytes of JSON: more is damage, not a review
+# Bytes are BYTEA in PostgreSQL and BLOB in SQLite; the other types both spell alike.
+_TABLE = (
+    "CREATE TABLE reviewbot_finished (job TEXT NOT NULL PRIMARY KEY, run TEXT NOT NULL,"
+    " finished DOUBLE PRECISION NOT NULL, review {bytes} NOT NULL)"
+)
+_STEPS = ((_TABLE, "CREATE INDEX reviewbot_finished_time ON reviewbot_finished (finished)"),)
+
+
+class Finished:
+    """The table.  One row a job; a job that is made again replaces its row."""
+
+    def __init__(self, url: str) -> None:
+        """Raises UserError or InfrastructureError when the database is not there."""
+        self._engine = database.connect(url)
+        kind = "BYTEA" if self._engine.dialect.name == "postgresql" else "BLOB"
+        steps = [[line.replace("{bytes}", kind) for line in step] for step in _STEPS]
+        database.migrate(self._engine, "finished", steps)
+
+    def put(self, job: str, run: Run) -> None:
+        """Keep a review under its job's id."""
+        row = {
+            "job": job,
+            "run": run.id,
+            "finished": time.time(),
+            "review": zlib.compress(to_json(run), 6),
+        }
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO reviewbot_finished (job, run, finished, review)"
+                    " VALUES (:job, :run, :finished, :review) ON CONFLICT (job) DO UPDATE SET"
+                    " run = excluded.run, finished = excluded.finished, review = excluded.review"
+                ),
+                row,
+            )
+
+    def get(self, job: str) -> Run | None:
+        """The review of a job, None when there is none."""
+        with self._engine.connect() as connection:
+            data = connection.execute(
+                sa.text("SELECT review FROM reviewbot_finished WHERE job = :job"), {"job": job}
+            ).scalar()
+        return None if data is None else _unpacked(bytes(data))
+
+    def since(self, moment: float, limit: int) -> Iterator[tuple[str, float]]:
+        """Jobs that finished after ``moment`` (seconds since the epoch), oldest first, and when."""
+        query = sa.text(
+            "SELECT job, finished FROM reviewbot_finished WHERE finished > :moment"
+            " ORDER BY finished LIMIT :limit"
+        )
+        with self._engine.connect() as connection:
+            for job, finished in connection.execute(query, {"moment": moment, "limit": limit}):
+                yield str(job), float(finished)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _unpacked(data: bytes) -> Run:
+    inflate = zlib.decompressobj()
+    text = inflate.decompress(data, _LIMIT)
+    if inflate.unconsumed_tail:
+        raise InfrastructureError("a stored review is larger than 256 MiB")
+    return from_json(text, Run)
