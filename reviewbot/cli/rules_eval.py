@@ -13,6 +13,7 @@ from reviewbot.cli.selection import selected, selection
 from reviewbot.model.base import Tree
 from reviewbot.model.codec import to_json
 from reviewbot.model.corpus import Label, Outcome
+from reviewbot.model.errors import UserError
 from reviewbot.stages.printable import one_line
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def evaluate(
     config = selected(invocation.config(), select, ignore)
     paths = [Path(name).expanduser().absolute() for name in trees]
     request = stage.EvaluateRequest(
-        corpus=corpus,
+        corpus=_read(corpus),
+        name=str(corpus),
         inbox=inbox,
         trees=tuple(Tree(name=path.name, path=str(path)) for path in paths),
         label=Label(label) if label else None,
@@ -95,6 +97,13 @@ def evaluate(
     for floor in result.floors:
         click.echo(f"reviewbot: {floor}", err=True)
     ctx.exit(1 if result.floors else 0)
+
+
+def _read(corpus: Path) -> bytes:
+    try:
+        return corpus.read_bytes()
+    except OSError as error:
+        raise UserError(f"{corpus}: cannot be read: {error.strerror}") from error
 
 
 def _lines(result: Evaluation, *, show: bool) -> Iterator[str]:

@@ -33,9 +33,10 @@ _MEMORY = 2 * 1024 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateRequest:
-    """``corpus`` is the JSON file, ``inbox`` a public-inbox; ``label`` takes only those cases."""
+    """``corpus`` is JSON, called ``name``; ``inbox`` a public-inbox; ``label`` takes only those cases."""
 
-    corpus: Path
+    corpus: bytes
+    name: str
     inbox: Path
     trees: tuple[Tree, ...]
     label: Label | None = None
@@ -93,13 +94,9 @@ def _rules(tools: Tools) -> tuple[Rule, ...]:
 
 
 def _wanted(request: EvaluateRequest, codes: frozenset[str], *, narrowed: bool) -> list[Case]:
-    try:
-        text = request.corpus.read_bytes()
-    except OSError as error:
-        raise UserError(f"{request.corpus}: cannot be read: {error.strerror}") from error
     return [
         case
-        for case in read_corpus(text, str(request.corpus))
+        for case in read_corpus(request.corpus, request.name)
         if request.label in (None, case.label)
         and (not narrowed or not case.rule or codes & {case.rule, *case.also})
     ]

@@ -31,7 +31,8 @@ def test_no_false_error_on_real_series(shared: Path, tools: Tools, tmp_path: Pat
     for source, path in zip(SOURCES, paths, strict=True):
         import_source(source, path, path.name)
     request = evaluate.EvaluateRequest(
-        corpus=shared / "corpus/dev.json",
+        corpus=(shared / "corpus/dev.json").read_bytes(),
+        name="dev.json",
         inbox=inbox,
         trees=tuple(Tree(name=path.name, path=str(path)) for path in paths),
         floors=Floors(false_errors=0, false_warnings=2),
