@@ -32,6 +32,7 @@ from reviewbot.rulekit.layout import (
     shape,
     slots,
     users,
+    userspace_headers,
 )
 from reviewbot.rulekit.module_parameter import (
     ModuleParameter,
@@ -41,6 +42,7 @@ from reviewbot.rulekit.module_parameter import (
 )
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
+from reviewbot.rulekit.structs import DeclaredMember, documented_structs, structs
 from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, backport, of_kvm_x86, other_architecture
 from reviewbot.rulekit.together import ranges, together
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
@@ -61,6 +63,7 @@ __all__ = [
     "Confidence",
     "Constant",
     "Context",
+    "DeclaredMember",
     "Document",
     "Fact",
     "FileDiff",
@@ -97,6 +100,7 @@ __all__ = [
     "copied_to",
     "defined_anywhere",
     "definitions",
+    "documented_structs",
     "files_of",
     "identifiers",
     "includes",
@@ -114,7 +118,9 @@ __all__ = [
     "rule",
     "shape",
     "slots",
+    "structs",
     "together",
     "users",
+    "userspace_headers",
     "within",
 ]

@@ -52,12 +52,22 @@ def defined_anywhere(view: View, name: str) -> bool:
 
     A struct that moves from linux/kvm.h to the header of the architecture that has it is not gone.
     """
-    paths = ["include/uapi/linux/kvm.h", "include/uapi/linux/kvm_para.h"]
-    for directory in _DIRECTORIES:
-        place = f"arch/{directory}/include/uapi/asm/"
-        paths += [f"{place}kvm.h", f"{place}kvm_para.h", f"{place}kvm_perf.h"]
     wanted = name.encode()
-    return any(wanted in (view.read(path) or b"") and view.c(path).mentions(name) for path in paths)
+    return any(
+        wanted in (view.read(path) or b"") and view.c(path).mentions(name)
+        for path in userspace_headers()
+    )
+
+
+def userspace_headers() -> tuple[str, ...]:
+    """Where KVM's userspace headers may be, of every architecture."""
+    places = (f"arch/{directory}/include/uapi/asm/" for directory in _DIRECTORIES)
+    names = ("kvm.h", "kvm_para.h", "kvm_perf.h")
+    return (
+        "include/uapi/linux/kvm.h",
+        "include/uapi/linux/kvm_para.h",
+        *(place + name for place in places for name in names),
+    )
 
 
 def leaves(record: Record) -> tuple[Member, ...]:
