@@ -4,12 +4,15 @@
 What
 ----
 A new bit of a flags field is part of the mask that says which bits are valid (for instance
-KVM_MSR_FILTER_VALID_MASK for KVM_MSR_FILTER_DEFAULT_*), wherever the tree defines that mask.
+KVM_MSR_FILTER_VALID_MASK for KVM_MSR_FILTER_DEFAULT_*), wherever the tree defines that mask.  Flags of
+userspace that become a write and an instruction fetch in one page walk exclude each other (a warning).
+Code of all architectures does not accept a new flag that only one of them implements (a warning).
 
 Why
 ---
 KVM rejects every bit outside the mask with -EINVAL.  A flag that is not in it can not be used; and
-when the handler was changed not to check, bits without a meaning are accepted for ever.
+when the handler was changed not to check, bits without a meaning are accepted for ever.  No CPU fetches and
+writes in one access, and an architecture that accepts a flag which it ignores can never implement it.
 
 Bad
 ---
@@ -32,14 +35,16 @@ The bit is only ever reported by the kernel and never accepted from userspace.
 
 What it does not see
 --------------------
-Masks it does not know, handlers that list the bits themselves, bits that exclude each other, and
-generic code that accepts a bit which only one architecture implements.
+Masks it does not know, handlers that list the bits themselves, and other bits that exclude each other.
+A flag that generic code accepts in other ways than by naming it beside "valid", outside any condition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reviewbot.rulekit import (
     KVM_HEADERS,
+    CFile,
+    Confidence,
     Constant,
     Context,
     Fact,
@@ -48,6 +53,7 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
+    identifiers,
     matches,
     rule,
 )
@@ -77,13 +83,33 @@ _PLACES = (
 )
 
 
-@rule(code="KVM-ABI-006", severity=Severity.ERROR, needs=Needs.BUILD, touches=KVM_HEADERS)
+_SOURCES = ("arch/x86/kvm/*.c", "virt/kvm/*.c")
+_WRITE, _FETCH = "PFERR_WRITE_MASK", "PFERR_FETCH_MASK"
+_DIRECTORIES = ("arm64", "loongarch", "mips", "powerpc", "riscv", "s390", "x86")
+
+
+@rule(
+    code="KVM-ABI-006",
+    severity=Severity.ERROR,
+    needs=Needs.BUILD,
+    touches=(*KVM_HEADERS, *_SOURCES),
+)
 def valid_mask(context: Context) -> Iterator[Finding | Fact]:
     """Masks and bits of each tree; gaps that were there before are in the base too."""
     words = (*_MASKS, *(prefix for prefixes in _MASKS.values() for prefix in prefixes))
-    if not any(word in patch.diff for patch in context.series.patches for word in words):
-        return  # nothing the series says is about these
-    yield from context.introduced(scan, touching=(*KVM_HEADERS, *_PLACES))
+    if any(word in patch.diff for patch in context.series.patches for word in words):
+        yield from context.introduced(scan, touching=(*KVM_HEADERS, *_PLACES))
+    lines = [(path, text) for _, path, _, text in context.added_lines(*_SOURCES)]
+    walking = {path for path, text in lines if _FETCH in text or _WRITE in text}
+    if walking:
+        yield from context.introduced(lambda view: walks(view, walking), touching=_SOURCES)
+    accepting = {path for path, text in lines if path.startswith("virt/") and "valid" in text}
+    if accepting:
+        known = context.base.constants()
+        yield from context.introduced(
+            lambda view: foreign(view, accepting, known),
+            touching=(*KVM_HEADERS, "arch/*/kvm/*.c", "virt/kvm/*.c"),
+        )
 
 
 def scan(view: View) -> Iterator[Problem]:
@@ -117,3 +143,119 @@ def lacking(name: str, mask: int, bits: list[Constant]) -> Iterator[Problem]:
                 line=bit.line,
                 missing=True,
             )
+
+
+def walks(view: View, paths: set[str]) -> Iterator[Problem]:
+    """Functions that make a write and a fetch of two flags which may be set together."""
+    for path in sorted(paths):
+        text = view.read(path) or b""
+        if _WRITE.encode() not in text or _FETCH.encode() not in text:
+            continue
+        file = view.c(path)
+        for function in file.functions.values():
+            if _WRITE not in function.text or _FETCH not in function.text:
+                continue
+            writes, fetches = (flags_for(file, function.name, mask) for mask in (_WRITE, _FETCH))
+            for subject, (write, _) in writes.items():
+                fetch, line = fetches.get(subject, ("", 0))
+                if fetch and fetch != write and not told_apart(file, write, fetch):
+                    yield both(path, line, write, fetch)
+
+
+def flags_for(file: CFile, function: str, mask: str) -> dict[str, tuple[str, int]]:
+    """Where ``if (subject & FLAG)`` adds ``mask`` to something: subject -> (FLAG, line)."""
+    found = {}
+    for each in file.assignments(function):
+        inner = each.conditions[-1] if each.conditions else None
+        if each.operator == "|=" and each.value == mask and inner and inner.kind == "if":
+            subject, _, flag = inner.text.partition(" & ")
+            if flag.isidentifier() and subject.endswith(("access", "flags")):
+                found[subject] = (flag, each.line)
+    return found
+
+
+def told_apart(file: CFile, write: str, fetch: str) -> bool:
+    """Whether any condition of the file has both flags."""
+    return any(
+        {write, fetch} <= set(identifiers(condition.text))
+        for function in file.functions.values()
+        if write in function.text and fetch in function.text
+        for condition in file.conditions(function.name)
+    )
+
+
+def both(path: str, line: int, write: str, fetch: str) -> Problem:
+    """Two kinds of access that no CPU makes at once."""
+    return Problem(
+        key=("both", write, fetch),
+        title=f"{write} and {fetch} are not rejected together",
+        why=f"No CPU writes and fetches in one access: a walk with {_WRITE} and {_FETCH} has no meaning "
+        "in hardware, and one that is accepted can not be rejected later.",
+        fix=f"Return -EINVAL when {write} and {fetch} are both set.",
+        reference="https://lore.kernel.org/r/Z1oM1HQqXrIr1tij@google.com",
+        path=path,
+        line=line,
+        missing=True,
+        severity=Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+    )
+
+
+def foreign(view: View, paths: set[str], known: Mapping[str, Constant]) -> Iterator[Problem]:
+    """New flags that code of all architectures accepts and only one architecture has a use for."""
+    constants = view.constants()
+    for path in sorted(path for path in paths if view.exists(path)):
+        file = view.c(path)
+        for name, line in file.identifiers("KVM_"):
+            new = name in constants and name not in known and "valid" in view.line(path, line)
+            if new and not guarded(view, file, line):
+                users = implementers(view, name)
+                if len(users) == 1:
+                    yield accepted(path, line, name, users[0])
+
+
+def guarded(view: View, file: CFile, line: int) -> bool:
+    """Whether a line is below an ``if`` or an ``#if``."""
+    depth = 0
+    for number in range(line - 1, 0, -1):
+        text = view.line(file.path, number)
+        if text.startswith("#endif"):
+            depth += 1
+        elif text.startswith("#if"):
+            if not depth:
+                return True
+            depth -= 1
+    function = next((f for f in file.functions.values() if f.line <= line <= f.end), None)
+    return function is None or any(
+        condition.kind != "exit"
+        for each in file.assignments(function.name)
+        if each.line == line
+        for condition in each.conditions
+    )
+
+
+def implementers(view: View, name: str) -> list[str]:
+    """Architectures whose KVM uses a constant."""
+    wanted = name.encode()
+    return [
+        directory
+        for directory in _DIRECTORIES
+        if any(wanted in (view.read(p) or b"") for p in view.paths(f"arch/{directory}/kvm/", ".c"))
+    ]
+
+
+def accepted(path: str, line: int, name: str, directory: str) -> Problem:
+    """One flag that means nothing to the other architectures."""
+    return Problem(
+        key=("accepted", name),
+        title=f"{name} is accepted by all architectures and used by {directory} only",
+        why="Elsewhere userspace may set the flag and nothing happens. It can not get a meaning there later, "
+        "because programs that set it work already.",
+        fix=f"Accept it only where it is implemented, for instance below an #ifdef of a symbol that "
+        f"{directory} selects.",
+        reference="https://lore.kernel.org/r/20240515180324.GF168153@ls.amr.corp.intel.com",
+        path=path,
+        line=line,
+        severity=Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+    )
