@@ -14,7 +14,7 @@ import click
 
 from reviewbot.cli.environment import cache_directory, state_directory, store, tools_for
 from reviewbot.model.codec import from_json, to_json
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import InfrastructureError, UnavailableError, UserError
 from reviewbot.model.job import Done, Job, Need
 from reviewbot.model.run import Stage, VerdictKind
 from reviewbot.stages.printable import one_line
@@ -107,6 +107,8 @@ def job(ctx: click.Context) -> None:
     config = invocation.config()
     try:
         done = _do(wanted, config)
+    except UnavailableError as error:  # the inbox may answer the next time
+        done = Done(failure=one_line(str(error)), exit_code=error.exit_code)
     except UserError as error:
         done = Done(problem=one_line(str(error)), exit_code=error.exit_code)
     except InfrastructureError as error:

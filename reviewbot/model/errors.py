@@ -20,6 +20,10 @@ class UserError(ReviewbotError):
     exit_code = 2
 
 
+class UnavailableError(UserError):
+    """As above, but the same request may well succeed later: a server that does not answer."""
+
+
 class InfrastructureError(ReviewbotError):
     """Our own tools failed, or a program that they need did.  Exit code 3."""
 

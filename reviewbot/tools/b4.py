@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reviewbot.model.config import InboxConfig
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import InfrastructureError, UnavailableError, UserError
 from reviewbot.tools import mailbox, process
+from reviewbot.tools.network import PROXY_VARIABLES, known_cause
 
 # What git and b4's HTTP library need to find the user's settings, proxies and certificates.
 _KEPT = (
     "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
-    "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-    "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
+    *PROXY_VARIABLES,
 )  # fmt: skip
 _DEFAULT_MIDMASK = "https://lore.kernel.org/all/%s"
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9!#$&'*+/=?^_{|}~.%:,;()\[\]\\\"-]+@[A-Za-z0-9.\[\]:_+-]+")
@@ -188,27 +187,11 @@ def _failure(done: process.Completed, message_id: str, midmask: str) -> UserErro
     elif status:
         cause = f"it answered with HTTP status {status[1]}"
     else:
-        cause = _cause(said) or done.complaint()
-    return UserError(
+        cause = known_cause(said) or done.complaint()
+    return UnavailableError(
         f"inbox {host} cannot be reached ({cause}); check the network and [inbox] midmask, "
         "or give an mbox file instead"
     )
-
-
-def _cause(said: str) -> str:
-    """The part of a requests exception that people understand."""
-    causes = {
-        "Connection refused": "connection refused",
-        "Name or service not known": "unknown host name",
-        "Temporary failure in name resolution": "the host name cannot be resolved",
-        "No route to host": "no route to host",
-        "Network is unreachable": "network is unreachable",
-        "timed out": "timed out",
-        "CERTIFICATE_VERIFY_FAILED": "its certificate is not valid",
-        "gzip": "it does not answer like a public-inbox",
-        "Not a gzipped": "it does not answer like a public-inbox",
-    }
-    return next((short for text, short in causes.items() if text in said), "")
 
 
 def _shown(text: str) -> str:
