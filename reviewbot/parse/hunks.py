@@ -8,12 +8,16 @@ lands in the wrong struct would make false findings, a file that is given up mak
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from reviewbot.model.series import FileDiff, Hunk
 
 CONTEXT_DROPPED = 3
 """Lines of context that may be dropped from each end: all that git format-patch gives."""
+
+COMPARISONS = 20_000_000
+"""Lines looked at for one series, a few seconds' worth; real ones of 60 patches need some 100,000."""
 
 _NAMED = re.compile(
     r"[ \t]*#[ \t]*define[ \t]+(\w+)|(?:typedef[ \t]+)?((?:struct|union|enum)[ \t]+\w+)[ \t]*\{"
@@ -26,7 +30,21 @@ class MisfitError(Exception):
     """The hunks of a file do not all apply; ``str()`` says why."""
 
 
-def put_hunks(diff: FileDiff, content: bytes) -> bytes:
+class Effort:
+    """How much more may be looked at; shared by the files of a series, which may be built to be slow."""
+
+    def __init__(self, left: int = COMPARISONS) -> None:
+        """``left`` is in lines."""
+        self._left = left
+
+    def spend(self, lines: int) -> None:
+        """Note that so many lines are looked at.  Raises MisfitError when that is too much."""
+        self._left -= lines
+        if self._left < 0:
+            raise MisfitError("finding the places of its hunks takes too long")
+
+
+def put_hunks(diff: FileDiff, content: bytes, effort: Effort) -> bytes:
     """The file after the diff.
 
     Raises MisfitError when a hunk has no place or more than one, or when the file already has what
@@ -35,12 +53,14 @@ def put_hunks(diff: FileDiff, content: bytes) -> bytes:
     text = content.decode("utf-8", "surrogateescape")
     _refuse_known(diff, text)
     lines = text.split("\n")
+    effort.spend(len(lines))
+    search = _Search(lines, effort, nested=diff.path.endswith(_C))
     done: list[str] = []
     at = drift = 0
     for hunk in diff.hunks:
         old, new, lead, tail = _sides(hunk)
-        place = _Search(lines, at, hunk.old_start - 1 + drift, nested=diff.path.endswith(_C))
-        start, front, back = place.find(old, lead, tail)
+        search.floor, search.wanted = at, hunk.old_start - 1 + drift
+        start, front, back = search.find(old, lead, tail)
         done += lines[at:start]
         done += new[front : len(new) - back]
         at = start + len(old) - front - back
@@ -61,11 +81,14 @@ def added_content(diff: FileDiff) -> bytes:
 class _Search:
     """Where a hunk goes, from line ``floor`` on; ``wanted`` is where its author had it."""
 
-    def __init__(self, lines: list[str], floor: int, wanted: int, *, nested: bool) -> None:
+    def __init__(self, lines: list[str], effort: Effort, *, nested: bool) -> None:
         self.lines = lines
-        self.floor = floor
-        self.wanted = wanted
+        self.effort = effort
         self.nested = nested
+        self.floor = self.wanted = 0
+        self.by_text: dict[str, list[int]] = defaultdict(list)
+        for at, line in enumerate(lines):
+            self.by_text[line].append(at)
 
     def find(self, old: Sequence[str], lead: int, tail: int) -> tuple[int, int, int]:
         """First line and the context dropped in front and behind.  Raises MisfitError."""
@@ -89,10 +112,15 @@ class _Search:
         raise MisfitError(f"{_quote(old)} is not in the tree as the patch expects it")
 
     def _places(self, wanted: Sequence[str]) -> Iterator[int]:
-        first, length = wanted[0], len(wanted)
-        for at in range(self.floor, len(self.lines) - length + 1):
-            if self.lines[at] == first and self.lines[at : at + length] == wanted:
-                yield at
+        """Where these lines are, looked for by the rarest of them."""
+        counts = [len(self.by_text.get(line, ())) for line in wanted]
+        self.effort.spend(len(wanted))
+        rarest = min(range(len(wanted)), key=counts.__getitem__)
+        for at in self.by_text.get(wanted[rarest], ()):
+            start = at - rarest
+            self.effort.spend(len(wanted))
+            if start >= self.floor and self.lines[start : start + len(wanted)] == wanted:
+                yield start
 
     def _outside(self, *places: int) -> bool:
         """Whether these lines are outside braces.
@@ -100,6 +128,7 @@ class _Search:
         Inside, order is meaning, and one neighbour does not tell on which side of the tree's own
         lines those of the patch belong.
         """
+        self.effort.spend(sum(places))
         return not self.nested or not any(_depth(self.lines[:place]) for place in places)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reviewbot.model.series import ChangeKind, FileDiff, Patch
-from reviewbot.parse.hunks import MisfitError, added_content, put_hunks
+from reviewbot.parse.hunks import Effort, MisfitError, added_content, put_hunks
 from reviewbot.parse.landing import as_landed, moved
 from reviewbot.rulekit.overlay import Overlay
 from reviewbot.rulekit.trees import TreeView
@@ -67,6 +67,7 @@ class _Work:
         self.tree = tree
         self.files: dict[str, bytes | None] = {}
         self.unsure = dict(unsure)
+        self.effort = Effort()
 
     def overlay(self) -> Overlay:
         return Overlay(self.tree, self.files, self.unsure)
@@ -95,7 +96,7 @@ class _Work:
         content = self.files[path] if path in self.files else self.tree.read(path)
         if content is None:
             raise MisfitError(f"{path} is not in the tree")
-        return None if diff.kind is ChangeKind.DELETE else put_hunks(diff, content)
+        return None if diff.kind is ChangeKind.DELETE else put_hunks(diff, content, self.effort)
 
 
 def _names(diff: FileDiff) -> set[str]:

@@ -109,6 +109,18 @@ def test_a_series_that_does_not_apply_is_judged_by_what_does(place, evaluate):
     assert outcomes(said) == [("found", "applies in part")]
 
 
+def test_a_review_of_it_says_on_how_much_it_rests(place, reviewbot, tree, tmp_path):
+    *_, partly = place
+    mail = tmp_path / "partly.eml"
+    mail.write_bytes(partly)
+    said = reviewbot("review", mail, "--tree", tree.path, "--only-rules", "--select", "KVM-DOC-001")
+    assert said.code == 2
+    text = " ".join(said.out.split())
+    assert "does not apply to linux" in text
+    assert "1 of 2 files were looked at, those whose hunks apply" in text
+    assert "KVM_CAP_PARTLY is not documented" in text
+
+
 def test_the_first_tree_that_takes_the_series_is_used(place, evaluate, tree, tmp_path):
     bad, *_ = place
     old = tmp_path / "older"

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Hunks go where there is one place for them, and nowhere when that is in doubt."""
 
+import time
+
 import pytest
 
 from reviewbot.model.series import FileDiff
 from reviewbot.parse.diff import parse_diff
-from reviewbot.parse.hunks import MisfitError, added_content, put_hunks
+from reviewbot.parse.hunks import Effort, MisfitError, added_content, put_hunks
 
 HEADER = """\
 #define KVM_CAP_ONE 1
@@ -46,7 +48,7 @@ def diff_of(hunks: str, path: str = "include/uapi/linux/kvm.h") -> FileDiff:
 
 
 def put(hunks: str, text: str, path: str = "include/uapi/linux/kvm.h") -> str:
-    return put_hunks(diff_of(hunks, path), text.encode()).decode()
+    return put_hunks(diff_of(hunks, path), text.encode(), Effort()).decode()
 
 
 def test_hunks_that_fit_are_put_at_an_offset_too() -> None:
@@ -107,7 +109,7 @@ def test_a_section_that_a_document_has_is_not_added_twice() -> None:
 
 def test_bytes_that_are_no_utf_8_survive() -> None:
     raw = b"/* caf\xe9 */\n" + HEADER.encode()
-    assert put_hunks(diff_of(FIELD), raw).startswith(b"/* caf\xe9 */\n#define")
+    assert put_hunks(diff_of(FIELD), raw, Effort()).startswith(b"/* caf\xe9 */\n#define")
 
 
 def test_a_hunk_of_nothing_but_blank_context_has_no_place() -> None:
@@ -118,3 +120,13 @@ def test_a_hunk_of_nothing_but_blank_context_has_no_place() -> None:
 def test_a_new_file_is_what_its_patch_says() -> None:
     text = "--- /dev/null\n+++ b/f\n@@ -0,0 +1,2 @@\n+one\n+two\n\\ No newline at end of file\n"
     assert added_content(parse_diff(text)[0]) == b"one\ntwo"
+
+
+def test_a_patch_built_to_be_slow_is_given_up_in_bounded_time() -> None:
+    text = "int same;\n" * 100_000
+    hunk = "@@ -{0},3 +{0},4 @@\n int same;\n int same;\n+int x;\n int same;\n"
+    hunks = "".join(hunk.format(number * 9 + 1) for number in range(5_000))
+    started = time.monotonic()
+    with pytest.raises(MisfitError, match="too long"):
+        put(hunks, text)
+    assert time.monotonic() - started < 30
