@@ -30,6 +30,19 @@ _SHORT_HEADER = 4096
 _PATCH_TYPES = ("text/plain", "text/x-patch", "text/x-diff", "text/x-c", "application/x-patch")
 _TRUSTED = ("from", "subject", "date", "message-id", "in-reply-to", "references")
 _USED = (*_TRUSTED, "to", "cc")
+_READ = frozenset(name.encode() for name in _USED) | {
+    b"mime-version",
+    b"content-type",
+    b"content-transfer-encoding",
+    b"content-disposition",
+}
+# 'Ann Example <ann@x.example>, "Example, Bob" <bob@x.example>, cy@x.example': nearly all there is.
+_ATOM = r"[a-zA-Z0-9_!#$%&'*+/=?^`{|}~-]+"
+_SPEC = rf"({_ATOM}(?:\.{_ATOM})*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*)"
+_PLAIN_MAILBOX = re.compile(
+    rf"""[ \t]*(?:"([^"\\]*)"[ \t]*<{_SPEC}>|([^"<>()\[\]\\,;:@. \t][^"<>()\[\]\\,;:@]*)<{_SPEC}>"""
+    rf"""|<{_SPEC}>|{_SPEC})[ \t]*(?:,|$)"""
+)
 
 
 class MailError(UserError, ValueError):
@@ -116,18 +129,38 @@ def parse_mail(raw: bytes) -> Mail:
 
 
 def _message(raw: bytes) -> Message:
-    """The mail as the standard library reads it, which goes through the body line by line in vain.
+    """The mail as the standard library reads it, which takes a long time for what nobody wants.
 
-    A body that is one part with well-formed headers above it is everything below the blank line.
+    A body that is one part with well-formed headers above it is everything below the blank line,
+    and of dozens of headers those that are used can be picked by their lines.
     """
     head, blank, body = raw.partition(b"\n\n")
-    if blank and b"\r" not in head:
-        message = email.message_from_bytes(head + blank)
+    picked = _picked(head) if blank else b""
+    if picked:
+        message = email.message_from_bytes(picked + blank)
         whole = message.get_content_maintype() not in ("multipart", "message")
         if whole and not message.defects and not message.get_payload():
             message.set_payload(body.decode("ascii", "surrogateescape"))
             return message
     return email.message_from_bytes(raw)
+
+
+def _picked(head: bytes) -> bytes:
+    """The lines of the headers we use; nothing when any line is out of the ordinary."""
+    kept: list[bytes] = []
+    wanted: bool | None = None
+    for line in head.split(b"\n"):
+        if line[:1] in (b" ", b"\t"):
+            if wanted is None:
+                return b""
+        else:
+            name, colon, _ = line.partition(b":")
+            if not colon or not name.replace(b"-", b"").isalnum():
+                return b""
+            wanted = name.lower() in _READ
+        if wanted:
+            kept.append(line)
+    return b"\n".join(kept) if b"\r" not in head else b""
 
 
 def _headers(message: Message) -> dict[str, str]:
@@ -224,8 +257,9 @@ def _short_list(value: str) -> tuple[Address, ...]:
 
 
 def _mailboxes(value: str) -> tuple[Address, ...]:
+    value = value.replace("\n", " ").replace("\r", " ")
     try:
-        pairs = getaddresses([value.replace("\n", " ").replace("\r", " ")])
+        pairs = _plain_mailboxes(value) or getaddresses([value])
     except (RecursionError, ValueError, IndexError):
         return ()
     return tuple(
@@ -233,6 +267,20 @@ def _mailboxes(value: str) -> tuple[Address, ...]:
         for name, address in pairs
         if "@" in address
     )
+
+
+def _plain_mailboxes(value: str) -> list[tuple[str, str]]:
+    """Names and addresses of a header without anything unusual in it; else none."""
+    pairs = []
+    at, end = 0, len(value.rstrip())
+    while at < end:
+        match = _PLAIN_MAILBOX.match(value, at, end)
+        if match is None:
+            return []
+        quoted, first, name, second, third, fourth = match.groups()
+        pairs.append((quoted or name or "", first or second or third or fourth))
+        at = match.end()
+    return pairs
 
 
 def _one_address(value: str) -> Address:

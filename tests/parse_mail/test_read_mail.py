@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import email
+import email.utils
 import json
 import quopri
 import subprocess
@@ -396,12 +397,45 @@ BODY_LINES = st.sampled_from(
 )
 
 
+def read_both(monkeypatch, quick, slow, raw):
+    found = []
+    for name, other in (quick, slow):
+        with monkeypatch.context() as patch:
+            patch.setattr(mail_module, name, other)
+            mail_module._short_list.cache_clear()
+            try:
+                found.append(parse_mail(raw))
+            except MailError as error:
+                found.append(str(error))
+    return found
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(HEADER_LINES, max_size=6), st.lists(BODY_LINES, max_size=6))
-def test_the_short_way_to_the_body_reads_what_the_standard_library_reads(headers, body):
+def test_the_short_way_reads_what_the_standard_library_reads(headers, body):
     raw = "\n".join([*headers, "", *body]).encode("latin-1")
-    short, long = mail_module._message(raw), email.message_from_bytes(raw)
-    assert short.items() == long.items()
-    assert short.is_multipart() == long.is_multipart()
-    if not long.is_multipart():
-        assert short.get_payload(decode=True) == long.get_payload(decode=True)
+    with pytest.MonkeyPatch.context() as patch:
+        short, long = read_both(
+            patch,
+            ("_message", mail_module._message),
+            ("_message", email.message_from_bytes),
+            raw,
+        )
+    assert short == long
+
+
+PIECES = st.sampled_from(
+    ["Ann", " ", "Example", ".", ",", ", ", "<a@x.example>", "<", ">", "b@y.example", '"', '"B, C"', "(c)",
+     "=?utf-8?q?J=C3=B6rg?=", "\u00e9", ":", ";", "@", "[", "\t", "a..b@x", "<a@x", "O'Neil", "\\", "\x0b"]
+)  # fmt: skip
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_plain_addresses_are_what_the_standard_library_reads(value):
+    plain = mail_module._plain_mailboxes(value)
+    if plain:
+        library = [pair for pair in email.utils.getaddresses([value]) if "@" in pair[1]]
+        assert [(" ".join(name.split()), each) for name, each in plain] == [
+            (" ".join(name.split()), each) for name, each in library
+        ]
