@@ -30,7 +30,8 @@ class Profile:
     ``kernel_target`` makes the file ``kernel_image`` that boots.  ``targets`` are the make targets every
     patch must build; ``modules`` are loaded in order (what they depend on comes first, unnamed);
     ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
-    for any touched kernel file.  ``reproduce`` are a few commands that come close to the build.
+    for any touched kernel file.  ``paths`` (globs) are the subsystem's files: the bot leaves series
+    alone that touch none of them; without any it takes all.  ``reproduce`` are a few commands that come close to the build.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Profile:
     selftests: str
     selections: tuple[Selection, ...]
     always: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     reproduce: tuple[str, ...] = ()
     optional_config: tuple[str, ...] = ()
     kernel_target: str = "bzImage"

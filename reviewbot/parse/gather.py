@@ -148,13 +148,14 @@ class _Reader:
             wait = 0.0
         elif not posting.missing:
             wait = min(wait, _COVER_SECONDS)
-        due = min(max(arrived) + wait, min(arrived) + _LONGEST_WAITS * wait)
+        longest = max(*arrived, min(arrived) + _LONGEST_WAITS * wait)
+        due = min(max(arrived) + wait, longest)
         skipped = self._skipped(posting.mails, lists)
         return WatchedSeries(
-            message_id=posting.head.message_id,
+            message_id=own[0].message_id,  # of a partial reroll posting.head is the older cover
             lists=lists,
             subject=posting.head.subject.text,
-            sender=posting.head.sender,
+            sender=own[0].sender,
             revision=posting.revision,
             total=posting.total,
             patches=tuple(
@@ -162,7 +163,7 @@ class _Reader:
                 for number, mail in sorted(posting.patches.items())
             ),
             missing=posting.missing,
-            cover=posting.cover.message_id if posting.cover else None,
+            cover=posting.cover.message_id if posting.cover in own else None,
             thread=self._label(posting),
             received=max(arrived),
             due=due,

@@ -8,6 +8,7 @@ from reviewbot.model.watch import EventKind, WatchedSeries, WatchState
 
 _SECONDS = 400 * 86400.0
 """How long a title stands for one series; "Fixes for 6.9" comes back the year after."""
+_WRONG_CLOCK = 86400.0
 _SUBJECTS = 100
 
 
@@ -16,6 +17,8 @@ def lineage_keys(series: WatchedSeries) -> tuple[str, ...]:
     who = series.sender.email.lower()
     found = [f"w {who} {_words(series.subject)}", f"r {who} {series.thread}"]
     found += [f"w {who} {_words(one.subject)}" for one in series.patches[:_SUBJECTS]]
+    if series.total > 1:
+        found.append(f"t {_words(series.subject)}")
     if series.change_id:
         found.append(f"c {series.change_id}")
     return tuple(dict.fromkeys(found))
@@ -55,12 +58,13 @@ def supersedes(new: WatchedSeries, old: WatchedSeries) -> bool:
         return False
     if new.amends and new.total < old.total:
         return False
-    same_kind = _is_rfc(new) == _is_rfc(old)
-    if same_kind and new.revision != old.revision:
-        return new.revision > old.revision and _related(new, old)
-    if _is_rfc(new) and not _is_rfc(old):
-        return False
-    return _order(new)[1:] > _order(old)[1:] and _same_work(new, old)
+    if new.sent < old.sent - _WRONG_CLOCK:
+        return False  # two series that exchanged patches: the one with the higher count came first
+    if new.revision > old.revision:
+        return _related(new, old)
+    began_anew = _is_rfc(old) and not _is_rfc(new)
+    again = new.revision == old.revision and _is_rfc(new) == _is_rfc(old)
+    return (began_anew or again) and _order(new)[1:] > _order(old)[1:] and _same_work(new, old)
 
 
 def _resends(new: WatchedSeries, old: WatchedSeries) -> bool:
@@ -78,11 +82,17 @@ def _resends(new: WatchedSeries, old: WatchedSeries) -> bool:
 
 
 def _related(new: WatchedSeries, old: WatchedSeries) -> bool:
-    """Same series, going by what its authors say: change-id, title, thread, or half of the patches."""
-    if new.change_id and new.change_id == old.change_id:
-        return _same_sender(new, old) or _same_name(new, old)
-    if not _same_sender(new, old) or not _near(new, old):
+    """Same series, going by what its authors say: change-id, title, thread, or half of the patches.
+
+    A series that somebody else goes on with has both title and patches of the one before.
+    """
+    if new.change_id and new.change_id == old.change_id and _same_name(new, old):
+        return True
+    if not _near(new, old):
         return False
+    if not _same_sender(new, old):
+        titled = _words(new.subject) == _words(old.subject)
+        return titled and old.total > 1 and _shares_patches(new, old)
     if _words(new.subject) == _words(old.subject):
         return True
     together = new.thread == old.thread and (new.total > 1) == (old.total > 1)
@@ -113,7 +123,8 @@ def _same_sender(one: WatchedSeries, other: WatchedSeries) -> bool:
 
 
 def _same_name(one: WatchedSeries, other: WatchedSeries) -> bool:
-    return bool(one.sender.name) and one.sender.name.lower() == other.sender.name.lower()
+    named = bool(one.sender.name) and one.sender.name.lower() == other.sender.name.lower()
+    return named or _same_sender(one, other)
 
 
 def _near(one: WatchedSeries, other: WatchedSeries) -> bool:

@@ -19,10 +19,14 @@ from reviewbot.tools.objects import open_repository, resolve_commit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochMail:
-    """One mail: the commit that brought it (40 hex digits) and its raw bytes."""
+    """One mail: the commit that brought it (40 hex digits), its raw bytes.
+
+    ``received`` is when the archive got it, in seconds since 1970.
+    """
 
     commit: str
     raw: bytes
+    received: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class _Entry:
     commit: str
     blob: pygit2.Oid
     deletion: bool
+    received: float
 
 
 def epochs(place: str | Path) -> tuple[Path, ...]:
@@ -65,7 +70,7 @@ def read(place: str | Path, since: str | None = None) -> Iterator[EpochMail]:
             continue
         blob = entry.repository[entry.blob]
         if isinstance(blob, pygit2.Blob) and blob.size <= MAIL_LIMIT:
-            yield EpochMail(commit=entry.commit, raw=blob.data)
+            yield EpochMail(commit=entry.commit, raw=blob.data, received=entry.received)
 
 
 def tip(place: str | Path) -> str | None:
@@ -73,6 +78,21 @@ def tip(place: str | Path) -> str | None:
     for path in reversed(epochs(place)):
         if head := _head(open_repository(path)):
             return str(head)
+    return None
+
+
+def holds(place: str | Path, commit: str) -> bool:
+    """Whether :func:`read` can go on from ``commit``; not after its history was rewritten."""
+    return _position([open_repository(path) for path in epochs(place)], commit)[1] is not None
+
+
+def before(epoch: str | Path, moment: float) -> str | None:
+    """The newest commit of one epoch that was made before ``moment``, seconds since 1970."""
+    repository = open_repository(epoch)
+    head = _head(repository)
+    for commit in repository.walk(head, SortMode.TOPOLOGICAL) if head else ():
+        if commit.commit_time < moment:
+            return str(commit.id)
     return None
 
 
@@ -126,7 +146,8 @@ def _walk(repository: pygit2.Repository, seen: pygit2.Oid | None) -> Iterator[_E
         tree = commit.tree
         for name in ("m", "d"):
             if name in tree:
-                yield _Entry(repository, str(commit.id), tree[name].id, name == "d")
+                received = float(commit.commit_time)
+                yield _Entry(repository, str(commit.id), tree[name].id, name == "d", received)
                 break
 
 

@@ -4,6 +4,7 @@
 import re
 import stat
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from reviewbot.model.errors import UserError
@@ -60,7 +61,10 @@ def split(data: bytes, source: str) -> tuple[bytes, ...]:
     data = data.lstrip(b"\n")
     starts = list(_FROM.finditer(data))
     if starts and starts[0].start() == 0:
-        return _mbox(data, starts, source)
+        return tuple(
+            _checked(raw, f"mail {number} of {source}")
+            for number, raw in enumerate(_mbox(data, starts), start=1)
+        )
     if data.startswith(b"From ") and len(data) < 400:
         raise UserError(f"{source} is cut short: its only mail ends within the headers")
     if _HEADER.match(data):
@@ -70,13 +74,15 @@ def split(data: bytes, source: str) -> tuple[bytes, ...]:
     raise _no_mail(data, source)
 
 
-def _mbox(data: bytes, starts: list[re.Match[bytes]], source: str) -> tuple[bytes, ...]:
+def messages(data: bytes) -> Iterator[bytes]:
+    """What stands between the separators of an mbox, whatever it is; nothing when there are none."""
+    return _mbox(data, list(_FROM.finditer(data)))
+
+
+def _mbox(data: bytes, starts: list[re.Match[bytes]]) -> Iterator[bytes]:
     ends = [match.start() for match in starts[1:]] + [len(data)]
-    mails: list[bytes] = []
-    for match, end in zip(starts, ends, strict=True):
-        raw = data[match.end() : end]
-        mails.append(_checked(_QUOTED_FROM.sub(rb"\1", raw), f"mail {len(mails) + 1} of {source}"))
-    return tuple(mails)
+    for match, end in zip(starts, ends[: len(starts)], strict=True):
+        yield _QUOTED_FROM.sub(rb"\1", data[match.end() : end])
 
 
 def _fenced(data: bytes, starts: list[re.Match[bytes]], source: str) -> tuple[bytes, ...]:

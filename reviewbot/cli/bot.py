@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``reviewbot bot``: follow mailing lists."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewbot.cli.environment import cache_directory, state_directory
+from reviewbot.engine.lists import followed
+from reviewbot.engine.watch import Watcher
+from reviewbot.model.watch import WatchState
+from reviewbot.stages.printable import one_line
+from reviewbot.tools.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.cli.main import Invocation
+    from reviewbot.engine.watch import Polled
+    from reviewbot.model.watch import WatchedSeries
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Look once and leave.")
+@click.option("--dry-run", is_flag=True, help="Record nothing: the next look finds the same again.")
+@click.option(
+    "--every", type=click.IntRange(10, 86400), default=60, show_default=True, metavar="SECONDS"
+)
+@click.pass_context
+def bot(ctx: click.Context, *, once: bool, dry_run: bool, every: int) -> None:
+    """Follow the lists of the settings: record their series, print what is new.
+
+    Exit status with --once: 0, or 3 when a list could not be read.
+    """
+    invocation: Invocation = ctx.obj
+    lists = followed(invocation.config(), cache_directory() / "inboxes")
+    with _ledger(dry_run=dry_run) as ledger:
+        watcher = Watcher(ledger, lists)
+        while True:
+            polled = watcher.poll()
+            for name, trouble in polled.troubles.items():
+                click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
+            _print(polled, ledger, summary=once)
+            if once:
+                ctx.exit(3 if polled.troubles else 0)
+            time.sleep(every)
+
+
+@contextlib.contextmanager
+def _ledger(*, dry_run: bool) -> Iterator[Ledger]:
+    """The bot's ledger, ours alone; for a dry run a copy in memory."""
+    ledger = Ledger(state_directory() / "ledger.sqlite")
+    with contextlib.closing(ledger), ledger.alone():
+        if not dry_run:
+            yield ledger
+            return
+        with contextlib.closing(ledger.copy()) as copy:
+            yield copy
+
+
+def _print(polled: Polled, ledger: Ledger, *, summary: bool) -> None:
+    """One line a series that something happened to, as it stands now; then the sums."""
+    ids = dict.fromkeys(event.series.message_id for event in polled.events)
+    series = [found for message_id in ids if (found := ledger.find(message_id))]
+    series.sort(key=lambda one: (one.sent, one.message_id))
+    for one in series:
+        click.echo(one_line_of(one))
+    if not summary:
+        return
+    waiting = [one for one in ledger.series() if one.state is WatchState.WAITING]
+    for one in waiting:
+        click.echo(one_line_of(one))
+    states = Counter(str(one.state) for one in (*series, *waiting))
+    said = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    click.echo(f"{polled.mails} mails: {said or 'nothing new'}")
+    reasons = Counter(
+        str(one.skipped.reason) for one in series if one.skipped and one.state is WatchState.SKIPPED
+    )
+    for reason, count in reasons.most_common():
+        click.echo(f"  skipped {count:5}  {reason}")
+    for reason, count in ledger.refused().items():
+        click.echo(f"  not read {count:4}  {one_line(reason)}")
+
+
+def one_line_of(series: WatchedSeries) -> str:
+    """List, series, revision, state and why, in columns."""
+    state = str(series.state)
+    if series.state is WatchState.SKIPPED and series.skipped:
+        state = f"skipped: {series.skipped.reason}"
+    elif series.state is WatchState.SUPERSEDED:
+        state = f"superseded by {series.superseded_by}"
+    elif series.missing:
+        state += f", {len(series.patches)} of {series.total}"
+    name = series.lists[0].partition("@")[0] if series.lists else ""
+    columns = f"{one_line(name)[:16]:<16} v{series.revision:<3} {one_line(series.subject)[:56]:<56}"
+    return f"{columns} {one_line(state)}  <{one_line(series.message_id)}>"
