@@ -15,7 +15,7 @@ from reviewbot.model.errors import UserError
 from reviewbot.rulekit.case import CaseText, mutant, parse_case, render_case
 from reviewbot.stages import cases
 
-DIRECTORIES = ("kvm/abi", "kvm/cap", "kvm/quirk")
+DIRECTORIES = ("kvm/abi", "kvm/cap", "kvm/doc", "kvm/proc", "kvm/quirk")
 """Where every rule must have a mutation.  Add a directory when its rules have theirs."""
 
 MUTATIONS = [
@@ -66,7 +66,14 @@ def test_a_mutation_changes_added_lines_and_their_later_context_only():
     assert second == SECOND.replace("\n one 1", "\n three 1")
 
 
-@pytest.mark.parametrize("mutation", ["one", "=> one", "one => one", "nowhere => one"])
+def test_a_mutation_may_change_what_stands_above_the_diffs():
+    changed = mutant(case_of(FIRST, SECOND), "mail: one => three", "x").mails
+    assert changed == (FIRST.replace("one\n\nsay one", "three\n\nsay three"), SECOND)
+
+
+@pytest.mark.parametrize(
+    "mutation", ["one", "=> one", "mail: nowhere => one", "one => one", "nowhere => one"]
+)
 def test_a_mutation_that_breaks_nothing_is_an_error_that_names_the_case(mutation):
     with pytest.raises(UserError, match=r"x\.ok\.case.*MUTATE"):
         mutant(case_of(FIRST), mutation, "x.ok.case")

@@ -30,14 +30,24 @@ What it does not see
 Whether the commit exists.  Other architectures' code, whose maintainers do not ask for it.
 """
 
-import re
 from collections.abc import Iterator
 
-from reviewbot.rulekit import Context, Fact, Finding, Needs, Problem, Severity, rule
+from reviewbot.rulekit import (
+    KVM_X86,
+    SELFTESTS,
+    Context,
+    Fact,
+    Finding,
+    Needs,
+    Problem,
+    Severity,
+    backport,
+    other_architecture,
+    rule,
+)
 
 X86 = "arch/x86/kvm/*"
-SOURCES = (X86, "virt/kvm/*", "tools/testing/selftests/kvm/*")
-OTHERS = re.compile(r"arm64|aarch64|RISC-?V|s390|PPC|MIPS|LoongArch|powerpc", re.IGNORECASE)
+SOURCES = (*KVM_X86, *SELFTESTS)
 REFERENCE = (
     "Documentation/process/maintainer-kvm-x86.rst: use git format-patch with the --base flag"
 )
@@ -46,7 +56,9 @@ REFERENCE = (
 @rule(code="KVM-PROC-008", severity=Severity.NOTE, needs=Needs.SERIES, touches=SOURCES)
 def base_commit(context: Context) -> Iterator[Finding | Fact]:
     """One note for the whole series; an incomplete one may have it in a mail that was not seen."""
-    others = any(OTHERS.search(patch.subject) for patch in context.series.patches)
+    others = any(other_architecture(patch) for patch in context.series.patches)
+    if backport(context.series):
+        return
     if context.series.base_commit is None and (context.touched(X86) or not others):
         problem = Problem(
             key="base-commit",

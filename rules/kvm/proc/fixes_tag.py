@@ -48,12 +48,13 @@ from reviewbot.rulekit import (
     Patch,
     Problem,
     Severity,
+    backport,
     matches,
     rule,
 )
 
 X86 = ("arch/x86/kvm/*", "arch/x86/include/*kvm*.h", "virt/kvm/*", "include/linux/kvm*.h")
-SELFTESTS = ("tools/testing/selftests/*",)
+TOOLS = ("tools/testing/selftests/*",)
 TRIFLES = re.compile(
     r"typo|spelling|comment|white ?space|indent|kernel-?doc|document|warning|-W\w|sparse|smatch"
     r"|grammar|formatting|style",
@@ -79,7 +80,7 @@ def fixes_tag(context: Context) -> Iterator[Finding | Fact]:
         for file in patch.files
         if file.old_path is None
     }
-    for patch in context.series.patches:
+    for patch in () if backport(context.series) else context.series.patches:
         values = [each.value for each in patch.trailers if each.name.lower() == "fixes"]
         early = "RFC" in context.series.prefixes
         absent = () if early else lacking(patch, values, new)
@@ -121,7 +122,7 @@ def wrong(patch: Patch, values: list[str]) -> Iterator[Problem]:
                 severity=Severity.NOTE,
                 confidence=Confidence.HIGH,
             )
-        elif paths and all(matches(path, SELFTESTS) for path in paths) and not is_test(value):
+        elif paths and all(matches(path, TOOLS) for path in paths) and not is_test(value):
             yield Problem(
                 key=value,
                 title="Fixes: names a kernel commit, the patch changes selftests only",

@@ -4,8 +4,8 @@
 What
 ----
 For patches to arch/x86/kvm and the KVM selftests: the scope is not "x86/kvm", "selftests: KVM" or a
-list joined by commas or slashes, known scopes are spelled as they are (x86, VMX, nVMX, SVM, nSVM,
-selftests), a patch that changes only vmx/ or only svm/ is not "KVM: x86:", and the subject does not
+list joined by commas or slashes, known scopes are spelled as they are (KVM, x86, VMX, nVMX, SVM,
+nSVM, selftests), a patch that changes only vmx/ or only svm/ is not "KVM: x86:", and the subject does not
 end in a period.
 
 Why
@@ -34,7 +34,7 @@ the change is about common behaviour.
 
 What it does not see
 --------------------
-Other architectures, whose conventions differ.  Capital letters after the scope.  Scopes that are
+Other architectures, whose conventions differ, and backports.  Capital letters after the scope.  Scopes that are
 wrong in other ways: "KVM: guest_memfd:", "KVM: TDX:" and any other single word is taken.
 """
 
@@ -42,6 +42,8 @@ import re
 from collections.abc import Iterator
 
 from reviewbot.rulekit import (
+    KVM_X86,
+    SELFTESTS,
     Context,
     Fact,
     Finding,
@@ -49,12 +51,15 @@ from reviewbot.rulekit import (
     Patch,
     Problem,
     Severity,
+    backport,
     files_of,
     matches,
+    other_architecture,
     rule,
+    together,
 )
 
-KVM_X86 = ("arch/x86/kvm/*", "tools/testing/selftests/kvm/*", "virt/kvm/*")
+OURS = (*KVM_X86, *SELFTESTS)
 COMPANY = (
     "Documentation/*",
     "arch/x86/include/asm/kvm*.h",
@@ -64,7 +69,6 @@ COMPANY = (
     "include/*linux/kvm*.h",
     "include/trace/events/kvm.h",
 )
-OTHERS = re.compile(r"arm64|aarch64|RISC-?V|s390|PPC|MIPS|LoongArch|powerpc", re.IGNORECASE)
 # The scopes of maintainer-kvm-x86.rst, by how they look in small letters.
 KNOWN = {
     name.lower(): name
@@ -77,34 +81,36 @@ REFERENCE = (
 )
 
 
-@rule(code="KVM-PROC-002", severity=Severity.WARNING, needs=Needs.SERIES, touches=KVM_X86)
+@rule(code="KVM-PROC-002", severity=Severity.WARNING, needs=Needs.SERIES, touches=OURS)
 def scope(context: Context) -> Iterator[Finding | Fact]:
-    """One finding a patch at most."""
-    for patch in context.series.patches:
+    """One finding a patch at most, and one for all where many have the same."""
+    yield from together(context, remarks(context))
+
+
+def remarks(context: Context) -> Iterator[tuple[int, Problem]]:
+    """The patches with a wrong subject."""
+    for patch in () if backport(context.series) else context.series.patches:
         paths = files_of(patch)
-        if not paths or not all(matches(path, (*KVM_X86, *COMPANY)) for path in paths):
+        if not paths or not all(matches(path, (*OURS, *COMPANY)) for path in paths):
             continue  # part of it is another tree's
-        if not any(matches(path, KVM_X86) for path in paths) or foreign(patch):
+        if not any(matches(path, OURS) for path in paths) or other_architecture(patch):
             continue
         found = complaint(patch)
         if found:
             title, fix = found
-            problem = Problem(
-                key=patch.number,
-                title=title,
-                why=(
-                    f'The subject is "{patch.subject}".  KVM x86 has a fixed set of scopes, and '
-                    "maintainers rewrite others by hand."
+            yield (
+                patch.number,
+                Problem(
+                    key=title,
+                    title=title,
+                    why=(
+                        f'The subject is "{patch.subject}".  KVM x86 has a fixed set of scopes, and '
+                        "maintainers rewrite others by hand."
+                    ),
+                    fix=fix,
+                    reference=REFERENCE,
                 ),
-                fix=fix,
-                reference=REFERENCE,
             )
-            yield context.finding(problem, patch=patch.number)
-
-
-def foreign(patch: Patch) -> bool:
-    """Whether another architecture's conventions may apply."""
-    return any(OTHERS.search(text) for text in (patch.subject, *files_of(patch)))
 
 
 def complaint(patch: Patch) -> tuple[str, str] | None:
@@ -119,11 +125,15 @@ def complaint(patch: Patch) -> tuple[str, str] | None:
         return f'"{words[0]}: {words[1]}:" is not a scope', 'Write "KVM: selftests:".'
     if first != "kvm" or not words[1:]:
         return None
+    if words[0] != "KVM":
+        return f'the scope is spelled "KVM", not "{words[0]}"', 'Write "KVM:", in capital letters.'
     return misspelt(words[1]) or too_wide(words, patch) or full_stop(patch.subject)
 
 
 def misspelt(topic: str) -> tuple[str, str] | None:
-    """A list of topics, or a known one in other letters."""
+    """A file, a list of topics, or a known one in other letters."""
+    if topic.endswith((".c", ".h")):
+        return f'"{topic}" is a file, no scope', "Take the topic the file belongs to."
     parts = [part.strip().lower() for part in re.split(r",|/ | /|&|\+", topic)]
     if len(parts) > 1 and any(part in {*KNOWN, "mmu", "pmu", "xen"} for part in parts):
         return (
