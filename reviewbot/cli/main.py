@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import click
 
@@ -18,6 +19,7 @@ from reviewbot.stages.printable import one_line
 from reviewbot.tools import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
     from reviewbot.model.config import Config
@@ -67,6 +69,30 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - our own table
         return command
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Read the command line, which may print the help."""
+        with _unless_reader_left():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        with _unless_reader_left():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _unless_reader_left() -> Iterator[None]:
+    """Keep click from making status 1, which means findings, of a pipe that was closed."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _ReaderLeftError from error
+
+
+class _ReaderLeftError(Exception):
+    """Whoever read our output (| head) has seen enough."""
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reviewbot")
@@ -98,8 +124,8 @@ def main() -> NoReturn:
         _leave("interrupted; what was finished is kept, the same command continues", 130)
     except ReviewbotError as error:
         _leave(str(error), error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader left (| head); nothing to say
+    except _ReaderLeftError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush
         sys.exit(0)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
