@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check lint test bench fresh-check lock clean
+.PHONY: help venv demo check docs lint test bench fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -16,6 +16,9 @@ demo: ## review the example series, or SERIES=..., from nothing to the printed m
 
 check: ## lint, then every test, unit to virtual machine
 	@deploy/check
+
+docs: venv ## write the rule reference in docs/rules anew
+	@REVIEWBOT_CONFIG=/dev/null .venv/bin/reviewbot rules reference docs/rules
 
 lint: venv ## ruff and mypy only
 	@.venv/bin/ruff check .

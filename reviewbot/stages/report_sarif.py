@@ -15,6 +15,7 @@ from reviewbot.model.series import Patch
 from reviewbot.rulekit.rule import Rule
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, printable
+from reviewbot.stages.reference import markdown
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT = "SRCROOT"
@@ -72,7 +73,7 @@ def _descriptor(rule: Rule, help_url: str) -> dict[str, object]:
         "name": "".join(word.capitalize() for word in rule.path.stem.split("_")),
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": " ".join(rule.docs["What"].split())},
-        "help": {"text": _help(rule.docs, "{}\n"), "markdown": _help(rule.docs, "## {}\n\n")},
+        "help": _help(rule.docs),
         "defaultConfiguration": {"level": rule.declaration.severity.value},
         "properties": {
             "precision": rule.declaration.confidence.value,
@@ -84,12 +85,10 @@ def _descriptor(rule: Rule, help_url: str) -> dict[str, object]:
     return said
 
 
-def _help(docs: Mapping[str, str], heading: str) -> str:
-    parts = (
-        f"{heading.format(name)}{text.removeprefix('::').strip(chr(10))}"
-        for name, text in docs.items()
-    )
-    return "\n\n".join(parts)
+def _help(docs: Mapping[str, str]) -> dict[str, str]:
+    plain = (f"{name}\n{text.removeprefix('::').strip(chr(10))}" for name, text in docs.items())
+    marked = (f"## {name}\n\n{markdown(text)}" for name, text in docs.items())
+    return {"text": "\n\n".join(plain), "markdown": "\n\n".join(marked)}
 
 
 def _result(run: Run, finding: Finding, places: Mapping[object, int]) -> dict[str, object]:
