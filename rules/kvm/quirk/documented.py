@@ -4,7 +4,9 @@
 What
 ----
 A quirk that the series adds to arch/x86/include/uapi/asm/kvm.h is named in the first column of the
-table below KVM_CAP_DISABLE_QUIRKS2 in Documentation/virt/kvm/api.rst once all patches are applied.
+table below KVM_CAP_DISABLE_QUIRKS2 in Documentation/virt/kvm/api.rst once all patches are applied, and
+the row says what happens when the quirk is disabled (a warning).  Comments and documents name only
+quirks that exist (a warning).
 
 Why
 ---
@@ -33,10 +35,11 @@ The documentation is a separate posting that is already applied.
 
 What it does not see
 --------------------
-Whether the row is right, or says both what happens by default and without the quirk.  Names of
-other namespaces (KVM_X2APIC_API_*, Hyper-V) are not quirks in this sense.
+Whether what the row says is right.  Names of other namespaces (KVM_X2APIC_API_*, Hyper-V) are not quirks
+in this sense.
 """
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -57,15 +60,20 @@ from reviewbot.rulekit import (
 HEADER = "arch/x86/include/uapi/asm/kvm.h"
 PREFIX = "KVM_X86_QUIRK_"
 SECTION = "KVM_CAP_DISABLE_QUIRKS2"
+# Where quirks are spoken of; "KVM_X86_QUIRK_*" is no name.
+PLACES = ("arch/x86/*", "Documentation/virt/kvm/*", "tools/testing/selftests/kvm/*")
+NAME = re.compile(rf"\b{PREFIX}\w*[A-Z0-9]\b(?!\*)")
 REFERENCE = (
     "Documentation/virt/kvm/review-checklist.rst: the API must be documented in "
     "Documentation/virt/kvm/api.rst"
 )
 
 
-@rule(code="KVM-QUIRK-001", severity=Severity.ERROR, touches=(HEADER, API_RST), needs=Needs.SERIES)
+@rule(code="KVM-QUIRK-001", severity=Severity.ERROR, touches=PLACES, needs=Needs.SERIES)
 def documented(context: Context) -> Iterator[Finding | Fact]:
-    """Quirks without a row that the base did not have, or that it had a row for."""
+    """Quirks without a row that the base did not have, or that it had a row for; and wrong names."""
+    if context.steps and context.complete:
+        yield from wrong_names(context)
     if not any(PREFIX in line for line in context.changed_lines(HEADER, API_RST)):
         return
     if not context.steps or not context.complete:
@@ -78,6 +86,32 @@ def documented(context: Context) -> Iterator[Finding | Fact]:
     yield from context.introduced(
         partial(scan, known=known, described=described), touching=(HEADER, API_RST)
     )
+
+
+def wrong_names(context: Context) -> Iterator[Finding]:
+    """Quirks that an added line names, that is still there at the tip, and that do not exist."""
+    names = [
+        (name, patch, path, line, text)
+        for patch, path, line, text in context.added_lines(*PLACES)
+        for name in NAME.findall(text)
+    ]
+    known = context.tip.constants() if names else {}
+    told = set()
+    for name, patch, path, line, text in names:
+        if name in known or name in told or text not in context.tip.text(path).split("\n"):
+            continue
+        told.add(name)
+        problem = Problem(
+            key=name,
+            title=f"{name} does not exist",
+            why=f"The line speaks of {name}, which {HEADER} does not define.",
+            fix="Name the quirk that is meant.",
+            reference=REFERENCE,
+            path=path,
+            line=line,
+            severity=Severity.WARNING,
+        )
+        yield context.finding(problem, patch=patch.number)
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
@@ -123,16 +157,36 @@ def scan(
             continue
         if name in known and (name not in described or name in text):
             continue
-        if name in text and name in named(view.rst()):
+        row = named(view.rst()).get(name) if name in text else None
+        if row is not None and "disabl" not in row.lower():
+            yield half_a_row(name, constant.path, constant.line)
+        elif row is not None:
             yield Verified(
                 key=("row", name),
                 text=f"{name} is described in the quirk table of api.rst",
                 path=constant.path,
                 line=constant.line,
             )
-            continue
-        elsewhere = view.rst().mentions(name) if name in text else ()
-        yield _problem(name, constant.path, constant.line, elsewhere)
+        else:
+            elsewhere = view.rst().mentions(name) if name in text else ()
+            yield _problem(name, constant.path, constant.line, elsewhere)
+
+
+def half_a_row(name: str, path: str, line: int) -> Problem:
+    """A row that says one half only."""
+    return Problem(
+        key=("half", name),
+        title=f"the row of {name} does not say what disabling it does",
+        why=(
+            f"The table below {SECTION} describes {name} without a word about the quirk being "
+            "disabled.  That is what userspace has to decide."
+        ),
+        fix="Add what KVM does when the quirk is disabled, as the other rows do.",
+        reference=REFERENCE,
+        path=path,
+        line=line,
+        severity=Severity.WARNING,
+    )
 
 
 def _problem(name: str, path: str, line: int, elsewhere: tuple[int, ...]) -> Problem:
@@ -155,9 +209,20 @@ def _problem(name: str, path: str, line: int, elsewhere: tuple[int, ...]) -> Pro
     )
 
 
-def named(document: Document) -> frozenset[str]:
-    """Quirks named in a first column.  6.12 has the table malformed: its raw lines then count."""
-    rows = (row[0] for table in document.tables_in(SECTION) for row in table.rows if row)
-    raw = (line for _, text in document.malformed for line in text.split("\n"))
-    words = (text.split() for text in (*rows, *raw))
-    return frozenset(found[0] for found in words if found and found[0].startswith(PREFIX))
+def named(document: Document) -> dict[str, str]:
+    """Rows by the quirk in their first column.  6.12 has the table malformed: raw lines then count."""
+    rows = {row[0].split()[0]: " ".join(row) for row in cells(document) if row and row[0].split()}
+    quirk = ""
+    for line in (line for _, text in document.malformed for line in text.split("\n")):
+        word = line.split(None, 1)[0] if line.strip() else ""
+        column = len(line) - len(line.lstrip())
+        quirk = word if word.startswith(PREFIX) and column <= 1 else quirk
+        if quirk:
+            rows[quirk] = f"{rows.get(quirk, '')} {line}"
+    return {name: text for name, text in rows.items() if name.startswith(PREFIX)}
+
+
+def cells(document: Document) -> Iterator[tuple[str, ...]]:
+    """Rows of the tables in the section."""
+    for table in document.tables_in(SECTION):
+        yield from table.rows
