@@ -3,7 +3,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reviewbot.model.finding import (
     CheckResult,
@@ -29,7 +29,8 @@ class Trees:
     """What rules run on: base and one view per applied patch.
 
     ``reason`` says why there are no trees ("does not apply: ..."), "" otherwise; ``basis`` how much of
-    a series that does not apply they hold, "" when they hold all that applied.
+    a series that does not apply they hold, "" when they hold all that applied.  ``whole`` is how many
+    of the first steps are patches that applied as they are.
     """
 
     series: Series
@@ -37,6 +38,7 @@ class Trees:
     complete: bool
     reason: str = ""
     basis: str = ""
+    whole: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ def without_trees(series: Series, reason: str) -> Trees:
 def run_rule(rule: Rule, trees: Trees) -> Answer:
     """One rule's answer; an exception in it is an outcome, never silence.
 
-    A rule that also works on the mails alone does so when it meets a file nobody is sure of.
+    A rule that meets a file nobody is sure of looks again at what is sure: the mails when it works on
+    mails alone, else the first patches, which applied.
     """
     if rule.declaration.needs is Needs.SERIES and trees.steps:
         try:
@@ -89,8 +92,17 @@ def run_rule(rule: Rule, trees: Trees) -> Answer:
     try:
         return _run(rule, trees)
     except UnsureFileError as error:
-        outcome = RuleOutcome(code=rule.code, status=RuleStatus.COULD_NOT_RUN, reason=str(error))
+        return _on_whole(rule, trees, str(error))
+
+
+def _on_whole(rule: Rule, trees: Trees, reason: str) -> Answer:
+    """What a rule says about the patches that applied; later ones are as good as missing."""
+    outcome = RuleOutcome(code=rule.code, status=RuleStatus.COULD_NOT_RUN, reason=reason)
+    if not trees.whole:
         return Answer(outcome=outcome)
+    first = replace(trees, steps=trees.steps[: trees.whole], complete=False)
+    answer = _run(rule, first)
+    return replace(answer, outcome=replace(outcome, seconds=answer.outcome.seconds))
 
 
 def _run(rule: Rule, trees: Trees) -> Answer:

@@ -101,7 +101,7 @@ def trees_of(
         after += rest.after
     numbers = [patch.number for patch in landed]
     trees = on_trees(replace(series, patches=landed), numbers, base, after, keep)
-    return replace(trees, basis=basis)
+    return replace(trees, basis=basis, whole=len(applied.patches))
 
 
 def placed(series: Series, applied: Applied) -> partial.Partial:

@@ -205,6 +205,7 @@ def _check(job: _Job, request: EvaluateRequest, rules: Sequence[Rule], tools: To
         series=job.series,
         result=answer,
         footing=footing,
+        applied=applied.patches[-1].number if applied.patches else 0,
         tree=tree.name if footing is not Footing.NONE else "",
     )
 

@@ -22,13 +22,17 @@ _COMPLAINTS = (Severity.ERROR, Severity.WARNING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """One series with what the rules said; without ``result``, ``reason`` says why there is none."""
+    """One series with what the rules said; without ``result``, ``reason`` says why there is none.
+
+    ``applied`` is the number of the last patch that applied as it is.
+    """
 
     series: Series | None
     result: CheckResult | None
     footing: Footing = Footing.NONE
     tree: str = ""
     reason: str = ""
+    applied: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +63,13 @@ def run(pairs: Sequence[tuple[Case, Checked]], codes: frozenset[str], floors: Fl
 def judge(case: Case, checked: Checked, codes: frozenset[str]) -> CaseResult:
     """One case: by the findings at the labelled patch, or anywhere when the cover is labelled."""
     number = _number(case, checked.series)
+    footing = Footing.WHOLE if number and number <= checked.applied else checked.footing
 
     def result(outcome: Outcome, reason: str = "", said: Iterable[Finding] = ()) -> CaseResult:
         return CaseResult(
             case=case,
             outcome=outcome,
-            footing=checked.footing,
+            footing=footing,
             reason=reason,
             tree=checked.tree,
             number=number or 0,

@@ -142,6 +142,17 @@ def test_a_later_patch_that_may_repair_it_keeps_a_rule_quiet(small, write_rule):
     assert result.outcomes[0].status is RuleStatus.COULD_NOT_RUN
 
 
+def test_the_patches_before_the_conflict_are_judged_without_the_rest(small, write_rule):
+    trees, _ = trees_of(small, patch_of(small, 1, GOOD), patch_of(small, 2, BAD))
+    scan = SCAN.replace("PATHS", 'view.paths("")').replace("missing=True", "missing=False")
+    for whole, found in ((1, ["notes"]), (0, [])):
+        result = run_rules([write_rule(scan)], replace(trees, whole=whole))
+        assert titles(result) == found
+        assert result.outcomes[0].status is RuleStatus.COULD_NOT_RUN
+    absent = write_rule(SCAN.replace("PATHS", 'view.paths("")'))
+    assert titles(run_rules([absent], replace(trees, whole=1))) == []
+
+
 def test_a_rule_for_mails_falls_back_to_the_mails(small, write_rule):
     trees, _ = trees_of(small, patch_of(small, 1, BAD))
     body = f"""
