@@ -88,8 +88,12 @@ def flag_gated(context: Context) -> Iterator[Finding | Fact]:
     assigning = {path for _, path, _, text in lines if "flags = KVM_" in text}
     if assigning:
         yield from context.introduced(lambda view: overwritten(view, assigning), touching=_SOURCES)
-    if context.touched(*KVM_HEADERS):
-        yield from members(context)
+    paths = [path for patch in context.series.patches for path in files_of(patch)]
+    names = [name for name in architectures(paths) if name in _DIRECTORIES]
+    if any(matches(path, KVM_HEADERS) for path in paths):
+        yield from context.introduced(
+            lambda view: members(context.base, view, names), touching=(*KVM_HEADERS, *_SOURCES)
+        )
 
 
 def overwritten(view: View, paths: set[str]) -> Iterator[Problem]:
@@ -150,34 +154,14 @@ def clobbers(path: str, each: Assignment) -> Problem:
     )
 
 
-def members(context: Context) -> Iterator[Finding | Fact]:
-    """Judge the tip; the patch that adds the member is told."""
-    paths = [path for patch in context.series.patches for path in files_of(patch)]
-    said: set[str] = set()
-    for name in architectures(paths):
-        if name not in _DIRECTORIES:
-            continue
-        files = [context.tip.c(path) for path in handling(context.tip, name)]
-        for problem, record, member in (
-            *unguarded(context, name, files),
-            *switches(context, name, files),
-        ):
-            step = next((s for s in context.steps if has(s.after, name, record, member)), None)
-            if step is not None and record.name not in said:
-                said.add(record.name)
-                yield from context.report(problem, patch=step.number, view=step.after)
-
-
-def has(view: View, name: str, record: Record, member: Member) -> bool:
-    """Whether a tree's struct has the member."""
-    found = view.uapi(name).records.get(record.name)
-    return found is not None and found.member(member.path) is not None
-
-
-def handling(view: View, name: str) -> Iterator[str]:
-    """C files of KVM, of all and of the architecture."""
-    for place in ("virt/kvm/", f"arch/{_DIRECTORIES[name]}/kvm/"):
-        yield from view.paths(place, ".c")
+def members(old: View, new: View, names: list[str]) -> Iterator[Problem]:
+    """New members that are used without a guard or only tested, each once."""
+    said: set[object] = set()
+    for name in names:
+        for problem in (*unguarded(old, new, name), *switches(old, new, name)):
+            if problem.key not in said:
+                said.add(problem.key)
+                yield problem
 
 
 def from_userspace(view: View, name: str) -> frozenset[str]:
@@ -186,39 +170,38 @@ def from_userspace(view: View, name: str) -> frozenset[str]:
     return frozenset(within(view.uapi(name), [tag for tag in taken if tag]))
 
 
-def unguarded(
-    context: Context, name: str, files: list[CFile]
-) -> Iterator[tuple[Problem, Record, Member]]:
+def unguarded(old: View, new: View, name: str) -> Iterator[Problem]:
     """Members out of the padding that are read where nothing asks whether they are filled."""
-    tip = context.tip
-    taken = from_userspace(tip, name)
-    for change in changes(context.base.uapi(name), tip.uapi(name)):
+    taken = from_userspace(new, name)
+    for change in changes(old.uapi(name), new.uapi(name)):
         for member in change.added if change.new.name in taken else ():
             padded = set(range(member.offset, member.offset + member.size))
             if member.name == "flags" or not padded <= change.padding_before:
                 continue
-            reading = [
-                (file, access, function)
-                for file in files
-                for access, function in readers(file, member, change.new.name)
-            ]
+            reading = list(readers(new, name, member, change.new.name))
             if reading and not any(
                 guarded(file, function, member) for file, _, function in reading
             ):
                 file, access, function = reading[0]
-                problem = reads(change.new, member, file.path, access.line, function)
-                yield problem, change.new, member
+                yield reads(change.new, member, file.path, access.line, function)
 
 
-def readers(file: CFile, member: Member, tag: str) -> Iterator[tuple[Access, Function]]:
-    """Where a file reads the member of something that has the struct's type."""
-    if member.name.encode() not in file.source or tag.encode() not in file.source:
-        return
-    owners = file.names_of_type(tag)
-    for access in file.accesses(member.name):
-        function = None if access.written else around(file, access.line)
-        if function is not None and (access.owner, access.owner_is_field) in owners:
-            yield access, function
+def readers(
+    view: View, name: str, member: Member, tag: str
+) -> Iterator[tuple[CFile, Access, Function]]:
+    """Where KVM reads the member of something that has the struct's type."""
+    wanted = (member.name.encode(), tag.encode())
+    for place in ("virt/kvm/", f"arch/{_DIRECTORIES[name]}/kvm/"):
+        for path in view.paths(place, ".c"):
+            text = view.read(path) or b""
+            if not all(word in text for word in wanted):
+                continue
+            file = view.c(path)
+            owners = file.names_of_type(tag)
+            for access in file.accesses(member.name):
+                function = None if access.written else around(file, access.line)
+                if function is not None and (access.owner, access.owner_is_field) in owners:
+                    yield file, access, function
 
 
 def guarded(file: CFile, function: Function, member: Member) -> bool:
@@ -243,30 +226,25 @@ def reads(record: Record, member: Member, path: str, line: int, function: Functi
     )
 
 
-def switches(
-    context: Context, name: str, files: list[CFile]
-) -> Iterator[tuple[Problem, Record, Member]]:
+def switches(old: View, new: View, name: str) -> Iterator[Problem]:
     """New structs that have flags, and a byte that is only ever true or false."""
-    tip = context.tip
-    before = context.base.uapi(name).records
-    for tag in sorted(from_userspace(tip, name) - before.keys()):
-        record = tip.uapi(name).records[tag]
+    for tag in sorted(from_userspace(new, name) - old.uapi(name).records.keys()):
+        record = new.uapi(name).records[tag]
         if record.member("flags") is None or not matches(record.path, KVM_HEADERS):
             continue
         for member in leaves(record):
-            if member.type == "__u8" and not member.elements and truth(files, member, tag):
-                yield switch(record, member), record, member
+            if member.type == "__u8" and not member.elements and truth(new, name, member, tag):
+                yield switch(record, member)
 
 
-def truth(files: list[CFile], member: Member, tag: str) -> bool:
+def truth(view: View, name: str, member: Member, tag: str) -> bool:
     """Whether code tests the member with ``!`` and never compares it with a constant."""
     tested = compared = False
-    for file in files:
-        for access, function in readers(file, member, tag):
-            for condition in file.conditions(function.name):
-                if access.text in condition.text:
-                    tested |= f"!{access.text}" in condition.text
-                    compared |= any(sign in condition.text for sign in (" > ", " >= ", " & "))
+    for file, access, function in readers(view, name, member, tag):
+        for condition in file.conditions(function.name):
+            if access.text in condition.text:
+                tested |= f"!{access.text}" in condition.text
+                compared |= any(sign in condition.text for sign in (" > ", " >= ", " & "))
     return tested and not compared
 
 
