@@ -34,10 +34,12 @@ What it does not see
 --------------------
 Names that count or collect others may change their value: those with MAX, NR, NUM, LAST, COUNT, END,
 MASK, VALID, SIZE or ALL in them.  An ioctl number that changes because its struct grew is KVM-ABI-002's.
-Constants under an ``#ifdef`` that neither x86 nor the touched architecture takes.
+Constants under an ``#ifdef`` that neither x86 nor the touched architecture takes.  Headers of powerpc, mips
+and loongarch are not compiled: there, and without a tree, only a ``#define`` that gets a new name is seen.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from reviewbot.rulekit import (
     KVM_HEADERS,
@@ -47,9 +49,11 @@ from reviewbot.rulekit import (
     Fact,
     Finding,
     Needs,
+    NoSuchFileError,
     Problem,
     Severity,
     View,
+    added,
     architectures,
     defined_anywhere,
     files_of,
@@ -61,15 +65,89 @@ _COLLECTIVE = frozenset(
     ("MAX", "NR", "NUM", "LAST", "COUNT", "END", "MASK", "VALID", "ALL", "SIZE")
 )
 _IOCTL_TYPE = 0xAE
+_AN_API = "The existing names are an API: programs that use this one no longer compile."
+_REMOVED = " is removed"
+_FEW, _LISTED = 3, 8
+_REFERENCE = "https://lore.kernel.org/r/20200902014908.GA272502@thinks.paulus.ozlabs.org"
 
 
-@rule(code="KVM-ABI-009", severity=Severity.ERROR, needs=Needs.BUILD, touches=KVM_HEADERS)
+# What clang is not asked to compile here.
+_TEXT_ONLY = tuple(
+    f"arch/{directory}/include/uapi/asm/kvm*.h" for directory in ("loongarch", "mips", "powerpc")
+)
+
+
+@rule(code="KVM-ABI-009", severity=Severity.ERROR, needs=Needs.SERIES, touches=KVM_HEADERS)
 def names_forever(context: Context) -> Iterator[Finding | Fact]:
     """Compare each tree with the base, on every architecture whose headers change."""
-    paths = [path for patch in context.series.patches for path in files_of(patch)]
+    yield from renamed(context, _TEXT_ONLY if context.steps else KVM_HEADERS)
+    paths = {path for patch in context.series.patches for path in files_of(patch)}
+    if all(matches(path, _TEXT_ONLY) for path in paths if matches(path, KVM_HEADERS)):
+        return
+    if not context.steps:
+        raise NoSuchFileError("without a tree only new names for old values are seen")
     names = architectures(paths)
-    yield from context.introduced(
-        lambda view: scan(context.base, view, names), touching=KVM_HEADERS
+    yield from few(
+        context.introduced(lambda view: scan(context.base, view, names), touching=KVM_HEADERS)
+    )
+
+
+def few(found: Iterable[Finding | Fact]) -> Iterator[Finding | Fact]:
+    """Names that one patch removes in one finding, when they are more than three."""
+    removals: dict[int, list[Finding]] = {}
+    for item in found:
+        if isinstance(item, Finding) and item.title.endswith(_REMOVED):
+            removals.setdefault(item.patch, []).append(item)
+        else:
+            yield item
+    for each in removals.values():
+        if len(each) <= _FEW:
+            yield from each
+            continue
+        names = [item.title.removesuffix(_REMOVED) for item in each]
+        title = f"{names[0]} and {len(names) - 1} other names are removed"
+        listed = ", ".join(names[1:_LISTED]) + (" and more" if len(names) > _LISTED else "")
+        yield replace(each[0], title=title, fix=f"Keep {names[0]}, {listed}.")
+
+
+def renamed(context: Context, headers: tuple[str, ...]) -> Iterator[Finding | Fact]:
+    """Definitions that a patch takes out, where it adds another name with their value."""
+    for patch in context.series.patches:
+        for file in patch.files:
+            if not matches(file.path, headers):
+                continue
+            lines = [line for hunk in file.hunks for line in hunk.lines]
+            gone_here, fresh = defined(lines, "-"), defined(lines, "+")
+            for name, value in gone_here.items():
+                heir = next((n for n in kin(name, fresh) if fresh[n] == value), None)
+                if heir and not name.startswith("_") and not kept(context, name):
+                    problem = replace(rename(name, heir), removed="")
+                    line = next(n for h in file.hunks for n, text in added(h) if heir in text)
+                    yield context.finding(
+                        replace(problem, path=file.path, line=line), patch=patch.number
+                    )
+
+
+def defined(lines: list[str], sign: str) -> dict[str, str]:
+    """Object-like macros that lines of a diff define, with their values."""
+    found = {}
+    for line in lines:
+        words = line[1:].split()
+        if line.startswith(sign) and words[:1] == ["#define"] and len(words) > 2:
+            found[words[1]] = " ".join(words[2:]).partition("/*")[0].strip()
+    return found
+
+
+def kin(name: str, others: Mapping[str, str]) -> Iterator[str]:
+    """Names that begin as a name does."""
+    stem = name[: max(name.rfind("_"), len("KVM_X86"))]
+    return (other for other in others if other.startswith(stem) and other != name)
+
+
+def kept(context: Context, name: str) -> bool:
+    """Whether any patch adds a definition of the name."""
+    return any(
+        text.split()[:2] == ["#define", name] for _, _, _, text in context.added_lines("*/uapi/*")
     )
 
 
@@ -112,25 +190,31 @@ def gone(constant: Constant, fresh: list[Constant]) -> Problem:
 
     Interfaces that KVM has not served for years are removed at times, so a mere removal is a warning.
     """
-    stem = constant.name[: max(constant.name.rfind("_"), len("KVM_X86"))]
-    heir = next(
-        (
-            c.name
-            for c in fresh
-            if c.value == constant.value
-            and (c.name.startswith(stem) or c.name.startswith(constant.name))
-        ),
-        None,
-    )
+    same = {c.name: "" for c in fresh if c.value == constant.value}
+    heir = next(kin(constant.name, same), None)
+    if heir:
+        return rename(constant.name, heir)
     return Problem(
         key=("gone", constant.name),
-        title=f"{constant.name} is renamed to {heir}" if heir else f"{constant.name} is removed",
-        why="The existing names are an API: programs that use this one no longer compile.",
-        fix=f"Keep {constant.name} as an alias of {heir}." if heir else f"Keep {constant.name}.",
-        reference="https://lore.kernel.org/r/20200902014908.GA272502@thinks.paulus.ozlabs.org",
+        title=f"{constant.name}{_REMOVED}",
+        why=_AN_API,
+        fix=f"Keep {constant.name}.",
+        reference=_REFERENCE,
         removed=constant.name,
-        severity=None if heir else Severity.WARNING,
-        confidence=None if heir else Confidence.MEDIUM,
+        severity=Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+    )
+
+
+def rename(name: str, heir: str) -> Problem:
+    """An old name that is replaced by a new one with its value."""
+    return Problem(
+        key=("gone", name),
+        title=f"{name} is renamed to {heir}",
+        why=_AN_API,
+        fix=f"Keep {name} as an alias of {heir}.",
+        reference=_REFERENCE,
+        removed=name,
     )
 
 
