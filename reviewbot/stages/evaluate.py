@@ -176,7 +176,7 @@ def _check(job: _Job, request: EvaluateRequest, rules: Sequence[Rule], tools: To
         (patch.number for patch in job.series.patches if patch.message_id in job.wanted),
         default=job.series.patches[-1].number,
     )
-    best: tuple[tuple[bool, int], Tree, Applied] | None = None
+    best: tuple[tuple[bool, bool, int, int], Tree, Applied] | None = None
     refused = ""
     for tree in request.trees:
         try:
@@ -187,7 +187,9 @@ def _check(job: _Job, request: EvaluateRequest, rules: Sequence[Rule], tools: To
             refused = str(error)
             continue
         reached = bool(applied.patches) and applied.patches[-1].number >= last
-        merit = (reached, len(check.placed(job.series, applied).sure))
+        rest = check.placed(job.series, applied)
+        usable = bool(applied.patches or rest.sure)
+        merit = (reached, usable, -len(rest.unsure), len(applied.patches))
         if best is None or merit > best[0]:
             best = (merit, tree, applied)
         if reached:
@@ -199,8 +201,8 @@ def _check(job: _Job, request: EvaluateRequest, rules: Sequence[Rule], tools: To
     answer = check.with_rules(asked, rules, tools)
     if best is None:
         return Checked(series=job.series, result=answer, reason=refused)
-    (reached, sure), tree, applied = best
-    footing = Footing.WHOLE if reached else Footing.PARTLY if sure else Footing.NONE
+    (reached, usable, *_), tree, applied = best
+    footing = Footing.WHOLE if reached else Footing.PARTLY if usable else Footing.NONE
     return Checked(
         series=job.series,
         result=answer,
