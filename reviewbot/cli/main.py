@@ -50,6 +50,7 @@ class Commands(click.Group):
         "queue": "reviewbot.cli.queue:queue",
         "worker": "reviewbot.cli.worker:worker",
         "job": "reviewbot.cli.worker:job",
+        "outbox": "reviewbot.cli.outbox:outbox",
         "cache": "reviewbot.cli.cache:cache",
         "doctor": "reviewbot.cli.setup:doctor",
         "init": "reviewbot.cli.setup:init",

@@ -20,6 +20,7 @@ from reviewbot.model.base import Tree
 from reviewbot.model.errors import UserError
 from reviewbot.model.run import Run, Stage, VerdictKind
 from reviewbot.stages.printable import one_line
+from reviewbot.tools import database
 from reviewbot.tools.cache import write_whole
 
 if TYPE_CHECKING:
@@ -155,7 +156,10 @@ def _deliver_report(
     if send:
         from reviewbot.stages import deliver  # noqa: PLC0415 - only when asked
 
-        request = deliver.DeliverRequest(mails=report.mails(run, settings), state=state_directory())
+        request = deliver.DeliverRequest(
+            mails=report.mails(run, settings),
+            database=database.url_of(tools.config.engine.database, state_directory()),
+        )
         deliver.run(request, tools)
     click.echo(f"\nrun {run.id}; HTML report: {places['html']}", err=True)
 

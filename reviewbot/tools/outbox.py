@@ -1,69 +1,146 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What has been sent: one small file a Message-ID, so that nobody gets the same mail twice.
+"""The outbox: one row a mail, moved from state to state by compare-and-set.
 
-    STATE/sent/0123abcd....json      {"message_id": ..., "state": "trying" or "sent"}
-
-"trying" is on disk before the first byte goes to the server.  If it is still there later, we were
-killed in between and the mail may or may not have left: it is reported, never sent again blindly.
+Whoever moves a row from READY to SENDING sends the mail, nobody else.  The same Message-ID is never
+entered twice, so that the same report about the same revision is sent once whoever asks.
 """
 
-import contextlib
-import enum
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from reviewbot.model.codec import from_json, to_json
-from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools.cache import Cache, write_whole, writing
+from reviewbot.model.mail import Mail
+from reviewbot.model.outbox import Entry, EntryState, Kind
+from reviewbot.tools import database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TABLE = (
+    "CREATE TABLE reviewbot_outbox (message_id TEXT NOT NULL PRIMARY KEY, inbox TEXT NOT NULL,"
+    " job TEXT NOT NULL, author TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,"
+    " created DOUBLE PRECISION NOT NULL, due DOUBLE PRECISION NOT NULL,"
+    " changed DOUBLE PRECISION NOT NULL, note TEXT NOT NULL, mail TEXT NOT NULL)"
+)
+_STEPS = (
+    (
+        _TABLE,
+        "CREATE INDEX reviewbot_outbox_state ON reviewbot_outbox (state, due)",
+        "CREATE INDEX reviewbot_outbox_job ON reviewbot_outbox (job)",
+    ),
+)
+_TEXT = ("message_id", "inbox", "job", "author", "kind", "state", "note", "mail")
+_TIMES = ("created", "due", "changed")
+_ROWS = sa.table("reviewbot_outbox", *(sa.column(name) for name in (*_TEXT, *_TIMES)))
+_C = _ROWS.c
 
 
-class State(enum.StrEnum):
-    """What the record says of a Message-ID."""
-
-    NEW = "new"
-    TRYING = "trying"
-    SENT = "sent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    message_id: str
-    state: State
-
-
-@dataclass(frozen=True, slots=True)
 class Outbox:
-    """The record below ``state`` (created when first written)."""
+    """The table.  Raises UserError or InfrastructureError when the database is not there."""
 
-    state: Path
+    def __init__(self, url: str) -> None:
+        database.prepare(url)
+        self._engine = database.connect(url)
+        database.migrate(self._engine, "outbox", _STEPS)
 
-    def place(self, message_id: str) -> Path:
-        """The file that speaks for a Message-ID."""
-        name = hashlib.sha256(message_id.encode("utf-8", "replace")).hexdigest()
-        return self.state / "sent" / f"{name}.json"
-
-    def look(self, message_id: str) -> State:
-        """What is known.  A record that cannot be read counts as TRYING: better silent than twice."""
+    def add(self, entry: Entry) -> bool:
+        """Enter a mail; False when one with its Message-ID is there, whatever became of it."""
+        now = time.time()
+        row = {
+            **{name: str(getattr(entry, name)) for name in ("inbox", "job", "author", "note")},
+            "message_id": entry.message_id,
+            "kind": entry.kind.value,
+            "state": entry.state.value,
+            "created": entry.created or now,
+            "due": entry.due,
+            "changed": entry.changed or now,
+            "mail": to_json(entry.mail).decode(),
+        }
         try:
-            return from_json(self.place(message_id).read_bytes(), _Entry).state
-        except FileNotFoundError:
-            return State.NEW
-        except InfrastructureError:
-            return State.TRYING
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(_ROWS).values(row))
+        except sa.exc.IntegrityError:
+            return False
+        return True
 
-    def mark(self, message_id: str, state: State) -> None:
-        """Put it on disk; NEW forgets it."""
-        place = self.place(message_id)
-        if state is State.NEW:
-            with writing(place):
-                place.unlink(missing_ok=True)
-            return
-        write_whole(place, to_json(_Entry(message_id=message_id, state=state)))
+    def get(self, message_id: str) -> Entry | None:
+        """The mail with this Message-ID."""
+        found = self._entries(sa.select(_ROWS).where(_C.message_id == message_id))
+        return found[0] if found else None
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from sending meanwhile."""
-        with Cache(self.state).lock("outbox"):
-            yield
+    def entries(
+        self,
+        states: Sequence[EntryState] = (),
+        *,
+        inbox: str = "",
+        job: str = "",
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Mails in these states (none: any), of a list or a job when given; the newest first."""
+        query = sa.select(_ROWS).order_by(_C.created.desc(), _C.message_id).limit(limit)
+        if inbox:
+            query = query.where(_C.inbox == inbox)
+        if job:
+            query = query.where(_C.job == job)
+        if states:
+            query = query.where(_C.state.in_([state.value for state in states]))
+        return self._entries(query)
+
+    def due(self, now: float, *, limit: int = 100) -> list[Entry]:
+        """What may be sent now, the longest due first."""
+        waiting = sa.select(_ROWS).where(_C.state == EntryState.READY.value, _C.due <= now)
+        return self._entries(waiting.order_by(_C.due, _C.created, _C.message_id).limit(limit))
+
+    def move(
+        self,
+        message_id: str,
+        to: EntryState,
+        *,
+        when: Sequence[EntryState],
+        note: str = "",
+        due: float | None = None,
+    ) -> bool:
+        """Compare and set: True for the one caller whose ``when`` still held.
+
+        ``due`` leaves the row's own in place when it is None.
+        """
+        values = {"state": to.value, "note": note, "changed": time.time()}
+        if due is not None:
+            values["due"] = due
+        change = sa.update(_ROWS).values(values)
+        mine = (_C.message_id == message_id, _C.state.in_([state.value for state in when]))
+        with self._engine.begin() as connection:
+            return connection.execute(change.where(*mine)).rowcount == 1
+
+    def sent_since(self, moment: float) -> list[tuple[str, str, float]]:
+        """(list, author, time) of every mail that was sent, or may have been, after ``moment``."""
+        counted = [EntryState.SENT.value, EntryState.SENDING.value]
+        query = sa.select(_C.inbox, _C.author, _C.changed).order_by(_C.changed)
+        query = query.where(_C.state.in_(counted), _C.changed > moment)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [(str(inbox), str(author), float(changed)) for inbox, author, changed in rows]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _entries(self, query: sa.Select[Any]) -> list[Entry]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            Entry(
+                mail=from_json(str(row["mail"]).encode(), Mail),
+                **{name: str(row[name]) for name in ("inbox", "job", "author", "note")},
+                kind=Kind(row["kind"]),
+                state=EntryState(row["state"]),
+                created=float(row["created"]),
+                due=float(row["due"]),
+                changed=float(row["changed"]),
+            )
+            for row in rows
+        ]

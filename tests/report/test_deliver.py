@@ -4,6 +4,7 @@
 import email
 import email.policy
 import shutil
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,11 @@ from mail_servers import PASSWORD, USER, Keeper, Script, certificate, free_port,
 
 from reviewbot.model.config import MailConfig
 from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.outbox import Entry, EntryState
 from reviewbot.stages import deliver, report
 from reviewbot.tools import smtp
-from reviewbot.tools.outbox import Outbox, State
+from reviewbot.tools.database import url_of
+from reviewbot.tools.outbox import Outbox
 
 SENDER = "KVM reviewbot <bot@example.org>"
 AUTHOR, LIST = "jmattson@google.com", "kvm@vger.kernel.org"
@@ -32,9 +35,22 @@ class Desk:
 
     def __init__(self, tools, tmp_path, mails):
         self.tools, self.mails = tools, mails
-        self.home, self.state = tmp_path / "home", tmp_path / "state"
+        self.home = tmp_path / "home"
+        self.database = url_of("", tmp_path / "state")
         self.home.mkdir()
         self.said: list[str] = []
+
+    def enter(self, mail, state):
+        with closing(Outbox(self.database)) as box:
+            assert box.add(Entry(mail=mail, inbox="kvm@vger.kernel.org", state=state))
+
+    def move(self, mail, state):
+        with closing(Outbox(self.database)) as box:
+            assert box.move(mail.message_id, state, when=(EntryState.SENDING,))
+
+    def state_of(self, mail):
+        with closing(Outbox(self.database)) as box:
+            return box.get(mail.message_id).state
 
     def git(self, **settings):
         lines = [f"\t{key} = {value}\n" for key, value in settings.items()]
@@ -48,7 +64,7 @@ class Desk:
             progress=lambda _, message: self.said.append(message),
         )
         request = deliver.DeliverRequest(
-            mails=self.mails if mails is None else mails, state=self.state, home=self.home
+            mails=self.mails if mails is None else mails, database=self.database, home=self.home
         )
         return deliver.run(request, tools)
 
@@ -193,9 +209,8 @@ def test_a_connection_lost_after_the_text_is_reported_and_never_repeated(desk):
         with pytest.raises(InfrastructureError, match="not sent again") as caught:
             desk.send(server="127.0.0.1", port=port)
         assert len(keeper.mails) == 2, "the other mails go out all the same"
-        place = Outbox(desk.state).place(first[0].message_id)
-        assert str(place) in str(caught.value)
-        place.unlink()
+        assert "reviewbot outbox resend" in str(caught.value)
+        desk.move(first[0], EntryState.READY)
         desk.send(server="127.0.0.1", port=port)
     assert len(keeper.mails) == 3
 
@@ -203,21 +218,22 @@ def test_a_connection_lost_after_the_text_is_reported_and_never_repeated(desk):
 def test_a_connection_lost_before_the_text_may_be_tried_again(desk):
     with Script(["220 hello", "250 hello"], "hang up") as port, pytest.raises(InfrastructureError):
         desk.send(server="127.0.0.1", port=port)
-    states = {Outbox(desk.state).look(mail.message_id) for mail in desk.mails}
-    assert states == {State.NEW}
+    assert {desk.state_of(mail) for mail in desk.mails} == {EntryState.READY}
 
 
 def test_being_killed_while_sending_counts_as_unclear(desk):
-    Outbox(desk.state).mark(desk.mails[0].message_id, State.TRYING)
+    desk.enter(desk.mails[0], EntryState.SENDING)
     with serving(Keeper()) as port, pytest.raises(InfrastructureError, match="interrupted"):
         desk.send(server="127.0.0.1", port=port)
 
 
-def test_a_damaged_record_counts_as_unclear(desk):
-    box = Outbox(desk.state)
-    box.mark(desk.mails[0].message_id, State.SENT)
-    box.place(desk.mails[0].message_id).write_text("{")
-    assert box.look(desk.mails[0].message_id) is State.TRYING
+def test_what_waits_for_approval_is_sent_when_a_person_sends_it(desk):
+    desk.enter(desk.mails[0], EntryState.HELD)
+    desk.enter(desk.mails[1], EntryState.DROPPED)
+    keeper = Keeper()
+    with serving(keeper) as port:
+        assert len(desk.send(server="127.0.0.1", port=port).sent) == 3
+    assert {desk.state_of(mail) for mail in desk.mails} == {EntryState.SENT}
 
 
 def test_a_silent_server_is_given_up(desk):
@@ -232,14 +248,14 @@ def test_nobody_listening(desk):
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_server_or_sender_nothing_is_tried(desk):
+def test_without_a_server_or_sender_nothing_is_tried(desk, tmp_path):
     with pytest.raises(UserError, match="no mail server"):
         desk.send()
     with pytest.raises(UserError, match="no From address"):
         desk.send(sender="", server="127.0.0.1")
     with pytest.raises(UserError, match="no sender's address"):
         desk.send(sender="not an address", server="127.0.0.1")
-    assert not desk.state.exists()
+    assert not (tmp_path / "state").exists()
 
 
 def test_nothing_to_send_needs_no_server(desk):
