@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reviewbot.parse.c import CFile
 from reviewbot.rulekit.context import Context, matches
 
+_VMCS = ("vmcs_write16", "vmcs_write32", "vmcs_write64", "vmcs_writel")
 _VARIABLE = {"module_param": 0, "module_param_named": 1}
 
 
@@ -52,13 +53,19 @@ def new_parameters(context: Context, *globs: str) -> Iterator[ModuleParameter]:
 
 
 def copied_to(context: Context, variable: str, *globs: str) -> str:
-    """The member ("svm->vmcb->control.x") an added line assigns a variable to, "" when none does."""
+    """Where an added line keeps a variable's value, "" when none does.
+
+    That is a member it is assigned to ("svm->vmcb->control.x"), or a field of the VMCS.
+    """
     for *_, text in context.added_lines(*globs):
-        if variable in text and "=" in text:
+        if variable in text:
             source = CFile("", f"void line(void) {{ {text} }}".encode())
             for one in source.assignments("line"):
                 if variable in identifiers(one.value) and set(one.target) & set(".>"):
                     return one.target
+            for call in source.calls_in("line"):
+                if call.name in _VMCS and variable in identifiers(" ".join(call.arguments[1:])):
+                    return call.arguments[0]
     return ""
 
 

@@ -101,6 +101,8 @@ COPIED = "+\tvcpu->arch.limit = limit;"
         ("S_IRUGO | S_IWUSR", COPIED, True),
         ("0444", COPIED, False),
         ("S_IRUGO", COPIED, False),
+        ("0644", "+\tvmcs_write32(PLE_GAP, limit);", True),
+        ("0444", "+\tvmcs_write32(PLE_GAP, limit);", False),
         ("0644", "+\tif (limit)", False),
         ("0644", "+\tlimit = vcpu->arch.limit;", False),
         ("0644", "+\tvcpu->arch.limit = other_limit;", False),
