@@ -4,8 +4,9 @@
 What
 ----
 Padding and flags (members named pad, reserved, rsvd, unused or flags) that a series adds to a struct
-which userspace hands to KVM, by an _IOW or _IOWR ioctl or inside such a struct, are read by some
-file of KVM that handles the struct: the member itself, or the whole with memchr_inv() or memcmp().
+which userspace hands to KVM by an ioctl are read by some file of KVM that handles the struct: the member
+itself, or the whole with memchr_inv() or memcmp().  Documentation that calls such a member reserved says that it is zero.  A PSCI function of a guest that takes
+one value of its first argument looks at the second, too.
 
 Why
 ---
@@ -36,28 +37,34 @@ Only the kernel fills the struct, or compatibility forbids a check.  Accepted co
 What it does not see
 --------------------
 Whether the value that is read is compared with zero and rejected.  Members that are as old as the
-series' base, structs behind pointers (device attributes, KVM_ENABLE_CAP arguments), registers of
-hypercalls.  It is silent when it can not tell which struct an access with the member's name is made
-on, when no file of KVM names the struct, and for structs that only KVM_GET_ ioctls take.
+series' base, structs behind pointers (device attributes, KVM_ENABLE_CAP arguments), registers of other
+hypercalls.  Silent when it can not tell which struct an access is made on, when no file of KVM names the
+struct, for structs that only KVM_GET_ ioctls take, and without a tree for all but documents and PSCI.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from reviewbot.rulekit import (
+    API_RST,
     KVM_HEADERS,
     CFile,
     Confidence,
     Context,
     Fact,
     Finding,
+    Hunk,
     Layouts,
     Member,
     Needs,
+    NoSuchFileError,
     Problem,
     Record,
     Severity,
     Step,
     View,
+    added,
+    added_cases,
     architectures,
     commands,
     files_of,
@@ -73,6 +80,10 @@ _REFERENCE = (
     "Documentation/process/botching-up-ioctls.rst: Check all unused fields and flags and all the "
     "padding for whether it's 0"
 )
+_PSCI = "arch/arm64/kvm/psci.c"
+_UNUSED = frozenset({"pad", "padding", "reserved", "rsvd", "unused"})
+_LATER = frozenset({"reserved", "unused", "ignored", "future", "required"})
+_ZERO = frozenset({"0", "zero", "zeroed", "zeros", "clear", "cleared"})
 _WHOLE = ("memchr_inv", "memcmp", "mem_is_zero")
 _DIRECTORIES = {"x86_64": "x86", "arm64": "arm64", "riscv64": "riscv", "s390x": "s390"}
 _INTERNAL = ("include/linux/kvm_host.h", "arch/{}/include/asm/kvm_host.h")
@@ -82,10 +93,74 @@ _INTERNAL = ("include/linux/kvm_host.h", "arch/{}/include/asm/kvm_host.h")
     code="KVM-ABI-005",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    needs=Needs.BUILD,
-    touches=KVM_HEADERS,
+    needs=Needs.SERIES,
+    touches=(*KVM_HEADERS, API_RST, _PSCI),
 )
 def unused_zero(context: Context) -> Iterator[Finding | Fact]:
+    """Members from the headers, and what the mails alone show: documentation and PSCI."""
+    for patch in context.series.patches:
+        for file in patch.files:
+            for hunk in file.hunks if file.new_path in {API_RST, _PSCI} else ():
+                said = documented(hunk) if file.new_path == API_RST else hypercalls(hunk)
+                for problem in said:
+                    yield from context.report(problem, patch=patch.number)
+    if context.touched(*KVM_HEADERS):
+        if not context.steps:
+            raise NoSuchFileError("without a tree only documentation and PSCI are looked at")
+        yield from members(context)
+
+
+def documented(hunk: Hunk) -> Iterator[Problem]:
+    """New paragraphs on reserved members that do not say what they have to be."""
+    number, paragraph = 0, list[str]()
+    for line, text in (*added(hunk), (-1, "")):
+        if text.strip() and line == number + 1:
+            paragraph.append(text)
+        else:
+            words = " ".join(paragraph).replace("[", " ").replace("``", " ` ").split()
+            quoted = [
+                b for a, b in pairwise(words) if a == "`" and b.rstrip("0123456789") in _UNUSED
+            ]
+            plain = {word.strip(".,;:()").lower() for word in words}
+            if quoted and plain & _LATER and not plain & _ZERO:
+                yield undecided(quoted[0], number - len(paragraph) + 1)
+            paragraph = [text] if text.strip() else []
+        number = line
+
+
+def undecided(name: str, line: int) -> Problem:
+    """A member that may be anything, as far as the documentation goes."""
+    return Problem(
+        key=("documented", name),
+        title=f"the documentation of `{name}` does not say that it is zero",
+        why="A value that nobody has to set or to look at can never get a meaning.",
+        fix=f"Say that `{name}` is zero (and make it so).",
+        reference="https://lore.kernel.org/r/YMrkGZzPrt0jA1iP@kroah.com",
+        path=API_RST,
+        line=line,
+    )
+
+
+def hypercalls(hunk: Hunk) -> Iterator[Problem]:
+    """New PSCI functions that insist on their first argument and ignore the second."""
+    for case in added_cases(_PSCI, hunk, "PSCI_", "psci_fn"):
+        called = {call.name for call in case.calls}
+        insists = any("!= PSCI_" in test for test in case.tests) and "_INVALID_PARAMS" in case.text
+        if insists and "smccc_get_arg1" in called and "smccc_get_arg2" not in called:
+            yield Problem(
+                key=("argument", case.name),
+                title=f"{case.name} does not look at its second argument",
+                why="Arguments without a use must be zero. A guest that passes garbage works today, and "
+                "would not with a later version of the specification.",
+                fix="Return PSCI_RET_INVALID_PARAMS unless smccc_get_arg2(vcpu) is zero.",
+                reference="https://lore.kernel.org/r/ZvwUK34LYeGuBV2H@linux.dev",
+                path=_PSCI,
+                line=case.line,
+                confidence=Confidence.LOW,
+            )
+
+
+def members(context: Context) -> Iterator[Finding | Fact]:
     """Judge the tip: the check may come in any patch.  The patch that adds the member is told."""
     paths = [path for patch in context.series.patches for path in files_of(patch)]
     said: set[str] = set()
@@ -208,7 +283,7 @@ def adding(steps: tuple[Step, ...], name: str, record: str, members: list[Member
 
 
 def say(record: Record, members: list[Member]) -> Problem:
-    """One finding a struct, at its first member that nothing reads."""
+    """One finding a struct, at its first such member."""
     names = " and ".join(f"`{member.path}`" for member in members)
     first = record.member(members[0].path)
     return Problem(
