@@ -15,7 +15,17 @@ from reviewbot.rulekit.case_body import CaseBody, added_cases
 from reviewbot.rulekit.commands import Command, commands, within
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
 from reviewbot.rulekit.definitions import definitions
+from reviewbot.rulekit.fragments import Fragment, fragments
 from reviewbot.rulekit.includes import includes
+from reviewbot.rulekit.intercepts import (
+    BLOCKING_CALLS,
+    MSR_CALLS,
+    PASSING_CALLS,
+    Switching,
+    asks_guest,
+    constants,
+    switching,
+)
 from reviewbot.rulekit.layout import (
     KVM_HEADERS,
     RecordChange,
@@ -49,8 +59,11 @@ from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
 __all__ = [
     "API_RST",
+    "BLOCKING_CALLS",
     "KVM_HEADERS",
     "KVM_X86",
+    "MSR_CALLS",
+    "PASSING_CALLS",
     "SELFTESTS",
     "Access",
     "Assignment",
@@ -68,6 +81,7 @@ __all__ = [
     "Fact",
     "FileDiff",
     "Finding",
+    "Fragment",
     "Function",
     "HeadersUnreadableError",
     "Hole",
@@ -88,20 +102,24 @@ __all__ = [
     "Severity",
     "Slot",
     "Step",
+    "Switching",
     "Table",
     "Verified",
     "View",
     "added",
     "added_cases",
     "architectures",
+    "asks_guest",
     "backport",
     "changes",
     "commands",
+    "constants",
     "copied_to",
     "defined_anywhere",
     "definitions",
     "documented_structs",
     "files_of",
+    "fragments",
     "identifiers",
     "includes",
     "ioctls",
@@ -119,6 +137,7 @@ __all__ = [
     "shape",
     "slots",
     "structs",
+    "switching",
     "together",
     "users",
     "userspace_headers",

@@ -146,6 +146,19 @@ class Context:
                     found.add(file.path)
         return sorted(found)
 
+    def sources(
+        self, view: View, paths: Iterable[str], *, words: Iterable[str]
+    ) -> Iterator[tuple[str, View]]:
+        """Each path with the tree to read it from, to search for code that has one of the words.
+
+        That is the base where the series changes no such line: of a file whose hunks do not apply, the
+        rest is then of no interest.
+        """
+        paths = tuple(paths)
+        changed = frozenset(self.changed_files(*paths, words=words))
+        for path in paths:
+            yield path, view if path in changed or not self.base.exists(path) else self.base
+
     def finding(self, problem: Problem, *, patch: int, view: View | None = None) -> Finding:
         """A finding for a problem that the rule placed at a patch by itself (0: the whole series)."""
         own = self.declaration
