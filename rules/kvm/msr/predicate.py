@@ -38,23 +38,27 @@ What it does not see
 --------------------
 boot_cpu_has() in hardware setup, MSR handlers and elsewhere, where it is often right.  Commands, MSRs
 that are only written (PRED_CMD, FLUSH_CMD), have no state, and features of the virtualization hardware
-(V_SPEC_CTRL) no guest: upstream asks the host for both.  Code that is only moved.
+(V_SPEC_CTRL) no guest: upstream asks the host for both.  Code that is only moved.  Without the files, guest_cpuid_has().
 """
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from reviewbot.rulekit import (
+    MSR_CALLS,
     Call,
     CFile,
     Confidence,
     Context,
     Fact,
     Finding,
+    Needs,
     Problem,
     Severity,
     View,
+    fragments,
     rule,
 )
 
@@ -65,26 +69,41 @@ HOST, GUEST, GUEST_CAP = "boot_cpu_has", "guest_cpuid_has", "guest_cpu_cap_has"
 FEATURE = "X86_FEATURE_"
 DECIDING = ("vcpu_after_set_cpuid", "intercept")
 OLD = "set_msr_interception"
-INTERCEPTS = (
-    OLD,
-    *(
-        f"{vendor}_{what}_intercept_for_msr"
-        for vendor in ("vmx", "svm")
-        for what in ("set", "disable", "enable")
-    ),
-)
 HARDWARE = "X86_FEATURE_V_"
 REFERENCE = "https://lore.kernel.org/r/YdShTDdOQISmku2H@google.com"
 GUEST_REFERENCE = "arch/x86/kvm/cpuid.h, guest_cpu_cap_has()"
 
 
-@rule(code="KVM-MSR-010", severity=Severity.WARNING, confidence=Confidence.MEDIUM, touches=SOURCES)
+@rule(
+    code="KVM-MSR-010",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    needs=Needs.SERIES,
+    touches=SOURCES,
+)
 def predicate(context: Context) -> Iterator[Finding | Fact]:
     """Questions that the base does not ask, wherever they were moved to."""
+    if not context.steps:
+        yield from from_mails(context)
+        return
     paths = context.changed_files(*SOURCES, words=(f"{HOST}(", f"{GUEST}("))
     if paths:
         modern = GUEST_CAP.encode() in (context.base.read(GUEST_HEADER) or b"")
         yield from context.introduced(partial(scan, paths=paths, modern=modern), touching=paths)
+
+
+def from_mails(context: Context) -> Iterator[Finding]:
+    """Questions to the host in the mails' hunks, where nobody has the files."""
+    known = ""
+    for part in fragments(context.series, *SOURCES):
+        known += part.known
+        for call in part.source.calls(HOST):
+            feature = call.arguments[-1] if call.arguments else ""
+            new = call.line in part.added and f"{HOST}({feature})" not in known
+            if new and feature.startswith(FEATURE) and decides(part.source, call):
+                here = replace(call, line=part.added[call.line])
+                unsure = replace(_problem(here, feature, part.path, 1), confidence=Confidence.LOW)
+                yield from context.report(unsure, patch=part.patch.number)
 
 
 def scan(view: View, paths: list[str], *, modern: bool) -> Iterator[Problem]:
@@ -110,7 +129,7 @@ def decides(source: CFile, call: Call) -> bool:
         return False
     return any(
         f"{HOST}({feature})" in condition.text
-        for name in INTERCEPTS
+        for name in MSR_CALLS
         for each in source.calls(name, call.function)
         if not written_only(each)
         for condition in each.conditions

@@ -31,12 +31,13 @@ Good
 
 When to ignore
 --------------
-The function starts from "all intercepted" each time it runs, in a way that the rule does not see.
+The function starts from "all intercepted" each time it runs.
 
 What it does not see
 --------------------
 Conditions that are kept in a variable first, MSRs that are variables, and reverses that run at the
-wrong time or under the wrong condition.  Passing an MSR through at its first write (XFD, SPEC_CTRL) is
+wrong time or under the wrong condition.  Where the files are not to be had, the mails are judged, with
+less certainty (a warning).  Passing an MSR through at its first write (XFD, SPEC_CTRL) is
 one way by design and no finding; neither are functions that create or reset a vCPU.
 """
 
@@ -45,45 +46,34 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from reviewbot.rulekit import (
+    BLOCKING_CALLS,
+    MSR_CALLS,
+    PASSING_CALLS,
     Assignment,
     Call,
     CFile,
-    Condition,
     Confidence,
     Context,
     Fact,
     Finding,
+    Needs,
     Problem,
     Severity,
     View,
+    asks_guest,
+    constants,
+    fragments,
     rule,
+    switching,
 )
 
 SOURCES = ("arch/x86/kvm/vmx/*.c", "arch/x86/kvm/svm/*.c")
-DIRECTORIES = ("arch/x86/kvm/vmx/", "arch/x86/kvm/svm/")
 CREATING = ("init", "create", "reset", "hardware_setup", "set_msr", "get_msr")
 AFTER_CPUID = "after_set_cpuid"
-GUEST = ("guest_cpuid_", "guest_cpu_cap_", "guest_can_use", "guest_has_")
+VALUE, MARKS = "data", str.maketrans("!&|()=<>", "        ")
 ALL_INTERCEPTED = ("0xff", "bitmap_fill(", "bitmap_set(")
-ONE, NONE = ("1", "true"), ("0", "false")
-CONTROLS = (
-    "vm_entry_controls",
-    "vm_exit_controls",
-    "secondary_vm_exit_controls",
-    "pin_controls",
-    "exec_controls",
-    "secondary_exec_controls",
-    "tertiary_exec_controls",
-)
-SETTERS = tuple(f"{name}_setbit" for name in CONTROLS)
-DISABLE = ("vmx_disable_intercept_for_msr", "svm_disable_intercept_for_msr")
-ENABLE = ("vmx_enable_intercept_for_msr", "svm_enable_intercept_for_msr")
-CHOOSE = ("vmx_set_intercept_for_msr", "svm_set_intercept_for_msr")
-CLEAR, SET, OLD = "svm_clr_intercept", "svm_set_intercept", "set_msr_interception"
-ON = (*DISABLE, *CHOOSE, OLD, CLEAR, *SETTERS)
-OFF = (*ENABLE, *CHOOSE, OLD, SET)
-OFF_CONTROLS = tuple(f"{name}_{end}" for name in CONTROLS for end in ("clearbit", "changebit"))
-SIGNS = (*ON, "= true", "= 1", "vmcb->control")
+ONE = ("1", "true")
+SIGNS = (*PASSING_CALLS, "= true", "= 1", "vmcb->control")
 REFERENCE = "https://lore.kernel.org/r/ZUyjPtaxOgDQQUwA@chao-email"
 FLAG_REFERENCE = "https://lore.kernel.org/r/YcunSb52LlGKT7dC@google.com"
 Names = frozenset[tuple[str, str]]
@@ -100,9 +90,18 @@ class Switch:
     line: int
 
 
-@rule(code="KVM-MSR-003", severity=Severity.ERROR, confidence=Confidence.MEDIUM, touches=SOURCES)
+@rule(
+    code="KVM-MSR-003",
+    severity=Severity.ERROR,
+    confidence=Confidence.MEDIUM,
+    needs=Needs.SERIES,
+    touches=SOURCES,
+)
 def reversible(context: Context) -> Iterator[Finding | Fact]:
     """What is newly turned on and never off."""
+    if not context.steps:
+        yield from from_mails(context)
+        return
     paths = context.changed_files(*SOURCES, words=SIGNS)
     if paths:
         before = stuck(context, context.base, paths)
@@ -110,6 +109,31 @@ def reversible(context: Context) -> Iterator[Finding | Fact]:
         yield from context.introduced(
             partial(scan, context=context, paths=paths, old=old), touching=paths
         )
+
+
+def from_mails(context: Context) -> Iterator[Finding]:
+    """What the mails alone say, where nobody has the files: names that they do not show otherwise."""
+    parts = tuple(fragments(context.series, *SOURCES))
+    off = frozenset(each for part in parts for each in off_in(part.source))
+    known: set[str] = set()
+    leaving: set[str] = set()
+    groups: dict[tuple[int, str, str], list[Switch]] = {}
+    for part in parts:
+        known |= part.known_words
+        calls = [*guarded_calls(part.source, leaving)]
+        leaving |= {each.function for each in calls if asks_guest(each.conditions, "exit")}
+        items = [item for call in calls for item in switched_on(call, part.path)]
+        items += sticky_flags(part.source, part.path)
+        for item in items:
+            left = frozenset(n for n in item.names if (item.kind, n) not in off and n not in known)
+            other = any(other_values(each.source, n) for each in parts for n in left)
+            if left and item.line in part.added and not other:
+                here = replace(item, names=left, line=part.added[item.line])
+                groups.setdefault((part.patch.number, item.function, item.kind), []).append(here)
+    for (number, function, kind), found in groups.items():
+        unsure = _problem(function, kind, found, frozenset())
+        unsure = replace(unsure, severity=Severity.WARNING, confidence=Confidence.LOW)
+        yield from context.report(unsure, patch=number)
 
 
 def scan(view: View, context: Context, paths: list[str], old: Names) -> Iterator[Problem]:
@@ -128,23 +152,25 @@ def stuck(context: Context, view: View, paths: list[str]) -> Iterator[Switch]:
         if not view.exists(path):
             continue
         source = view.c(path)
-        directory = next(d for d in DIRECTORIES if path.startswith(d))
         switches = [item for call in guarded_calls(source) for item in switched_on(call, path)]
         switches += guarded_bits(source, path)
         if switches:
-            off = turned_off(context, view, directory)
+            off = turned_off(context, view, path.rpartition("/")[0])
             for item in switches:
                 left = frozenset(name for name in item.names if (item.kind, name) not in off)
                 if left:
                     yield replace(item, names=left)
-        yield from stuck_flags(context, view, source, path)
+        for item in sticky_flags(source, path):
+            if not any(written_otherwise(context, view, name) for name in item.names):
+                yield item
 
 
-def guarded_calls(source: CFile) -> Iterator[Call]:
-    """Calls that turn something on where the guest's CPUID has it."""
-    for name in ON:
-        for call in source.calls(name) if name.encode() in source.source else ():
-            if not skipped(source, call.function) and guarded(source, call):
+def guarded_calls(source: CFile, leaving: Iterable[str] = ()) -> Iterator[Call]:
+    """Calls that turn something on where the guest's CPUID has it, or in a function that left before."""
+    for name in PASSING_CALLS:
+        for call in source.calls(name):
+            asked = call.function in leaving or guarded(source, call)
+            if asked and not skipped(source, call.function):
                 yield call
 
 
@@ -158,65 +184,40 @@ def skipped(source: CFile, function: str) -> bool:
 
 def guarded(source: CFile, call: Call | Assignment) -> bool:
     """Whether a call, or every call of the function that it is in, depends on the guest's CPUID."""
-    if asks(call.conditions):
+    if asks_guest(call.conditions):
         return True
     above = source.calls(call.function)
-    return bool(above) and all(asks(each.conditions) for each in above)
-
-
-def asks(conditions: Iterable[Condition]) -> bool:
-    """Whether one of the conditions is about the guest's CPUID."""
-    return any(word in condition.text for condition in conditions for word in GUEST)
+    return bool(above) and all(asks_guest(each.conditions) for each in above)
 
 
 def switched_on(call: Call, path: str) -> Iterator[Switch]:
     """What a call turns on; nothing when it turns it off or takes a variable."""
-    kind, names = target(call)
-    last = call.arguments[-1] if call.arguments else ""
-    on = call.name in {*DISABLE, CLEAR, *SETTERS}
-    on = on or (call.name in CHOOSE and last in NONE)
-    on = on or (call.name == OLD and all(value in ONE + NONE for value in call.arguments[3:]))
-    on = on and not (call.name == OLD and all(value in NONE for value in call.arguments[3:]))
-    if on and names:
-        yield Switch(kind=kind, names=names, function=call.function, path=path, line=call.line)
+    does = switching(call)
+    if does.passes and not does.blocks and does.names:
+        yield Switch(
+            kind=does.kind, names=does.names, function=call.function, path=path, line=call.line
+        )
 
 
-def target(call: Call) -> tuple[str, frozenset[str]]:
-    """The kind and the constants that a call is about."""
-    place = 2 if call.name == OLD else 1
-    text = call.arguments[place] if len(call.arguments) > place else ""
-    if call.name in {CLEAR, SET}:
-        return "instruction", constants(text)
-    intercept = call.name in {*DISABLE, *ENABLE, *CHOOSE, OLD}
-    return ("intercept" if intercept else "control"), constants(text)
-
-
-def constants(text: str) -> frozenset[str]:
-    """Upper-case names of "A | B"."""
-    return frozenset(word for word in words(text) if word.isupper() and word.isidentifier())
-
-
-def words(text: str) -> list[str]:
-    """Names and numbers of an expression."""
-    return text.translate(str.maketrans("|&~()!=", "       ")).split()
+def off_in(source: CFile) -> Names:
+    """Everything that a file turns off, or sets to a value it works out."""
+    found: set[tuple[str, str]] = set()
+    for name in BLOCKING_CALLS:
+        for call in source.calls(name):
+            does = switching(call)
+            if does.blocks:
+                found |= {(does.kind, each) for each in does.names}
+    for part in source.source.decode("utf-8", "replace").split("&=")[1:]:
+        found |= {("bit", each) for each in constants(part.split(";")[0])}
+    return frozenset(found)
 
 
 def turned_off(context: Context, view: View, directory: str) -> Names:
-    """Everything that a vendor's code ever turns off, or sets to a value it works out."""
+    """Everything that the code of one directory ever turns off, or sets to a value it works out."""
     found: set[tuple[str, str]] = set()
-    new = context.changed_files(directory + "*.c", words=(*OFF, *OFF_CONTROLS, "&="))
-    for path in view.paths(directory, ".c"):
-        source = (view if path in new or not context.base.exists(path) else context.base).c(path)
-        for name in (*OFF, *OFF_CONTROLS):
-            for call in source.calls(name) if name.encode() in source.source else ():
-                fixed = (name in CHOOSE and call.arguments[-1:] == ("false",)) or (
-                    name == OLD and all(value in ONE for value in call.arguments[3:])
-                )
-                if not fixed:
-                    kind, names = target(call)
-                    found |= {(kind, each) for each in names}
-        for part in source.source.decode("utf-8", "replace").split("&=")[1:]:
-            found |= {("bit", each) for each in constants(part.split(";")[0])}
+    paths = view.paths(directory, ".c")
+    for path, tree in context.sources(view, paths, words=(*BLOCKING_CALLS, "&=")):
+        found |= off_in(tree.c(path))
     return frozenset(found)
 
 
@@ -236,8 +237,8 @@ def cpuid_functions(source: CFile) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*named, *below) if name in source.functions))
 
 
-def stuck_flags(context: Context, view: View, source: CFile, path: str) -> Iterator[Switch]:
-    """Flags that are set to true for some guests or writes, and to nothing else anywhere."""
+def sticky_flags(source: CFile, path: str) -> Iterator[Switch]:
+    """Flags that are set to true for some guests or writes."""
     handlers = tuple(name for name in source.functions if name.endswith("_set_msr"))
     for function in (*cpuid_functions(source), *handlers):
         kind = "written flag" if function in handlers else "flag"
@@ -246,39 +247,46 @@ def stuck_flags(context: Context, view: View, source: CFile, path: str) -> Itera
             if each.value not in ONE or each.operator != "=" or name == each.target:
                 continue
             sticky = by_value(source, each) if function in handlers else guarded(source, each)
-            if sticky and not written_otherwise(context, view, name):
+            if sticky:
                 names = frozenset({name})
                 yield Switch(kind=kind, names=names, function=function, path=path, line=each.line)
 
 
 def by_value(source: CFile, flag: Assignment) -> bool:
     """Whether a flag depends on the written value, and not on an intercept that goes with it."""
-    value = any("data" in words(each.text) for each in flag.conditions)
-    passed = (call for name in (*DISABLE, OLD) for call in source.calls(name, flag.function))
+    value = any(VALUE in each.text.translate(MARKS).split() for each in flag.conditions)
+    passed = [call for name in MSR_CALLS for call in source.calls(name, flag.function)]
     return value and all(call.conditions != flag.conditions for call in passed)
 
 
 def written_otherwise(context: Context, view: View, member: str) -> bool:
     """Whether any of KVM's x86 code gives a flag another value than true."""
-    new = context.changed_files("arch/x86/kvm/*", words=(member,))
-    for path in view.paths("arch/x86/kvm/", ".c") + view.paths("arch/x86/kvm/", ".h"):
-        tree = view if path in new or not context.base.exists(path) else context.base
-        if member.encode() in (tree.read(path) or b""):
-            for access in tree.c(path).accesses(member):
-                line = tree.line(path, access.line).replace(" ", "")
-                if access.written and not line.endswith((f"{member}=true;", f"{member}=1;")):
-                    return True
-    return False
+    paths = view.paths("arch/x86/kvm/", ".c") + view.paths("arch/x86/kvm/", ".h")
+    return any(
+        member.encode() in (tree.read(path) or b"") and other_values(tree.c(path), member)
+        for path, tree in context.sources(view, paths, words=(member,))
+    )
+
+
+def other_values(source: CFile, member: str) -> bool:
+    """Whether a file gives a flag another value than true."""
+    lines = source.source.decode("utf-8", "replace").split("\n")
+    ends = (f"{member}=true;", f"{member}=1;")
+    return any(
+        each.written and not lines[each.line - 1].replace(" ", "").endswith(ends)
+        for each in source.accesses(member)
+    )
 
 
 def _problem(function: str, kind: str, items: list[Switch], old: Names) -> Problem:
     names = sorted({name for item in items for name in item.names if (item.kind, name) not in old})
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     written = kind == "written flag"
     on = "clears the intercept of" if kind in {"intercept", "instruction"} else "sets"
     cause = "the guest writes a non-zero value" if written else "the guest's CPUID has the feature"
     return Problem(
         key=(function, kind),
-        title=f"{function}() {on} {short(names)} and nothing does the reverse",
+        title=f"{function}() {on} {names[0]}{more} and nothing does the reverse",
         why=(
             f"{function}() {on} {', '.join(names)} when {cause}, and no code does the reverse.  It "
             f"then stays so when {'the value goes back to zero' if written else 'CPUID changes'}."
@@ -290,8 +298,3 @@ def _problem(function: str, kind: str, items: list[Switch], old: Names) -> Probl
         missing=True,
         severity=Severity.WARNING if written else None,
     )
-
-
-def short(names: list[str]) -> str:
-    """The first name and how many more there are."""
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
