@@ -123,12 +123,12 @@ def scan(view: View, context: Context, vendor: Vendor) -> Iterator[Problem]:
         return
     home = view.c(vendor.home)
     if vendor.recalculation in home.functions:
-        new = context.changed_files(vendor.directory + "*.c", words=("intercept", "MSR_"))
-        sources = {}
-        for path in view.paths(vendor.directory, ".c"):
-            tree = view if path in new or not context.base.exists(path) else context.base
-            if b"intercept" in (tree.read(path) or b""):
-                sources[path] = tree.c(path)
+        paths = view.paths(vendor.directory, ".c")
+        sources = {
+            path: tree.c(path)
+            for path, tree in context.sources(view, paths, words=("intercept", "MSR_"))
+            if b"intercept" in (tree.read(path) or b"")
+        }
         yield from unreached(vendor, sources)
         for path, source in sources.items():
             yield from remembered(vendor, path, source)
