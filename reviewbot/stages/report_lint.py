@@ -34,7 +34,8 @@ def remarks(run: Run) -> Iterator[str]:
     conflict = run.applied.conflict if run.applied else None
     if conflict:
         where = " ".join(word for word in (conflict.path, conflict.hunk) if word)
-        yield one_line(f"patch {conflict.patch} does not apply: {where}: {conflict.reason}")
+        said = one_line(f"patch {conflict.patch} does not apply: {where}: {conflict.reason}")
+        yield f"{said}; name the commit that the patches go on with --base"
     for name, text in (
         ("ignored", set_aside.ignored(run)),
         ("severity", set_aside.severities(run)),

@@ -60,6 +60,8 @@ def commits_of(files: Iterable[Path]) -> tuple[str, ...]:
 
 def _only_mail(file: Path) -> Mail | None:
     """The mail in a file; None for whatever is not one: it only happens to lie there."""
+    if not file.is_file():
+        return None
     try:
         mails = mailbox.read(file)
         return parse_mail(mails[0]) if len(mails) == 1 else None

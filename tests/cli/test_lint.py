@@ -4,7 +4,6 @@
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -52,8 +51,14 @@ def patches(topic, tmp_path):
     return make
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """One cache for all tests: their series is the same, and what rules say of it is kept."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def lint(topic, home):
+def lint(topic, home, cache):
     """Run ``reviewbot lint`` in the repository (or a folder of it)."""
 
     def run(*arguments, stdin=b"", cwd="", select=ONLY, **env):
@@ -64,7 +69,13 @@ def lint(topic, home):
             capture_output=True,
             cwd=topic.path / cwd,
             timeout=120,
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **env},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "LANG": "C.UTF-8",
+                "XDG_CACHE_HOME": str(cache),
+                **env,
+            },
         )
         assert b"Traceback" not in done.stderr
         return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -210,6 +221,7 @@ def test_a_patch_that_does_not_apply_is_said(lint, patches):
     code, _, err = lint(*patches(), "--base", "topic")
     assert code == 2
     assert "does not apply" in err
+    assert "--base" in err
 
 
 def test_a_reader_that_leaves_changes_nothing_about_the_verdict(topic, home):
@@ -277,7 +289,50 @@ def test_other_files_in_the_folder_are_left_alone(lint, patches):
     files = patches()
     (files[0].parent / "0001-notes.txt").write_bytes(b"\xff not a mail")
     (files[0].parent / "0002-loop.patch").symlink_to("0002-loop.patch")
+    os.mkfifo(files[0].parent / "0003-pipe.patch")  # opening it would wait for ever
     found(lint("--validate", files[0]))
+
+
+@pytest.fixture
+def programs(tmp_path, home, cache):
+    """The environment of somebody who has reviewbot on the PATH, and one rule switched on."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "reviewbot").write_text(f'#!/bin/sh\nexec {sys.executable} -m reviewbot "$@"\n')
+    (place / "reviewbot").chmod(0o755)
+    config = home / ".config/reviewbot/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[rules]\nselect = ["KVM-ABI-011"]\n')
+    return {
+        "PATH": f"{place}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "XDG_CACHE_HOME": str(cache),
+    }
+
+
+def install(repository, name: str) -> None:
+    """Type what README.md says for this hook."""
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    start = f"    cat >.git/hooks/{name} <<'END'\n"
+    assert start in readme, f"README.md no longer says how to install {name}"
+    typed = start + readme.split(start, 1)[1].split("\n\n", 1)[0]
+    lines = "\n".join(line.removeprefix("    ") for line in typed.split("\n"))
+    (repository.path / ".git/hooks").mkdir(exist_ok=True)
+    subprocess.run(["bash", "-e", "-c", lines], cwd=repository.path, check=True)
+
+
+def test_a_push_is_stopped_by_what_it_would_publish(topic, programs, tmp_path):
+    install(topic, "pre-push")
+    topic.git("init", "-q", "--bare", str(tmp_path / "public"))
+    push = ["git", "push", "-q", str(tmp_path / "public"), "topic"]
+    stopped = subprocess.run(
+        push, cwd=topic.path, env=programs, capture_output=True, text=True, check=False
+    )
+    assert stopped.returncode != 0
+    assert COMPLAINT in stopped.stdout + stopped.stderr
+    topic.git("reset", "-q", "--hard", "topic~2")
+    subprocess.run(push, cwd=topic.path, env=programs, check=True)
 
 
 @pytest.mark.skipif(
@@ -287,25 +342,11 @@ def test_other_files_in_the_folder_are_left_alone(lint, patches):
     ).exists(),
     reason="needs Debian's git-email (deploy/debian-packages.txt, scope test)",
 )  # fmt: skip
-def test_git_send_email_asks_before_it_sends(topic, patches, home, tmp_path):
-    """The hook of README.md, installed as it says, and git's own --dry-run."""
-    readme = Path(__file__).resolve().parents[2] / "README.md"
-    lines = readme.read_text().split("    cat >.git/hooks/sendemail-validate <<'END'\n", 1)[1]
-    body = [line.removeprefix("    ") for line in lines.split("    END\n", 1)[0].splitlines()]
-    hook = topic.path / ".git/hooks/sendemail-validate"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("\n".join(body) + "\n")
-    hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "reviewbot").write_text(f'#!/bin/sh\nexec {sys.executable} -m reviewbot "$@"\n')
-    (programs / "reviewbot").chmod(0o755)
-    env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home), "LANG": "C.UTF-8"}
+def test_git_send_email_asks_before_it_sends(topic, patches, programs):
+    """The hook of README.md, and git's own --dry-run."""
+    install(topic, "sendemail-validate")
     topic.git("config", "user.name", "Jo Example")
     topic.git("config", "user.email", "jo@example.org")
-    config = home / ".config/reviewbot/config.toml"
-    config.parent.mkdir(parents=True)
-    config.write_text('[rules]\nselect = ["KVM-ABI-011"]\n')
 
     def send(*files: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -314,7 +355,7 @@ def test_git_send_email_asks_before_it_sends(topic, patches, home, tmp_path):
                 *("--from=jo@example.org", "--to=kvm@vger.kernel.org", "--suppress-cc=all", *files),
             ],
             cwd=topic.path,
-            env=env,
+            env=programs,
             capture_output=True,
             text=True,
             check=False,
