@@ -11,7 +11,7 @@ from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.parse.records import Hole, Member, Record
 from reviewbot.parse.rst import Document, Section, Table
 from reviewbot.parse.uapi import Constant, Layouts
-from reviewbot.rulekit.case_body import CaseBody, added_cases
+from reviewbot.rulekit.case_body import CaseBody, added_cases, case_bodies
 from reviewbot.rulekit.commands import Command, commands, within
 from reviewbot.rulekit.context import Context, Step, added, files_of, matches
 from reviewbot.rulekit.definitions import definitions
@@ -111,6 +111,7 @@ __all__ = [
     "architectures",
     "asks_guest",
     "backport",
+    "case_bodies",
     "changes",
     "commands",
     "constants",

@@ -2,10 +2,11 @@
 """What one ``case`` of a switch does, in a whole file or in a hunk that adds the whole case."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from reviewbot.model.series import Hunk
 from reviewbot.parse.c import CFile
-from reviewbot.parse.c_facts import Assignment, Call, Case
+from reviewbot.parse.c_facts import Assignment, Call, Case, Condition
 from reviewbot.rulekit.context import added
 
 
@@ -14,25 +15,20 @@ class CaseBody:
 
     ``name`` is its last label, the one its statements belong to; ``text`` the statements without
     comments; ``tests`` the condition of every ``if`` in it, ``tests_before`` of those that stand in
-    the function before its first case; ``first`` and ``last`` are lines of the file.
+    the function before its first case.
     """
 
-    def __init__(self, source: CFile, case: Case, shift: int = 0) -> None:
-        function, cases = case.function, source.switch_cases(case.function)
-        later = [one.line for one in cases if one.line > case.line]
+    def __init__(self, case: Case, last: int, facts: "_Facts", shift: int) -> None:
         self._first = case.line
-        self._last = min(later, default=source.functions[function].end + 1) - 1
+        self._last = last
         self._shift = shift
-        self.function = function
+        self.function = case.function
         self.name = case.labels[-1]
         self.text = case.body
-        self.assignments: list[Assignment] = [
-            one for one in source.assignments(function) if self._has(one.line)
-        ]
-        self.calls: list[Call] = [one for one in source.calls_in(function) if self._has(one.line)]
-        tests = source.conditions(function)
-        self.tests = [one.text for one in tests if self._has(one.line)]
-        self.tests_before = [one.text for one in tests if one.line < min(c.line for c in cases)]
+        self.assignments = [one for one in facts.assignments if self._has(one.line)]
+        self.calls = [one for one in facts.calls if self._has(one.line)]
+        self.tests = [one.text for one in facts.tests if self._has(one.line)]
+        self.tests_before = facts.tests_before
 
     @property
     def line(self) -> int:
@@ -68,6 +64,41 @@ class CaseBody:
         return self._first <= line <= self._last
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What a function has, found once for all its cases."""
+
+    assignments: tuple[Assignment, ...]
+    calls: tuple[Call, ...]
+    tests: tuple[Condition, ...]
+    tests_before: list[str]
+
+
+def case_bodies(
+    source: CFile, function: str, prefix: str, switch: str, shift: int = 0
+) -> Iterator[CaseBody]:
+    """Cases of the function's ``switch (switch)`` whose last label starts with ``prefix``.
+
+    ``shift`` is added to line numbers, for a text that is part of a file.
+    """
+    cases = source.switch_cases(function)
+    if not any(case.switch == switch for case in cases):
+        return
+    tests = source.conditions(function)
+    first = min(case.line for case in cases)
+    facts = _Facts(
+        assignments=source.assignments(function),
+        calls=source.calls_in(function),
+        tests=tests,
+        tests_before=[test.text for test in tests if test.line < first],
+    )
+    for case in cases:
+        if case.switch == switch and case.labels[-1].startswith(prefix):
+            later = (each.line for each in cases if each.line > case.line)
+            last = min(later, default=source.functions[function].end + 1) - 1
+            yield CaseBody(case, last, facts, shift)
+
+
 def added_cases(path: str, hunk: Hunk, prefix: str, switch: str) -> Iterator[CaseBody]:
     """Cases whose label starts with ``prefix`` and that the hunk adds from the label to the end.
 
@@ -80,9 +111,7 @@ def added_cases(path: str, hunk: Hunk, prefix: str, switch: str) -> Iterator[Cas
         closing = "}" * max(text.count("{") - text.count("}"), 0)
         head = f"int handler(void) {{ switch ({switch}) {{\n"
         source = CFile(path, f"{head}{text}{closing}\n}} }}\n".encode())
-        for case in source.switch_cases("handler"):
-            if case.switch == switch:
-                yield CaseBody(source, case, lines[first][0] - 2)
+        yield from case_bodies(source, "handler", prefix, switch, lines[first][0] - 2)
 
 
 def _runs(lines: Sequence[tuple[int, str]], prefix: str) -> Iterator[tuple[int, int]]:

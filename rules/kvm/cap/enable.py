@@ -64,6 +64,7 @@ from reviewbot.rulekit import (
     Severity,
     View,
     added_cases,
+    case_bodies,
     copied_to,
     matches,
     new_parameters,
@@ -165,9 +166,8 @@ def scan(view: View, paths: list[str]) -> Iterator[Problem]:
             continue
         source = view.c(path)
         for name in (name for name in HANDLERS if name in source.functions):
-            for case in source.switch_cases(name):
-                if case.switch == SWITCH and case.labels[-1].startswith(CAPABILITY):
-                    yield from judge(CaseBody(source, case), path, view)
+            for body in case_bodies(source, name, CAPABILITY, SWITCH):
+                yield from judge(body, path, view)
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
