@@ -26,6 +26,7 @@ from reviewbot.rulekit.intercepts import (
     constants,
     switching,
 )
+from reviewbot.rulekit.interface import interface_kind, interface_macros, macro_in_line
 from reviewbot.rulekit.layout import (
     KVM_HEADERS,
     RecordChange,
@@ -50,6 +51,15 @@ from reviewbot.rulekit.module_parameter import (
     identifiers,
     new_parameters,
 )
+from reviewbot.rulekit.named import (
+    DOCUMENTS,
+    WrittenSection,
+    misnamed,
+    name_patterns,
+    undocumented,
+    written_names,
+    written_sections,
+)
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Needs, rule
 from reviewbot.rulekit.structs import DeclaredMember, documented_structs, structs
@@ -60,6 +70,7 @@ from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 __all__ = [
     "API_RST",
     "BLOCKING_CALLS",
+    "DOCUMENTS",
     "KVM_HEADERS",
     "KVM_X86",
     "MSR_CALLS",
@@ -106,6 +117,7 @@ __all__ = [
     "Table",
     "Verified",
     "View",
+    "WrittenSection",
     "added",
     "added_cases",
     "architectures",
@@ -123,11 +135,16 @@ __all__ = [
     "fragments",
     "identifiers",
     "includes",
+    "interface_kind",
+    "interface_macros",
     "ioctls",
     "is_padding",
     "kvm_records",
     "leaves",
+    "macro_in_line",
     "matches",
+    "misnamed",
+    "name_patterns",
     "new_parameters",
     "of_kvm_x86",
     "other_architecture",
@@ -140,7 +157,10 @@ __all__ = [
     "structs",
     "switching",
     "together",
+    "undocumented",
     "users",
     "userspace_headers",
     "within",
+    "written_names",
+    "written_sections",
 ]

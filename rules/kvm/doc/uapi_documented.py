@@ -5,7 +5,11 @@ What
 ----
 A KVM_CAP_*, KVM_EXIT_* or ioctl number that the series adds to a KVM userspace header is named below
 Documentation/virt/kvm.  The same holds, as a warning, for flags and attributes whose siblings are
-nearly all documented (KVM_MEM_*, KVM_XEN_*, KVM_GUESTDBG_*).
+nearly all documented (KVM_MEM_*, KVM_XEN_*, KVM_GUESTDBG_*), and for a capability that KVM_ENABLE_CAP
+newly takes: it has a section.  A new section of chapter 4 has the fields that all
+have (a warning), and says which errors there are (a note).  Notes also go to a patch that says it
+rejects something of which no document of the series speaks, and to the first test of a VM type that
+is not documented.
 
 Why
 ---
@@ -49,40 +53,67 @@ from functools import partial
 
 from reviewbot.rulekit import (
     API_RST,
+    DOCUMENTS,
     KVM_HEADERS,
+    SELFTESTS,
     Confidence,
     Context,
     Fact,
     Finding,
+    Hunk,
     Macro,
     Needs,
     Problem,
     Severity,
     View,
+    WrittenSection,
+    backport,
     files_of,
+    interface_kind,
+    interface_macros,
+    macro_in_line,
     matches,
+    misnamed,
+    name_patterns,
     rule,
+    together,
+    undocumented,
+    written_names,
+    written_sections,
 )
 
-DOCUMENTS = "Documentation/virt/kvm"
 REFERENCE = (
     "Documentation/virt/kvm/review-checklist.rst: the API must be documented in "
     "Documentation/virt/kvm/api.rst"
 )
-QUIRK = "KVM_X86_QUIRK_"
-# Bounds, masks and encodings are implementation, even in families that are well documented.
-NOT_FLAGS = ("_MASK", "_SHIFT", "_MAX", "_SIZE", "_OFFSET", "_BITS", "_FLAGS", "_FIELDS", "_MODE")
 # Families that every tree documents, small as they are and whatever tree is at hand.
 ALWAYS = ("KVM_MEM_", "KVM_MEMORY_ATTRIBUTE_")
+VM_TYPE = re.compile(r"\bKVM_X86_[A-Z0-9_]+_VM\b")
+CODE = ("arch/*/kvm/*.c", "virt/kvm/*.c")
+CASE = re.compile(r"\s*case (KVM_CAP_\w+):")
+ENABLE = ("kvm_vm_ioctl_enable_cap", "kvm_vcpu_ioctl_enable_cap", "kvm_vm_ioctl_enable_cap_generic")
+REJECTS = re.compile(r"\b(?:reject|disallow|forbid|refuse|prohibit)\b", re.IGNORECASE)
+# What all 133 sections of chapter 4 have in 6.12.
+FIELDS = ("capability", "architectures", "type", "parameters", "returns")
 SIBLINGS = 6
 DOCUMENTED_SHARE = 0.8
-# "KVM_CAP_*" documents nothing; "KVM_DEV_FLIC_ADAPTER_*" does.
-WORDS_BEFORE_A_STAR = 3
-LONGEST_PATTERN = 100
 
 
-@rule(code="KVM-DOC-001", severity=Severity.ERROR, needs=Needs.SERIES, touches=KVM_HEADERS)
+TOUCHES = (*KVM_HEADERS, DOCUMENTS + "/*", *CODE, *SELFTESTS)
+
+
+@rule(code="KVM-DOC-001", severity=Severity.ERROR, needs=Needs.SERIES, touches=TOUCHES)
 def uapi_documented(context: Context) -> Iterator[Finding | Fact]:
+    """New names that no document has, and new rules for old ones that none mentions."""
+    yield from unfinished(context)
+    yield from together(context, rejected(context))
+    if context.steps:
+        yield from settable(context)
+        yield from tested_types(context)
+    yield from new_names(context)
+
+
+def new_names(context: Context) -> Iterator[Finding | Fact]:
     """New names that no document has at the tip, or in the mails where there is no tip."""
     if not context.steps or not context.complete:
         yield from in_mails(context)
@@ -90,8 +121,8 @@ def uapi_documented(context: Context) -> Iterator[Finding | Fact]:
     paths = sorted(
         {p for patch in context.series.patches for p in files_of(patch) if matches(p, KVM_HEADERS)}
     )
-    old = defined(context.base, paths)
-    if all(defined(step.after, paths).keys() <= old.keys() for step in context.steps):
+    old = interface_macros(context.base, paths)
+    if all(interface_macros(step.after, paths).keys() <= old.keys() for step in context.steps):
         return
     yield from context.introduced(
         partial(scan, paths=paths, base=context.base, old=old),
@@ -103,12 +134,12 @@ def scan(
     view: View, paths: list[str], base: View, old: dict[str, tuple[str, Macro]]
 ) -> Iterator[Problem]:
     """Names of one tree that are not ``old`` and that no document has."""
-    new = {name: at for name, at in defined(view, paths).items() if name not in old}
+    new = {name: at for name, at in interface_macros(view, paths).items() if name not in old}
     known: dict[str, bool] = {}
-    for name in undocumented(view, [n for n, (_, macro) in new.items() if kind_of(macro)]):
+    for name in undocumented(view, [n for n, (_, macro) in new.items() if interface_kind(macro)]):
         path, macro = new[name]
-        kind = kind_of(macro)
-        if kind == "flag" and not name.startswith(ALWAYS):
+        kind = interface_kind(macro)
+        if kind == "flag" and not always(name):
             group = family(name)
             if group not in known:
                 known[group] = documented_family(base, group, old)
@@ -128,14 +159,14 @@ def in_mails(context: Context) -> Iterator[Finding]:
         for file in patch.files
         for hunk in file.hunks
         for line in hunk.lines
-        if line.startswith("-") and (macro := macro_of(line[1:], 0))
+        if line.startswith("-") and (macro := macro_in_line(line[1:], 0))
     }
     said = "\n".join(text for *_, text in context.added_lines(DOCUMENTS + "/*"))
-    patterns = tuple(_patterns(said))
+    patterns = tuple(name_patterns(said))
     for patch, path, line, text in context.added_lines(*KVM_HEADERS):
-        macro = macro_of(text, line)
-        kind = kind_of(macro) if macro and macro.name not in gone else ""
-        if not macro or not kind or (kind == "flag" and not macro.name.startswith(ALWAYS)):
+        macro = macro_in_line(text, line)
+        kind = interface_kind(macro) if macro and macro.name not in gone else ""
+        if not macro or not kind or (kind == "flag" and not always(macro.name)):
             continue
         name = macro.name
         if re.search(rf"(?<!\w){name}(?!\w)", said) or any(re.fullmatch(p, name) for p in patterns):
@@ -147,37 +178,140 @@ def in_mails(context: Context) -> Iterator[Finding]:
             yield from context.report(problem, patch=patch.number)
 
 
-def macro_of(text: str, line: int) -> Macro | None:
-    """The object-like KVM macro that one line of a header defines."""
-    words = text.replace("# define", "#define", 1).split(None, 2)
-    if len(words) < len(("#define", "NAME", "value")) or words[0] != "#define":
-        return None
-    name, value = words[1], words[2]
-    if not name.startswith("KVM_") or not name.isidentifier():
-        return None
-    return Macro(name=name, parameters="", value=value, definition=text, line=line)
+def unfinished(context: Context) -> Iterator[Finding]:
+    """New sections about ioctls that lack what every section has, or do not say how they fail."""
+    said: dict[tuple[int, str], list[WrittenSection]] = {}
+    for section in written_sections(context.series):
+        if not section.number.startswith("4.") or not section.title.startswith("KVM_"):
+            continue
+        lacking = ", ".join(f":{n.capitalize()}:" for n in FIELDS if n not in section.fields)
+        silent = "errors" not in section.fields and not re.search(r"\bE[A-Z]{3,}\b", section.text)
+        if lacking or silent:
+            said.setdefault((section.patch, lacking), []).append(section)
+    for (patch, lacking), sections in said.items():
+        titles = ", ".join(section.title for section in sections)
+        what = lacking or "which errors there are"
+        problem = Problem(
+            key=titles,
+            title=f"the documentation of {titles} does not say {what}",
+            why=(
+                f"{API_RST} gets {sections[0].number} {sections[0].title}, and every section there "
+                f"has {lacking}."
+                if lacking
+                else f"{API_RST} gets {titles} without an errno.  Userspace handles errors it knows."
+            ),
+            fix=f"Add {what}." if lacking else "Add :Errors: with a table, one line an errno.",
+            reference=f"{REFERENCE}; https://lore.kernel.org/r/877dmfxdgp.wl-maz@kernel.org",
+            path=sections[0].path,
+            line=sections[0].line,
+            severity=Severity.WARNING if lacking else Severity.NOTE,
+        )
+        yield context.finding(problem, patch=patch)
 
 
-def defined(view: View, paths: list[str]) -> dict[str, tuple[str, Macro]]:
-    """Object-like macros of the headers with their path."""
-    return {
-        name: (path, macro)
-        for path in paths
-        if view.exists(path)
-        for name, macro in view.c(path).macros.items()
-        if name.startswith("KVM_") and not macro.parameters and macro.value
-    }
+def rejected(context: Context) -> Iterator[tuple[int, Problem]]:
+    """Patches that say they reject what userspace could do, while no document of the series does."""
+    told = written_names(context.series)
+    for patch in context.series.patches:
+        if not REJECTS.search(patch.subject):
+            continue
+        names = {n for file in patch.files for hunk in file.hunks for n in refused(file.path, hunk)}
+        if names and not names & told and not backport(context.series):
+            listed = ", ".join(sorted(names))
+            problem = Problem(
+                key=("rejected", patch.number),
+                title=f"no document says when {listed} is rejected",
+                why=(
+                    f'"{patch.subject}": userspace gets an error now, and the series writes '
+                    f"nothing below {DOCUMENTS} about it."
+                ),
+                fix=f"Say it where {DOCUMENTS} describes {listed}.",
+                reference=(
+                    f"{REFERENCE}; https://lore.kernel.org/r/"
+                    "0585d9ec-b680-407e-9f82-6c2c98b93a09@linux.ibm.com"
+                ),
+                missing=True,
+                severity=Severity.NOTE,
+                confidence=Confidence.MEDIUM,
+            )
+            yield patch.number, problem
 
 
-def kind_of(macro: Macro) -> str:
-    """What a macro defines, "" for what needs no documentation."""
-    if macro.value.startswith(("_IO(", "_IOR(", "_IOW(", "_IOWR(")):
-        return "ioctl"
-    if macro.name.startswith("KVM_CAP_"):
-        return "capability"
-    if macro.name.startswith("KVM_EXIT_") and macro.value.split()[0].isdecimal():
-        return "exit reason"
-    return "" if macro.name.startswith(QUIRK) or macro.name.endswith(NOT_FLAGS) else "flag"
+def refused(path: str, hunk: Hunk) -> Iterator[str]:
+    """The KVM_ names of the cases in which a hunk of KVM's code adds an error."""
+    label = ""
+    for line in hunk.lines if matches(path, CODE) else ():
+        match = re.match(r"[ +]\s*case (KVM_\w+):", line)
+        label = match[1] if match else label
+        if label and re.match(r"\+\s*(?:return|r =|ret =|rc =) -E\w+;", line):
+            yield label
+
+
+def settable(context: Context) -> Iterator[Finding | Fact]:
+    """Capabilities that KVM_ENABLE_CAP newly takes, and that no document says how to enable."""
+    cases = {m[1] for *_, text in context.added_lines(*CODE) if (m := CASE.match(text))}
+    cases -= written_names(context.series)
+    if cases:
+        yield from context.introduced(
+            lambda view: not_explained(context, view, cases), touching=(*CODE, DOCUMENTS + "/*")
+        )
+
+
+def not_explained(context: Context, view: View, names: set[str]) -> Iterator[Problem]:
+    """Those of the names that one tree can enable, without a section on them."""
+    paths = {p for step in context.steps for p in step.paths if matches(p, CODE) and view.exists(p)}
+    text = view.text(API_RST)
+    for name in sorted(names):
+        lines = [
+            (p, at) for p in sorted(paths) for f in ENABLE for at in view.c(p).mentions(name, f)
+        ]
+        if lines and not re.search(rf"^\d+\.\d+ .*\b{name}\b", text, re.MULTILINE):
+            yield Problem(
+                key=("settable", name),
+                title=f"{name} can be enabled, and no document says how",
+                why=f"KVM_ENABLE_CAP takes {name} now; {API_RST} has no section on it.",
+                fix=f"Add a section on {name}: architectures, target, parameters, return values.",
+                reference=f"{REFERENCE}; https://lore.kernel.org/r/YkZc7cMsDaR5S2hM@google.com",
+                path=lines[0][0],
+                line=lines[0][1],
+                missing=True,
+                severity=Severity.WARNING,
+            )
+
+
+def tested_types(context: Context) -> Iterator[Finding | Fact]:
+    """VM types that selftests begin to use while api.rst does not list them."""
+    seen: set[str] = set()
+    for patch, path, line, text in context.added_lines(*SELFTESTS):
+        names = {name for name in VM_TYPE.findall(text) if new_to_tests(context, name)} - seen
+        seen |= names
+        for name in undocumented(context.tip, sorted(names)):
+            problem = Problem(
+                key=name,
+                title=f"VM type {name} is not documented",
+                why=f"The test creates VMs of type {name}, which no file below {DOCUMENTS} names.",
+                fix=f"Add {name} to the VM types in {API_RST}.",
+                reference=f"{REFERENCE}; https://lore.kernel.org/r/bc5650c3-e759-42d7-b993-1af838fd6a80@amd.com",
+                path=path,
+                line=line,
+                missing=True,
+                severity=Severity.NOTE,
+            )
+            yield from context.report(problem, patch=patch.number)
+
+
+def new_to_tests(context: Context, name: str) -> bool:
+    """Whether the headers define a VM type, and no selftest of the base uses it."""
+    wanted = name.encode()
+    if wanted not in (context.base.read("arch/x86/include/uapi/asm/kvm.h") or b""):
+        return False
+    tests = context.base.paths("tools/testing/selftests/kvm", ".c")
+    return not any(wanted in (context.base.read(path) or b"") for path in tests)
+
+
+def always(name: str) -> bool:
+    """Whether every tree documents what has such a name."""
+    return name.startswith(ALWAYS) or VM_TYPE.fullmatch(name) is not None
 
 
 def family(name: str) -> str:
@@ -188,58 +322,13 @@ def family(name: str) -> str:
 def documented_family(base: View, group: str, old: dict[str, tuple[str, Macro]]) -> bool:
     """Whether a family is large and the base documents nearly every member."""
     siblings = [
-        name for name, (_, macro) in old.items() if family(name) == group and kind_of(macro)
+        name for name, (_, macro) in old.items() if family(name) == group and interface_kind(macro)
     ]
     if len(siblings) < SIBLINGS:
         return False
     lacking = undocumented(base, siblings)
     known = len(siblings) - len(lacking)
     return known >= DOCUMENTED_SHARE * len(siblings)
-
-
-def undocumented(view: View, names: list[str]) -> list[str]:
-    """Those names that no document has, as whole words or by a pattern that stands for them."""
-    if not names:
-        return []
-    left = set(names)
-    for path in (API_RST, *view.paths(DOCUMENTS, ".rst")):
-        text = view.text(path)
-        maybe = [name for name in left if name in text]
-        left -= {name for name in maybe if re.search(rf"(?<!\w){name}(?!\w)", text)}
-        patterns = tuple(_patterns(text)) if left else ()
-        left -= {name for name in left if any(re.fullmatch(p, name) for p in patterns)}
-        if not left:
-            break
-    return [name for name in names if name in left]
-
-
-def _patterns(text: str) -> Iterator[str]:
-    """Regular expressions of "KVM_[GS]ET_X", "KVM_{GET,SET}_X" and "KVM_A_B_*"."""
-    for token in set(re.findall(r"\bKVM_[A-Z0-9_]*[\[{*][A-Z0-9_\[\]{},*]*", text)):
-        pieces = re.findall(r"\[[A-Z0-9]+\]|\{[A-Z0-9_,]+\}|\*|[A-Z0-9_]+", token)
-        if "".join(pieces) != token.rstrip(",") or len(token) > LONGEST_PATTERN:
-            continue
-        if token.count("*") > 1:
-            continue  # nobody writes that, and matching it may take for ever
-        if "*" in token and token.split("*")[0].count("_") < WORDS_BEFORE_A_STAR:
-            continue
-        yield "".join(_as_expression(piece) for piece in pieces)
-
-
-def _as_expression(piece: str) -> str:
-    if piece == "*":
-        return r"\w+"
-    return f"(?:{piece[1:-1].replace(',', '|')})" if piece.startswith("{") else piece
-
-
-def misnamed(name: str, text: str) -> str:
-    """The name's words in another order, as a document may have them, or "".
-
-    KVM_CAP_BINARY_STATS_FD is KVM_CAP_STATS_BINARY_FD in api.rst to this day.
-    """
-    words = sorted(name.split("_"))
-    found = set(re.findall(r"\bKVM_[A-Z0-9_]+", text))
-    return next((other for other in sorted(found) if sorted(other.split("_")) == words), "")
 
 
 def _problem(name: str, kind: str, path: str, macro: Macro, text: str) -> Problem:
