@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rows of the summary about findings that are not shown as the rules made them, and why: pure."""
 
-from reviewbot.model.finding import Adjusted
+from reviewbot.model.finding import Adjusted, Severity
 from reviewbot.model.run import Run
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import count, one_line
@@ -32,4 +32,8 @@ def _changed(change: Adjusted) -> str:
         return (
             f"{change.code} is off{where}: {count(change.findings, change.before.value)} left out"
         )
-    return f"{change.code} is {change.after}, not {change.before},{where}"
+    return f"{change.code} is {_a(change.after)}, not {_a(change.before)},{where}"
+
+
+def _a(severity: Severity) -> str:
+    return f"{'an' if severity is Severity.ERROR else 'a'} {severity}"

@@ -93,6 +93,11 @@ def test_the_report_says_what_was_changed_and_by_whom(run, rules):
     row = said[said.index("\nSeverity ") :]
     assert "KVM-ABI-011 is off for KVM@VGER.KERNEL.ORG: 1 warning left out" in " ".join(row.split())
     assert "[KVM-ABI-011]" not in said
+    softer = replace(
+        run, check=adjust(run.check, rules, run.series, config({"KVM-ABI-011": "note"}))
+    )
+    said = report.run(softer, "text", report.settings(Config())).decode()
+    assert "KVM-ABI-011 is a note, not a warning, by the settings" in " ".join(said.split())
     html = report.run(changed, "html", report.settings(Config())).decode()
     assert "KVM-ABI-011 is off" in html
 
