@@ -41,8 +41,9 @@ class CaseBody:
         return self.text.endswith("fallthrough;")
 
     def hands_on(self, *names: str) -> bool:
-        """Whether a call in it has one of these variables as an argument."""
-        return any(name in call.arguments for call in self.calls for name in names)
+        """Whether one of these variables is an argument, also of ``kvm_x86_call(some_op)(vcpu)``."""
+        places = ("({})", "({},", ", {})", ", {},")
+        return any(place.format(name) in self.text for name in names for place in places)
 
     def under(self, test: str) -> list[Assignment]:
         """Assignments that only happen when the ``if`` with this condition holds."""

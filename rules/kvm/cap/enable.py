@@ -199,7 +199,7 @@ def judge(body: CaseBody, path: str, view: View | None) -> Iterator[Problem]:
     for what, name in wrong:
         title, why, fix, reference = SAY[what]
         yield Problem(
-            key=(body.function, body.name, what, name),
+            key=(body.function, body.name, what, name if what == "values" else ""),
             title=f"{body.name} {title.format(name)}",
             why=why.format(name),
             fix=fix.format(name),
