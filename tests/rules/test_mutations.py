@@ -15,7 +15,7 @@ from reviewbot.model.errors import UserError
 from reviewbot.rulekit.case import CaseText, mutant, parse_case, render_case
 from reviewbot.stages import cases
 
-DIRECTORIES = ("kvm/abi", "kvm/cap", "kvm/doc", "kvm/proc", "kvm/quirk")
+DIRECTORIES = ("kvm/abi", "kvm/cap", "kvm/doc", "kvm/msr", "kvm/proc", "kvm/quirk")
 """Where every rule must have a mutation.  Add a directory when its rules have theirs."""
 
 MUTATIONS = [
