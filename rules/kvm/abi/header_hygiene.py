@@ -5,7 +5,8 @@ What
 ----
 New definitions in KVM's userspace headers use nothing that only the kernel has: not BIT(), GENMASK(),
 types such as u64 or gpa_t, or CONFIG_ symbols; and no member has a type whose size depends on the
-architecture (long, size_t).
+architecture (long, size_t).  No constant there is a knob of the kernel: a plain number called ratio,
+threshold or the like, which neither the header nor api.rst has a use for.
 
 Why
 ---
@@ -30,14 +31,16 @@ The definition is only meant for the kernel; then it belongs into a header that 
 
 What it does not see
 --------------------
-Constants that are policy of the kernel and no part of an interface.  riscv's register structs, which
+Other constants that are policy of the kernel and no part of an interface.  riscv's register structs, which
 are of ``unsigned long`` on purpose, and mips and powerpc, which are not compiled here.
 """
 
 from collections.abc import Iterator
 
 from reviewbot.rulekit import (
+    API_RST,
     KVM_HEADERS,
+    Confidence,
     Context,
     Fact,
     Finding,
@@ -60,6 +63,9 @@ _INSTEAD = {
     "GENMASK": "__GENMASK() or a plain constant",
     "GENMASK_ULL": "__GENMASK_ULL() or a plain constant",
 }
+_KNOBS = frozenset(
+    {"RATIO", "FACTOR", "THRESHOLD", "TIMEOUT", "INTERVAL", "PERIOD", "BUDGET", "BATCH", "RETRIES"}
+)
 _WORDS = frozenset({"long", "unsigned long", "size_t", "ssize_t"})
 _REFERENCE = "Documentation/dev-tools/checkuapi.rst"
 
@@ -70,7 +76,9 @@ def header_hygiene(context: Context) -> Iterator[Finding | Fact]:
     paths = sorted({path for patch in context.series.patches for path in files_of(patch)})
     names = tuple(name for name in architectures(paths) if name != "i386")
     headers = tuple(path for path in paths if matches(path, KVM_HEADERS))
-    yield from context.introduced(lambda view: scan(view, names, headers), touching=KVM_HEADERS)
+    yield from context.introduced(
+        lambda view: scan(view, names, headers), touching=(*KVM_HEADERS, API_RST)
+    )
 
 
 def scan(view: View, names: tuple[str, ...], headers: tuple[str, ...]) -> Iterator[Problem]:
@@ -79,6 +87,7 @@ def scan(view: View, names: tuple[str, ...], headers: tuple[str, ...]) -> Iterat
         if view.exists(path):
             yield from kernel_macros(view, path, names)
             yield from kconfig(view, path)
+            yield from knobs(view, path)
     for name in names:
         yield from errors(view, name)
         yield from words(view, name)
@@ -105,6 +114,27 @@ def kernel_macro(macro: Macro, user: str, path: str) -> Problem:
         path=path,
         line=macro.line,
     )
+
+
+def knobs(view: View, path: str) -> Iterator[Problem]:
+    """Plain numbers with a name of tuning, which nothing of the interface uses."""
+    for macro in view.c(path).macros.values():
+        if not macro.value.isdigit() or not _KNOBS & set(macro.name.split("_")):
+            continue
+        if view.text(path).count(macro.name) > 1 or macro.name in view.text(API_RST):
+            continue
+        yield Problem(
+            key=("knob", path, macro.name),
+            title=f"{macro.name} looks like a setting of the kernel in a userspace header",
+            why="Nothing in the header or in api.rst uses it. Once programs have it, the kernel can not "
+            "choose another value.",
+            fix="Define it where the kernel uses it, or document what userspace does with it.",
+            reference="Documentation/virt/kvm/review-checklist.rst",
+            path=path,
+            line=macro.line,
+            missing=True,
+            confidence=Confidence.MEDIUM,
+        )
 
 
 def kconfig(view: View, path: str) -> Iterator[Problem]:
