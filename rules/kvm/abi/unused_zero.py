@@ -5,8 +5,8 @@ What
 ----
 Padding and flags (members named pad, reserved, rsvd, unused or flags) that a series adds to a struct
 which userspace hands to KVM by an ioctl are read by some file of KVM that handles the struct: the member
-itself, or the whole with memchr_inv() or memcmp().  Documentation that calls such a member reserved says that it is zero.  A PSCI function of a guest that takes
-one value of its first argument looks at the second, too.
+itself, or the whole with memchr_inv() or memcmp().  Documentation that calls such a member reserved says
+that it is zero.  A PSCI function that takes one value of its first argument looks at the second, too.
 
 Why
 ---

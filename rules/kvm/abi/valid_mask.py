@@ -40,6 +40,7 @@ A flag that generic code accepts in other ways than by naming it beside "valid",
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from reviewbot.rulekit import (
     KVM_HEADERS,
@@ -50,9 +51,11 @@ from reviewbot.rulekit import (
     Fact,
     Finding,
     Needs,
+    NoSuchFileError,
     Problem,
     Severity,
     View,
+    added,
     identifiers,
     matches,
     rule,
@@ -91,11 +94,14 @@ _DIRECTORIES = ("arm64", "loongarch", "mips", "powerpc", "riscv", "s390", "x86")
 @rule(
     code="KVM-ABI-006",
     severity=Severity.ERROR,
-    needs=Needs.BUILD,
+    needs=Needs.SERIES,
     touches=(*KVM_HEADERS, *_SOURCES),
 )
 def valid_mask(context: Context) -> Iterator[Finding | Fact]:
     """Masks and bits of each tree; gaps that were there before are in the base too."""
+    if not context.steps:
+        yield from added_walks(context)
+        raise NoSuchFileError("masks and who uses a flag can not be seen without a tree")
     words = (*_MASKS, *(prefix for prefixes in _MASKS.values() for prefix in prefixes))
     if any(word in patch.diff for patch in context.series.patches for word in words):
         yield from context.introduced(scan, touching=(*KVM_HEADERS, *_PLACES))
@@ -145,21 +151,36 @@ def lacking(name: str, mask: int, bits: list[Constant]) -> Iterator[Problem]:
             )
 
 
+def added_walks(context: Context) -> Iterator[Finding | Fact]:
+    """The same in functions that a hunk adds whole."""
+    for patch in context.series.patches:
+        for file in patch.files:
+            for hunk in file.hunks if matches(file.path, _SOURCES) else ():
+                lines = list(added(hunk))
+                source = CFile(file.path, "\n".join(text for _, text in lines).encode())
+                for problem in walks_in(source):
+                    number = lines[problem.line - 1][0]
+                    yield from context.report(replace(problem, line=number), patch=patch.number)
+
+
 def walks(view: View, paths: set[str]) -> Iterator[Problem]:
     """Functions that make a write and a fetch of two flags which may be set together."""
     for path in sorted(paths):
         text = view.read(path) or b""
-        if _WRITE.encode() not in text or _FETCH.encode() not in text:
+        if _WRITE.encode() in text and _FETCH.encode() in text:
+            yield from walks_in(view.c(path))
+
+
+def walks_in(file: CFile) -> Iterator[Problem]:
+    """Such functions of one file."""
+    for function in file.functions.values():
+        if _WRITE not in function.text or _FETCH not in function.text:
             continue
-        file = view.c(path)
-        for function in file.functions.values():
-            if _WRITE not in function.text or _FETCH not in function.text:
-                continue
-            writes, fetches = (flags_for(file, function.name, mask) for mask in (_WRITE, _FETCH))
-            for subject, (write, _) in writes.items():
-                fetch, line = fetches.get(subject, ("", 0))
-                if fetch and fetch != write and not told_apart(file, write, fetch):
-                    yield both(path, line, write, fetch)
+        writes, fetches = (flags_for(file, function.name, mask) for mask in (_WRITE, _FETCH))
+        for subject, (write, _) in writes.items():
+            fetch, line = fetches.get(subject, ("", 0))
+            if fetch and fetch != write and not told_apart(file, write, fetch):
+                yield both(file.path, line, write, fetch)
 
 
 def flags_for(file: CFile, function: str, mask: str) -> dict[str, tuple[str, int]]:
