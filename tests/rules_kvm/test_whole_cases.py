@@ -132,3 +132,15 @@ def test_a_new_handler_that_takes_what_may_be_of_l1_is_found_once_without_a_tree
     assert said("msr/nested_merge.py", "", *NM, path=path) == [("KVM-MSR-009", 74)]
     renamed = NM[0].replace("_irqoff", "")
     assert said("msr/nested_merge.py", "", renamed, *NM[1:], path=path) == []
+
+
+def test_what_a_handler_with_interrupts_off_calls_is_part_of_it():
+    path, section = (
+        "arch/x86/kvm/vmx/vmx.c",
+        "static void handle_exception_irqoff(struct vcpu *vcpu)",
+    )
+    renamed = NM[0].replace("_irqoff", "")
+    call = "+\t\thandle_nm_fault(vcpu);"
+    assert said("msr/nested_merge.py", section, call, " }", renamed, *NM[1:], path=path)
+    assert not said("msr/nested_merge.py", section, " }", renamed, *NM[1:], call, path=path)
+    assert not said("msr/nested_merge.py", "", call, " }", renamed, *NM[1:], path=path)

@@ -6,8 +6,8 @@ What
 * An MSR that nested_vmx_prepare_msr_bitmap() or nested SVM's merge_msrs[] merges for L2 is passed
   through to L1 somewhere.
 * A series that merges some of the MSRs it passes through merges all of them (a note).
-* Exit handlers that run with interrupts off (``*_irqoff``) do not queue exceptions, nor read an MSR into
-  the vCPU's state without any condition.
+* Exit handlers that run with interrupts off (``*_irqoff`` and what they alone call) do not queue
+  exceptions, nor read an MSR into the vCPU's state without any condition.
 
 Why
 ---
@@ -45,7 +45,7 @@ MSRs that are variables: it is silent about merging when the series adds a call 
 right VMCS is asked, and exception bitmaps that are wrong while L2 runs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -56,6 +56,7 @@ from reviewbot.rulekit import (
     Context,
     Fact,
     Finding,
+    Hunk,
     Needs,
     Problem,
     Severity,
@@ -88,6 +89,7 @@ VENDORS = {
 }
 # Nested SVM's MSRs to merge since 6.16, and what old trees pass through by ".always = true".
 MERGED, LISTED = "merge_msrs", "direct_access_msrs"
+EARLY = "_irqoff"
 QUEUES = ("kvm_queue_exception", "kvm_queue_exception_e", "kvm_queue_exception_p")
 READS = ("rdmsrl", "rdmsrq", "rdmsr")
 POINTLESS = "https://lore.kernel.org/r/aCc-q_udsn8o1vBT@google.com"
@@ -122,12 +124,23 @@ def in_mails(context: Context) -> Iterator[Finding]:
     """Handlers that a patch adds whole."""
     for patch in context.series.patches:
         for file in patch.files:
+            called = {name for hunk in file.hunks for name in called_early(hunk)}
             for hunk in file.hunks if matches(file.path, SOURCES) else ():
                 for start, lines in runs(added(hunk)):
                     source = CFile(file.path, "\n".join(lines).encode())
-                    for problem in early(source):
+                    for problem in early(source, called):
                         there = replace(problem, path=file.path, line=problem.line + start - 1)
                         yield context.finding(there, patch=patch.number)
+
+
+def called_early(hunk: Hunk) -> Iterator[str]:
+    """Functions that a hunk makes the handler call which its header names."""
+    for line in hunk.lines if f"{EARLY}(" in hunk.section else ():
+        if line[1:2] == "}":  # the end of that function
+            return
+        if line.startswith("+"):
+            source = CFile("", f"void line(void) {{ {line[1:]} }}".encode())
+            yield from (call.name for call in source.calls_in("line"))
 
 
 def runs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
@@ -147,18 +160,21 @@ def runs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
 def handlers(view: View, paths: set[str]) -> Iterator[Problem]:
     """Handlers with interrupts off of one tree's files."""
     for path in sorted(paths):
-        if b"_irqoff(" in (view.read(path) or b""):
+        if f"{EARLY}(".encode() in (view.read(path) or b""):
             for problem in early(view.c(path)):
                 yield replace(problem, path=path)
 
 
-def early(source: CFile) -> Iterator[Problem]:
+def early(source: CFile, called: Container[str] = ()) -> Iterator[Problem]:
     """Handlers that take an exception or an MSR before it is known whether it is L1's; one each."""
     told = set()
     for name in (*QUEUES, *READS):
         for call in source.calls(name):
-            own = call.function.endswith("_irqoff") and call.function in source.functions
-            if not own or any("is_guest_mode" in each.text for each in call.conditions):
+            callers = [each.function for each in source.calls(call.function)]
+            inside = bool(callers) and all(each.endswith(EARLY) for each in callers)
+            own = inside or call.function.endswith(EARLY) or call.function in called
+            asked = any("is_guest_mode" in each.text for each in call.conditions)
+            if call.function not in source.functions or not own or asked:
                 continue
             kept = not call.conditions and any("arch." in one for one in call.arguments[1:])
             if call.function not in told and (name in QUEUES or kept):
@@ -177,10 +193,7 @@ def _early(call: Call) -> Problem:
             "handle_exit_irqoff runs before KVM finds out whether L1 intercepts the exception.  If it "
             "does, nothing may be injected into L2, and the host need not have the MSR."
         ),
-        fix=(
-            "Queue the exception in the exit handler; read the MSR only if the guest's state says "
-            "that it is in use."
-        ),
+        fix="Queue it in the exit handler, and read the MSR only if the guest's state is in use.",
         reference=BEHIND,
         line=call.line,
     )
