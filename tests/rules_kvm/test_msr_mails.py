@@ -118,6 +118,8 @@ def test_an_intercept_that_goes_with_the_flag_is_one_way_by_design():
 
 def test_a_question_to_the_host_about_an_intercept_is_a_warning():
     assert findings("predicate.py", mail(1, 1, HOST, AFTER)) == [(1, 72)]
+    newer = HOST.replace("boot_cpu_has", "cpu_feature_enabled")
+    assert findings("predicate.py", mail(1, 1, newer, AFTER)) == [(1, 72)]
 
 
 @pytest.mark.parametrize(
