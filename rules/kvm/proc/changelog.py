@@ -5,8 +5,8 @@ What
 ----
 Every KVM patch has text besides its trailers.  Changelogs of KVM x86, common KVM code and its
 selftests do not say we, us, our, I, my or "this patch", do not begin "Added ..." or "This adds ...",
-and do not refer to sections, tables or figures of Intel's SDM and AMD's APM by number.  One note a
-patch, with the words.
+and do not refer to sections, tables or figures of Intel's SDM and AMD's APM by number.  A sentence
+or two without any word that gives a reason is too little for ten lines of code.  One note a patch.
 
 Why
 ---
@@ -31,7 +31,7 @@ The words are a quotation that the rule did not recognise.
 
 What it does not see
 --------------------
-Whether the changelog says why, says the truth, or begins with what is changed.  Function names
+Whether the changelog says the truth, gives good reasons, or begins with what is changed.  Function names
 without parentheses.  Past tense in the middle of a sentence.  Pronouns in quotation marks, in
 indented or quoted ("> ") text, and in maintainers' [notes] are not looked at.  Other architectures'
 changelogs only have to exist.  Backports to stable branches are not looked at.
@@ -41,6 +41,7 @@ import re
 from collections.abc import Iterator
 
 from reviewbot.rulekit import (
+    KVM_X86,
     SELFTESTS,
     Confidence,
     Context,
@@ -88,6 +89,16 @@ TRAILER = re.compile(r"[A-Z][A-Za-z-]+: \S|\[[^\]\s]+: |Cc:|Link:|\(cherry picke
 # What is quoted: up to three lines between quotation marks, and code between backquotes.
 QUOTED = re.compile(r'"[^"]{1,300}"|“[^”]{1,300}”|`[^`]{1,200}`|\[[^\]]{1,600}\]|https?://\S+')
 SHOWN = 6
+# A changelog that gives a reason has one of these, or more words than this.
+REASON = re.compile(
+    r"\b(?:as|allows?|also|avoid|because|but|can|cannot|could|due|e\.g|enables?|ensure|fix|for|future|"
+    r"however|if|i\.e|in order|instead|later|must|needs?|needed|no functional|only|otherwise|prevent|"
+    r"required?|should|since|so|support|therefore|thus|when|which|will|would)\b",
+    re.IGNORECASE,
+)
+FEW_WORDS = 30
+# Fewer added lines explain themselves.
+MUCH_CODE = 10
 
 
 @rule(code="KVM-PROC-003", severity=Severity.NOTE, needs=Needs.SERIES, touches=KVM)
@@ -114,7 +125,29 @@ def remark(patch: Patch) -> Problem | None:
             fix="Say what the patch changes, and why that is wanted.",
             reference=f"{SUBMITTING}; https://lore.kernel.org/r/ZvwW1y1pWln5l99M@linux.dev",
         )
-    return wording(lines) if of_kvm_x86(patch) else None
+    return (wording(lines) or reasonless(patch, lines)) if of_kvm_x86(patch) else None
+
+
+def reasonless(patch: Patch, lines: list[str]) -> Problem | None:
+    """A sentence that says what the code says already, about code that is not trivial."""
+    text = prose(lines)
+    files = [
+        file for file in patch.files if matches(file.path, KVM_X86) and file.path.endswith(".c")
+    ]
+    added = sum(line.startswith("+") for f in files for h in f.hunks for line in h.lines)
+    if added < MUCH_CODE or len(text.split()) > FEW_WORDS or REASON.search(text):
+        return None
+    return Problem(
+        key="why",
+        title="the changelog does not say why",
+        why=(
+            f"It is {len(text.split())} words about what is changed, for {added} lines of code.  The "
+            "code says what; what it is for, and why this way, is only known to the author."
+        ),
+        fix="Add the reason: what userspace or the guest gets, what breaks without it.",
+        reference=f"{SUBMITTING}; https://lore.kernel.org/r/ZmoT0jaX_3Ww3Uzu@google.com",
+        confidence=Confidence.MEDIUM,
+    )
 
 
 def wording(lines: list[str]) -> Problem | None:
