@@ -60,6 +60,8 @@ class Document:
     """One parsed file.
 
     A malformed table is no ``Table`` but a ``Message``, with its raw text in ``malformed`` as (line, text).
+    ``names`` are what can be referred to, ``references`` what is; ``linked`` says whether there are
+    explicit targets, references, substitutions, footnotes or citations at all.
     """
 
     sections: tuple[Section, ...]
@@ -67,6 +69,9 @@ class Document:
     messages: tuple[Message, ...]
     malformed: tuple[tuple[int, str], ...]
     text: str
+    names: frozenset[str] = frozenset()
+    references: frozenset[str] = frozenset()
+    linked: bool = False
 
     def section(self, words: str) -> Section | None:
         """The first section whose title has ``words`` as whole words."""
@@ -94,11 +99,15 @@ def _docutils() -> Any:
     return docutils
 
 
+def read(data: bytes) -> str:
+    """A document's text; bytes that are not UTF-8 become U+FFFD."""
+    return data.decode("utf-8", "replace")
+
+
 def parse(data: bytes) -> Document:
-    """Parse a document; never raises for its contents."""
-    text = data.decode("utf-8", "replace")
+    """Parse a document; never raises for its contents.  Messages are sorted by line."""
+    text = read(data)
     docutils = _docutils()
-    messages: list[Message] = []
     tree = docutils.core.publish_doctree(
         text,
         settings_overrides={
@@ -114,24 +123,38 @@ def parse(data: bytes) -> Document:
             "line_length_limit": 1_000_000,
         },
     )
-    malformed = []
-    for note in (*tree.findall(docutils.nodes.system_message), *tree.parse_messages):
-        said = note.astext().split("\n")[0]
+    messages: set[Message] = set()
+    malformed: set[tuple[int, str]] = set()
+    for note in [*tree.findall(docutils.nodes.system_message), *tree.parse_messages]:
+        if note.parent is not None and note in note.parent.children:
+            note.parent.remove(note)  # or it would be text of a cell or a field
+        # Its own text is "<string>:8286: (ERROR/3) ...": the place is told apart.
+        said = str(docutils.nodes.Element.astext(note)).split("\n")[0]
         if note["level"] >= 2 and not _SPHINX.search(said):
-            message = Message(level=note["level"], line=note.get("line", 0), text=said)
-            if message not in messages:
-                messages.append(message)
-            if "Malformed table" in said or "Malformed table" in note.astext():
-                malformed.append((message.line, _literal(note)))
-    lines = text.split("\n")
-    sections = tuple(_sections(tree, lines))
+            messages.add(Message(level=note["level"], line=note.get("line", 0), text=said))
+            if "Malformed table" in said:
+                malformed.add((note.get("line", 0), _literal(note)))
     return Document(
-        sections=sections,
+        sections=tuple(_sections(tree, text.split("\n"))),
         tables=tuple(_tables(tree)),
-        messages=tuple(messages),
-        malformed=tuple(dict.fromkeys(malformed)),
+        messages=tuple(sorted(messages, key=lambda m: (m.line, m.level, m.text))),
+        malformed=tuple(sorted(malformed)),
         text=text,
+        names=frozenset(tree.nametypes),
+        references=frozenset(tree.refnames),
+        linked=_linked(tree),
     )
+
+
+def _linked(tree: Any) -> bool:
+    nodes = _docutils().nodes
+    kinds = (nodes.target, nodes.Referential, nodes.substitution_definition, nodes.footnote)
+    return any(
+        not isinstance(node, nodes.reference) or "refuri" not in node or "name" in node
+        for kind in (*kinds, nodes.citation)
+        for node in tree.findall(kind)
+        if not isinstance(node, nodes.problematic)
+    ) or bool(tree.refnames)
 
 
 def _literal(note: Any) -> str:
