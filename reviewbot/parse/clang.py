@@ -9,7 +9,7 @@ unsaved buffer.  ``tests/rules/test_uapi.py`` proves that the host can not be re
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,12 @@ def _provide(name: str, architecture: Architecture, read: Read) -> Iterator[tupl
         yield place, _FUNDAMENTAL[name].encode()
 
 
-def _included(data: bytes) -> Iterator[str]:
+@lru_cache(maxsize=128)  # every tree of a series has the same hundred headers
+def _included(data: bytes) -> tuple[str, ...]:
+    return tuple(_includes(data))
+
+
+def _includes(data: bytes) -> Iterator[str]:
     for line in data.split(b"\n"):
         text = line.strip()
         if not text.startswith(b"#"):

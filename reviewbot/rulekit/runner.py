@@ -60,10 +60,10 @@ def on_trees(
     """Trees of the patches ``numbers`` of a series, at least one.  ``after`` is one view a patch."""
     facts = Facts(keep)
     by_number = {patch.number: patch for patch in series.patches}
-    before = View(tree=base, facts=facts, label="before the series")
+    before = first = View(tree=base, facts=facts, label="before the series")
     steps = []
     for number, tree in zip(numbers, after, strict=True):
-        view = View(tree=tree, facts=facts, label=f"after patch {number}")
+        view = View(tree=tree, facts=facts, label=f"after patch {number}", base=first)
         patch = by_number[number]
         steps.append(
             Step(number=number, patch=patch, before=before, after=view, paths=files_of(patch))
