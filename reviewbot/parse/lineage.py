@@ -61,7 +61,8 @@ def supersedes(new: WatchedSeries, old: WatchedSeries) -> bool:
     if new.sent < old.sent - _WRONG_CLOCK:
         return False  # two series that exchanged patches: the one with the higher count came first
     if new.revision > old.revision:
-        return _related(new, old)
+        dropped = _is_rfc(new) and not _is_rfc(old) and old.sent > new.sent
+        return not dropped and _related(new, old)
     began_anew = _is_rfc(old) and not _is_rfc(new)
     again = new.revision == old.revision and _is_rfc(new) == _is_rfc(old)
     return (began_anew or again) and _order(new)[1:] > _order(old)[1:] and _same_work(new, old)
@@ -145,6 +146,7 @@ def changes(
     """What to tell about series that were ``old`` and are ``new``: (kind, series, id before).
 
     A posting that got another head - its cover came last - is the one it shares its mails with.
+    What ends comes before what begins, so that work on the old is given up first.
     """
     before = {one.message_id: one for one in old}
     by_mail = {
@@ -163,7 +165,7 @@ def changes(
         kind = _kind(was, one)
         if kind:
             told.append((kind, one, was.message_id if was else ""))
-    return told
+    return sorted(told, key=lambda event: event[0] is not EventKind.SUPERSEDED)
 
 
 _SETTLED = (WatchState.COMPLETE, WatchState.INCOMPLETE)

@@ -33,7 +33,7 @@ _MANIFEST_LIMIT = 4 * 1024 * 1024
 _CLONE_SECONDS = 3600.0
 _ASK_SECONDS = 60.0
 _EPOCH = re.compile(r"/(\d{1,4})\.git$")
-_MOST_EPOCHS = 1000
+_MOST_EPOCHS = 100  # lore's largest list has some twenty
 _DAY = 86400.0
 
 
@@ -142,7 +142,7 @@ class GitInbox:
         first = at.epoch if at.epoch >= 0 else (newest if wanted else 0)
         for number in range(first, newest + 1):
             place = self._clone(number)
-            fresh = not (place / "packed-refs").exists() and not any(place.glob("refs/heads/*"))
+            fresh = not _has_branch(place)
             if fresh:
                 with writing(place):
                     place.mkdir(parents=True, exist_ok=True)
@@ -153,6 +153,8 @@ class GitInbox:
                 continue
             if not self._fetched(place, number, *(["--depth=1"] if shallow else [])):
                 raise UserError(f"{self.url}/{number}: {self._complaint}")
+        if not any(_has_branch(self._clone(number)) for number in range(first, newest + 1)):
+            raise UserError(f"{self.url}: no mails there; is this the address of a public-inbox?")
 
     def _fetched(self, place: Path, number: int, *options: str) -> bool:
         for left in (*place.glob("**/*.lock"), *place.glob("objects/pack/tmp_*")):
@@ -221,6 +223,10 @@ class GitInbox:
         with stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+
+def _has_branch(place: Path) -> bool:
+    return (place / "packed-refs").exists() or any(place.glob("refs/heads/*"))
 
 
 def _numbered(place: Path) -> list[tuple[int, Path]]:

@@ -16,7 +16,7 @@ import msgspec
 
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import InfrastructureError, UserError
-from reviewbot.model.watch import EventKind, Refused, WatchedSeries, WatchEvent
+from reviewbot.model.watch import EventKind, Refused, WatchedSeries, WatchEvent, WatchState
 from reviewbot.parse.envelope import Envelope
 from reviewbot.parse.gather import Gathering
 from reviewbot.parse.lineage import lineage_keys
@@ -25,6 +25,7 @@ from reviewbot.tools.ledger_schema import migrate
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _SERIES = msgspec.json.Decoder(WatchedSeries)
+_WAITING = WatchState.WAITING
 _BUSY_SECONDS = 30.0
 _FULL = ("disk is full", "disk I/O error")
 # At most 200 revisions are looked at under one name: nobody posts more, flooders do.
@@ -93,7 +94,8 @@ class Ledger:
             try:
                 yield
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # SQLite itself takes back what a full disk stops
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 
@@ -224,12 +226,12 @@ class Ledger:
         )
         rows = list(series)
         self._database.executemany(
-            "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (one.message_id, thread, one.state.value, one.due, one.sent, to_json(one))
+                (one.message_id, thread, one.state, one.own_state is _WAITING, one.due, one.sent, to_json(one))
                 for thread, one in rows
             ],
-        )
+        )  # fmt: skip
         self._database.executemany(
             "INSERT OR IGNORE INTO lineage VALUES (?, ?)",
             [(key, one.message_id) for _, one in rows for key in lineage_keys(one)],
@@ -245,7 +247,7 @@ class Ledger:
     def overdue(self, now: float) -> list[int]:
         """Threads in which something was waited for long enough."""
         rows = self._database.execute(
-            "SELECT DISTINCT thread FROM series WHERE state = 'waiting' AND due <= ?", (now,)
+            "SELECT DISTINCT thread FROM series WHERE waiting AND due <= ?", (now,)
         )
         return [int(thread) for (thread,) in rows]
 

@@ -27,10 +27,10 @@ STEPS = (
     CREATE INDEX links_by_thread ON links (thread);
     CREATE TABLE series (
         message_id TEXT PRIMARY KEY, thread INTEGER NOT NULL, state TEXT NOT NULL,
-        due REAL NOT NULL, sent REAL NOT NULL, value BLOB NOT NULL
+        waiting INTEGER NOT NULL, due REAL NOT NULL, sent REAL NOT NULL, value BLOB NOT NULL
     ) STRICT;
     CREATE INDEX series_by_thread ON series (thread);
-    CREATE INDEX series_waiting ON series (due) WHERE state = 'waiting';
+    CREATE INDEX series_waiting ON series (due) WHERE waiting;
     CREATE TABLE lineage (
         key TEXT NOT NULL, message_id TEXT NOT NULL REFERENCES series ON DELETE CASCADE,
         PRIMARY KEY (key, message_id)
