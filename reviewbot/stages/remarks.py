@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Everything there is to say about one patch, each with the line it belongs under."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Confidence
 from reviewbot.model.build import CommitBuild, Diagnostic, Level
@@ -12,6 +12,8 @@ from reviewbot.stages.printable import lines_of, one_line
 from reviewbot.stages.tally import Tally
 
 _CONTEXT_LINES = 6
+# The rule that foresees what the compiler says.
+_FORESEEN = "KVM-PROC-007"
 _RANK = {"build": 0, "error": 1, "warning": 2, "note": 3, "fact": 4}
 
 
@@ -40,21 +42,31 @@ class Remark:
 
 def remarks(run: Run, counted: Tally, patch: Patch) -> tuple[Remark, ...]:
     """All remarks on one patch, the gravest first."""
-    found = [
-        _of_finding(f) for f in (run.check.findings if run.check else ()) if f.patch == patch.number
-    ]
-    found += [
-        _of_fact(f) for f in (run.check.facts if run.check else ()) if f.patch == patch.number
-    ]
-    found += [
-        _of_diagnostic(d)
+    diagnostics = [
+        d
         for built in counted.broken
         if built.number == patch.number
         for d in built.new
         if d.level is not Level.NOTE
     ]
-    found += [_of_diagnostic(d) for built, d in counted.compiler if built.number == patch.number]
+    diagnostics += [d for built, d in counted.compiler if built.number == patch.number]
+    found = []
+    for finding in run.check.findings if run.check else ():
+        if finding.patch == patch.number:
+            proof = next((d for d in diagnostics if _foreseen(finding, d)), None)
+            diagnostics = [d for d in diagnostics if d is not proof]
+            found.append(_of_finding(finding, proof))
+    found += [
+        _of_fact(f) for f in (run.check.facts if run.check else ()) if f.patch == patch.number
+    ]
+    found += [_of_diagnostic(d) for d in diagnostics]
     return tuple(sorted(found, key=lambda remark: remark.rank))
+
+
+def _foreseen(finding: Finding, diagnostic: Diagnostic) -> bool:
+    """Whether a finding and the compiler speak of one thing: the author need not read it twice."""
+    place = Location(path=diagnostic.path, line=diagnostic.line)
+    return finding.code == _FORESEEN and finding.location == place
 
 
 def broken_build(counted: Tally, patch: Patch) -> CommitBuild | None:
@@ -80,12 +92,12 @@ def needs_reply(run: Run, counted: Tally, patch: Patch) -> bool:
     return grave(placed) or broken_build(counted, patch) is not None
 
 
-def _of_finding(finding: Finding) -> Remark:
+def _of_finding(finding: Finding, proof: Diagnostic | None) -> Remark:
     sentences = [one_line(part) for part in (finding.why, finding.fix) if part.strip()]
     if finding.confidence is Confidence.LOW and finding.severity is not Severity.NOTE:
         sentences.append("I am not sure about this one.")
     tags = [one_line(part) for part in (finding.code, finding.reference) if part.strip()]
-    return Remark(
+    said = Remark(
         kind=finding.severity.value,
         location=finding.location,
         title=one_line(finding.title).rstrip("."),
@@ -93,6 +105,7 @@ def _of_finding(finding: Finding) -> Remark:
         tag=", ".join(tags),
         quoted=tuple(line for text in finding.quoted for line in lines_of(text)),
     )
+    return replace(said, kind="build", log=diagnostic_lines(proof)) if proof else said
 
 
 def _of_fact(fact: Fact) -> Remark:
