@@ -23,15 +23,23 @@ _BRACES = 50
 class Fragment:
     """One hunk after its patch.
 
+    ``section`` is what git wrote behind the ``@@``, the function or array that the hunk begins in;
     ``added`` gives the line in the file for each line of ``source`` that the patch adds; ``known`` is the
     text of the lines that it takes out or leaves, on one line.
     """
 
     patch: Patch
     path: str
+    section: str
     source: CFile
     added: Mapping[int, int]
     known: str
+
+    def added_words(self, sign: str) -> frozenset[str]:
+        """The identifiers in added lines that have ``sign`` in them."""
+        lines = self.source.source.decode("utf-8", "replace").split("\n")
+        text = " ".join(line for line in (lines[n - 1] for n in self.added) if sign in line)
+        return frozenset(text.translate(_IDENTIFIERS).split())
 
     @property
     def known_words(self) -> frozenset[str]:
@@ -55,6 +63,7 @@ def _fragment(patch: Patch, path: str, hunk: Hunk) -> Fragment:
     return Fragment(
         patch=patch,
         path=path,
+        section=hunk.section,
         source=CFile(path, "\n".join([*head, *texts, *tail]).encode()),
         added={
             len(head) + index: hunk.new_start + index - 1

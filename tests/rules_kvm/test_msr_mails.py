@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""KVM-MSR-003 and KVM-MSR-010 on mails alone: most series are made for trees that nobody has."""
+"""KVM-MSR-003, KVM-MSR-006 and KVM-MSR-010 on mails alone: most series are made for trees that nobody has."""
 
 import pytest
 
@@ -43,7 +43,7 @@ HOST = """
 """
 
 
-def mail(number: int, total: int, hunk: str, section: str = "") -> bytes:
+def mail(number: int, total: int, hunk: str, section: str = "", path: str = VMX) -> bytes:
     lines = [" " + line[1:] if line[:1] == "=" else line for line in hunk.strip("\n").split("\n")]
     old = sum(not line.startswith("+") for line in lines)
     new = sum(not line.startswith("-") for line in lines)
@@ -54,7 +54,7 @@ def mail(number: int, total: int, hunk: str, section: str = "") -> bytes:
         + ("" if number == 1 else "In-Reply-To: <1@example.org>\n")
         + f"Date: Thu, 01 Jan 2026 12:00:0{number} +0000\n\nWhy.\n\n"
         f"Signed-off-by: A Developer <a@example.org>\n---\n"
-        f"diff --git a/{VMX} b/{VMX}\n--- a/{VMX}\n+++ b/{VMX}\n"
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
         f"@@ -70,{old} +70,{new} @@ {section}\n" + "\n".join(lines) + "\n-- \n2.47.0\n"
     ).encode()
 
@@ -139,3 +139,34 @@ def test_a_question_to_the_host_about_an_intercept_is_a_warning():
 )
 def test_other_questions_are_none(hunk, section):
     assert findings("predicate.py", mail(1, 1, hunk, section)) == []
+
+
+LIST = """
+=#endif
+=	MSR_IA32_TSC, MSR_IA32_CR_PAT,
++	MSR_IA32_FRED_RSP0, MSR_IA32_FRED_CONFIG,
+=	MSR_IA32_FEAT_CTL,
+"""
+HANDLER = (
+    "\n=\tswitch (index) {\n+\tcase MSR_IA32_FRED_RSP0 ... MSR_IA32_FRED_CONFIG:\n+\t\tbreak;\n"
+)
+PROBE = (
+    "\n=\t\tbreak;\n+\tcase MSR_IA32_FRED_RSP0 ... MSR_IA32_FRED_CONFIG:\n"
+    "+\t\tif (!kvm_cpu_cap_has(X86_FEATURE_FRED))\n+\t\t\treturn;\n+\t\tbreak;\n=\tdefault:\n"
+)
+ARRAY = "static const u32 msrs_to_save_base[] = {"
+GET_MSR = "int __kvm_get_msr(struct kvm_vcpu *vcpu, u32 index, u64 *data,"
+LAST_CHECK = "static void kvm_probe_msr_to_save(u32 msr_index)"
+X86 = "arch/x86/kvm/x86.c"
+
+
+def test_what_the_mails_list_and_handle_needs_a_last_check():
+    listed = mail(1, 2, LIST, ARRAY, X86)
+    assert findings("save_list.py", listed, mail(2, 2, HANDLER, GET_MSR, X86)) == [(1, 72)]
+    # An MSR that is only listed may have been handled for long (DEBUGCTL).
+    assert findings("save_list.py", mail(1, 1, LIST, ARRAY, X86)) == []
+
+
+def test_the_last_check_may_come_in_another_patch():
+    mails = ((LIST, ARRAY), (HANDLER, GET_MSR), (PROBE, LAST_CHECK))
+    assert findings("save_list.py", *(mail(n, 3, *m, X86) for n, m in enumerate(mails, 1))) == []

@@ -40,11 +40,12 @@ The MSR exists on every processor, or its state is migrated by an ioctl of its o
 What it does not see
 --------------------
 Whether the condition is right.  MSRs that only vendor code handles;
-Hyper-V and KVM's own MSRs, of which many need no saving.
+Hyper-V and KVM's own MSRs, of which many need no saving.  Where the files are not to be had, only MSRs
+that the mails list and handle are judged.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from reviewbot.rulekit import (
@@ -53,12 +54,15 @@ from reviewbot.rulekit import (
     Context,
     Fact,
     Finding,
+    Needs,
     Problem,
     Severity,
     View,
+    fragments,
     rule,
 )
 
+KVM = "arch/x86/kvm/*.c"
 # 7.3 moved the lists and handlers to msrs.c.
 HOMES = ("arch/x86/kvm/msrs.c", "arch/x86/kvm/x86.c")
 SAVED = ("msrs_to_save_base", "msrs_to_save_all")
@@ -84,13 +88,45 @@ REFERENCE = (
 )
 
 
-@rule(code="KVM-MSR-006", severity=Severity.WARNING, confidence=Confidence.MEDIUM, touches=HOMES)
+@rule(
+    code="KVM-MSR-006",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    touches=HOMES,
+    needs=Needs.SERIES,
+)
 def save_list(context: Context) -> Iterator[Finding | Fact]:
     """MSRs that are newly listed or newly handled."""
-    if any("MSR_" in text for *_, text in context.added_lines(*HOMES)):
+    if not context.steps:
+        yield from from_mails(context)
+    elif any("MSR_" in text for *_, text in context.added_lines(*HOMES)):
         old = {name for home in homes(context.base) for name in everything(context.base, home)}
         known = Known(names=frozenset(old), handled=handled_by_both(context.base))
         yield from context.introduced(partial(scan, old=known), touching=(*HOMES, CPUID))
+
+
+def from_mails(context: Context) -> Iterator[Finding]:
+    """MSRs that the mails list and handle, and for which they show no case in the last check."""
+    parts = tuple(fragments(context.series, KVM))
+    checks = " ".join(
+        part.source.source.decode("utf-8", "replace")
+        for part in parts
+        if any(name in part.section or name in part.source.functions for name in PROBES)
+    )
+    cases = {word for part in parts for word in part.added_words("case ")}
+    for part in parts:
+        if not any(name in part.section for name in SAVED) or part.path not in HOMES:
+            continue
+        families: dict[str, list[str]] = {}
+        for name in sorted(part.added_words("MSR_")):
+            handled = any(family_of(word) == family_of(name) for word in cases)
+            checked = f"case {family_of(name)}" in checks or any(word in name for word in COUNTERS)
+            if name.startswith("MSR_") and handled and not checked:
+                families.setdefault(family_of(name), []).append(name)
+        for family, names in families.items():
+            unsure = _unconditional(family, names, part.path, min(part.added.values()))
+            unsure = replace(unsure, confidence=Confidence.LOW)
+            yield from context.report(unsure, patch=part.patch.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
