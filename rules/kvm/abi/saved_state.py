@@ -96,7 +96,8 @@ def saved_state(context: Context) -> Iterator[Finding | Fact]:
             for hunk in file.hunks if file.new_path and matches(file.new_path, _HEADERS) else ():
                 for tag, name, line in members(hunk):
                     uses = list(used(context.series, name, _OWNERS.get(tag)))
-                    if any(word in use.function for use in uses for word in _SAVES):
+                    saves = ("vcpu_events",) if tag == _EVENTS else _SAVES
+                    if any(word in use.function for use in uses for word in saves):
                         continue
                     if tag == _EVENTS or visible(uses):
                         problem = lost(tag, name, file.new_path or "", line)
