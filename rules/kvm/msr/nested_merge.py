@@ -41,8 +41,9 @@ A later series passes the MSR through.  L2 is not meant to use the feature yet.
 
 What it does not see
 --------------------
-MSRs that are variables: it is silent about merging when the series adds a call with one.  Whether the
-right VMCS is asked, and exception bitmaps that are wrong while L2 runs.
+MSRs that are variables: it is silent about merging when the series adds a call with one.  In a series
+that does not apply, only useless merges, by the base and the lines that are added.  Whether the right
+VMCS is asked, and exception bitmaps that are wrong while L2 runs.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -50,6 +51,8 @@ from dataclasses import replace
 from functools import partial
 
 from reviewbot.rulekit import (
+    MERGE_CALLS,
+    MSR_CALLS,
     Call,
     CFile,
     Confidence,
@@ -57,36 +60,23 @@ from reviewbot.rulekit import (
     Fact,
     Finding,
     Hunk,
+    Intercept,
     Needs,
+    Passed,
     Problem,
     Severity,
     View,
     added,
+    added_intercepts,
+    intercepts,
     matches,
+    named_msr,
+    passed,
     rule,
 )
 
 SOURCES = ("arch/x86/kvm/*.c",)
-# Where a vendor's code passes MSRs through and merges them: calls with the position of the MSR.
-VENDORS = {
-    "arch/x86/kvm/vmx/": (
-        (("vmx_disable_intercept_for_msr", 1), ("vmx_set_intercept_for_msr", 1)),
-        (
-            ("nested_vmx_set_intercept_for_msr", 3),
-            ("nested_vmx_merge_msr_bitmaps_read", 0),
-            ("nested_vmx_merge_msr_bitmaps_write", 0),
-            ("nested_vmx_merge_msr_bitmaps_rw", 0),
-        ),
-    ),
-    "arch/x86/kvm/svm/": (
-        (
-            ("svm_disable_intercept_for_msr", 1),
-            ("svm_set_intercept_for_msr", 1),
-            ("set_msr_interception", 2),
-        ),
-        (),
-    ),
-}
+VENDORS = ("arch/x86/kvm/vmx/", "arch/x86/kvm/svm/")
 # Nested SVM's MSRs to merge since 6.16, and what old trees pass through by ".always = true".
 MERGED, LISTED = "merge_msrs", "direct_access_msrs"
 EARLY = "_irqoff"
@@ -94,8 +84,6 @@ QUEUES = ("kvm_queue_exception", "kvm_queue_exception_e", "kvm_queue_exception_p
 READS = ("rdmsrl", "rdmsrq", "rdmsr")
 POINTLESS = "https://lore.kernel.org/r/aCc-q_udsn8o1vBT@google.com"
 BEHIND = "https://lore.kernel.org/r/YdSnlmO4dUnwRxxc@google.com"
-
-Named = dict[str, tuple[str, int]]
 
 
 @rule(
@@ -115,9 +103,12 @@ def nested_merge(context: Context) -> Iterator[Finding | Fact]:
             yield from context.introduced(partial(handlers, paths=touched), touching=SOURCES)
         else:
             yield from in_mails(context)
-    for directory in VENDORS if whole and "MSR_" in lines else ():
-        scan = partial(merging, directory=directory, base=context.base)
-        yield from context.introduced(scan, touching=(f"{directory}*",))
+    for directory in VENDORS if context.steps and "MSR_" in lines else ():
+        if whole:
+            scan = partial(merging, directory=directory, base=context.base)
+            yield from context.introduced(scan, touching=(f"{directory}*",))
+        elif context.series.complete:
+            yield from merged_in_mails(context, directory)
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
@@ -201,29 +192,16 @@ def _early(call: Call) -> Problem:
 
 def merging(view: View, directory: str, base: View) -> Iterator[Problem]:
     """MSRs that are merged and never passed through, and new ones that are not merged."""
-    passed, unnamed = passed_through(view, directory)
-    merged = to_merge(view, directory)
-    before, known = passed_through(base, directory)
-    if unnamed - known:
+    calls, open_to = passed_through(view, directory)
+    before = passed_through(base, directory)[1]
+    if open_to.variables - before.variables:
         return
-    for msr, (path, line) in merged.items():
-        if msr not in passed:
-            yield Problem(
-                key=("merged", msr),
-                title=f"{msr} is merged for L2 and never passed through to L1",
-                why=(
-                    f"KVM intercepts {msr} in L1 at all times, so it is intercepted in L2 whatever L1 "
-                    "asks for.  The merge has no effect."
-                ),
-                fix="Drop it, or pass the MSR through to L1 as well.",
-                reference=POINTLESS,
-                path=path,
-                line=line,
-                missing=True,
-            )
-    started = any(msr in merged and msr not in before for msr in passed)
-    for msr, (path, line) in passed.items():
-        if started and msr not in merged and msr not in before:
+    merged = list(to_merge(view, directory))
+    yield from useless(merged, open_to)
+    names = {one.msr for one in merged}
+    new = {one.msr: one for one in calls if one.msr and one.passes and one.msr not in before}
+    for msr in new if names & new.keys() else ():
+        if msr not in names:
             yield Problem(
                 key=("left out", msr),
                 title=f"{msr} is passed through to L1 and always intercepted in L2",
@@ -233,67 +211,66 @@ def merging(view: View, directory: str, base: View) -> Iterator[Problem]:
                 ),
                 fix="Merge it as well, or say why L2 does not need it.",
                 reference=POINTLESS,
-                path=path,
-                line=line,
+                path=new[msr].path,
+                line=new[msr].line,
                 missing=True,
                 severity=Severity.NOTE,
             )
 
 
-def passed_through(view: View, directory: str) -> tuple[Named, frozenset[str]]:
-    """MSRs that L1 may come to access with their places, and arguments that name none."""
-    found: Named = {}
-    unnamed = set()
-    for path, text, line in arguments(view, directory, VENDORS[directory][0]):
-        msr = first_msr(text)
-        if msr:
-            found.setdefault(msr, (path, line))
-        elif "X2APIC_MSR(" not in text:
-            unnamed.add(text)
-    for text, place in elements(view, directory, LISTED):
-        if ".always = true" in " ".join(text.split()):
-            found.setdefault(first_msr(text), place)
-    return found, frozenset(unnamed)
+def merged_in_mails(context: Context, directory: str) -> Iterator[Finding]:
+    """Added merges of MSRs that neither the base nor an added line passes through."""
+    merged = list(added_intercepts(context, directory, MERGE_CALLS))
+    calls, known = passed_through(context.base, directory)
+    new = list(added_intercepts(context, directory, MSR_CALLS))
+    if not merged or passed(new).variables:
+        return
+    old = {one.msr for one in to_merge(context.base, directory)}
+    patches = {(one.path, one.line): one.patch for one in merged}
+    fresh = [one for one in merged if one.msr not in old]
+    for problem in useless(fresh, passed([*calls, *new], known.names)):
+        yield context.finding(problem, patch=patches[problem.path, problem.line])
 
 
-def to_merge(view: View, directory: str) -> Named:
-    """MSRs whose intercepts are merged for L2."""
-    calls = arguments(view, directory, VENDORS[directory][1])
-    found = {first_msr(text): (path, line) for path, text, line in calls}
-    found |= {first_msr(text): place for text, place in elements(view, directory, MERGED)}
-    return {msr: place for msr, place in found.items() if msr}
+def useless(merged: Iterable[Intercept], open_to: Passed) -> Iterator[Problem]:
+    """Merges of MSRs that L1 may never access."""
+    for one in merged:
+        if one.msr and one.msr not in open_to:
+            yield Problem(
+                key=("merged", one.msr),
+                title=f"{one.msr} is merged for L2 and never passed through to L1",
+                why=(
+                    f"KVM intercepts {one.text} in L1 at all times, so it is intercepted in L2 "
+                    "whatever L1 asks for.  The merge has no effect."
+                ),
+                fix="Drop it, or pass the MSR through to L1 as well.",
+                reference=POINTLESS,
+                path=one.path,
+                line=one.line,
+                missing=True,
+            )
 
 
-def arguments(
-    view: View, directory: str, calls: tuple[tuple[str, int], ...]
-) -> Iterator[tuple[str, str, int]]:
-    """Path, text and line of the MSR in every call that may let somebody access it."""
-    for path in (*view.paths(directory, ".c"), *view.paths(directory, ".h")):
-        data = view.read(path) or b""
-        for name, position in calls:
-            for call in view.c(path).calls(name) if name.encode() in data else ():
-                last = (
-                    call.arguments[-2:] if name == "set_msr_interception" else call.arguments[-1:]
-                )
-                if len(call.arguments) > position and last not in {
-                    ("0", "0"),
-                    ("true",),
-                }:
-                    yield path, call.arguments[position], call.line
+def passed_through(view: View, directory: str) -> tuple[list[Intercept], Passed]:
+    """Calls that change L1's intercepts, and the MSRs that L1 may come to access."""
+    calls = list(intercepts(view, directory, MSR_CALLS))
+    always = [text for text, *_ in elements(view, directory, LISTED) if "always = true" in text]
+    return calls, passed(calls, map(named_msr, always))
 
 
-def elements(view: View, directory: str, name: str) -> Iterator[tuple[str, tuple[str, int]]]:
+def to_merge(view: View, directory: str) -> Iterator[Intercept]:
+    """What is merged for L2."""
+    yield from intercepts(view, directory, MERGE_CALLS)
+    for text, path, line in elements(view, directory, MERGED):
+        msr = named_msr(text)
+        yield Intercept(
+            msr=msr, text=msr, ranged=False, passes=True, function="", path=path, line=line
+        )
+
+
+def elements(view: View, directory: str, name: str) -> Iterator[tuple[str, str, int]]:
     """Elements of an array with their places."""
     for path in view.paths(directory, ".c"):
         if name.encode() in (view.read(path) or b""):
             for text, line in view.c(path).array_initialiser(name) or ():
-                yield text, (path, line)
-
-
-def first_msr(text: str) -> str:
-    """The first MSR_ name in an expression, "" when it has none."""
-    words = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
-    return next(
-        (word for word in words if word.startswith("MSR_") and word != "MSR_INVALID"),
-        "",
-    )
+                yield text, path, line

@@ -32,168 +32,125 @@ A series that follows passes the MSR through.
 
 What it does not see
 --------------------
-Calls whose MSR is a variable.  It is silent about lists when the series adds such a call.
+Calls whose MSR is a variable: it is silent when the series adds one that may pass an MSR through.
+Without a tree that has all patches, only calls are judged, by the base and the lines that are added.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from reviewbot.rulekit import (
-    Call,
+    MSR_CALLS,
     Context,
     Fact,
     Finding,
+    Intercept,
+    Needs,
+    Passed,
     Problem,
     Severity,
     View,
+    added_intercepts,
+    family,
+    intercepts,
+    named_msr,
+    passed,
     rule,
 )
 
+# What trees up to 6.15 keep the MSRs in that guests may come to access, by the vendor's directory.
+LISTS = {
+    "arch/x86/kvm/vmx/": ("vmx.c", "vmx_possible_passthrough_msrs"),
+    "arch/x86/kvm/svm/": ("svm.c", "direct_access_msrs"),
+}
+SOURCES = tuple(f"{directory}*.[ch]" for directory in LISTS)
 REFERENCE = "https://lore.kernel.org/r/aCc_AMOUiw69SiQr@google.com"
 LISTED = "https://lore.kernel.org/r/aCc_Xh4hSCL4eVV8@google.com"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vendor:
-    """Names by which one vendor's code changes intercepts; trees have some of them each.
-
-    ``calls`` gives the position of the MSR.
-    """
-
-    directory: str
-    home: str
-    table: str
-    calls: tuple[tuple[str, int], ...]
-
-
-VENDORS = (
-    Vendor(
-        directory="arch/x86/kvm/vmx/",
-        home="arch/x86/kvm/vmx/vmx.c",
-        table="vmx_possible_passthrough_msrs",
-        calls=(
-            ("vmx_enable_intercept_for_msr", 1),
-            ("vmx_disable_intercept_for_msr", 1),
-            ("vmx_set_intercept_for_msr", 1),
-        ),
-    ),
-    Vendor(
-        directory="arch/x86/kvm/svm/",
-        home="arch/x86/kvm/svm/svm.c",
-        table="direct_access_msrs",
-        calls=(
-            ("svm_enable_intercept_for_msr", 1),
-            ("svm_disable_intercept_for_msr", 1),
-            ("svm_set_intercept_for_msr", 1),
-            ("set_msr_interception", 2),
-        ),
-    ),
-)
-SOURCES = tuple(f"{vendor.directory}*.[ch]" for vendor in VENDORS)
-
-
-@rule(code="KVM-MSR-011", severity=Severity.NOTE, touches=SOURCES)
+@rule(code="KVM-MSR-011", severity=Severity.NOTE, needs=Needs.SERIES, touches=SOURCES)
 def redundant(context: Context) -> Iterator[Finding | Fact]:
     """Calls and elements that the series adds, judged at the tip."""
-    text = "\n".join(context.changed_lines(*SOURCES))
-    for vendor in VENDORS:
-        names = [name for name, _ in vendor.calls]
-        if "MSR_" in text and any(word in text for word in (*names, vendor.table, "MSR_")):
-            yield from context.introduced(
-                partial(scan, vendor=vendor, base=context.base),
-                touching=(f"{vendor.directory}*",),
-            )
-
-
-def scan(view: View, vendor: Vendor, base: View) -> Iterator[Problem]:
-    """Calls that change nothing, and elements that no call passes through."""
-    calls = list(intercepts(view, vendor))
-    passed = {msr for _, call, msr in calls if msr and not enables(call)}
-    passed |= always_passed(view, vendor)
-    if unnamed(calls) - unnamed(intercepts(base, vendor)):
+    if not context.steps or not any("MSR_" in line for line in context.changed_lines(*SOURCES)):
         return
-    for path, call, msr in calls:
-        if msr and enables(call) and msr not in passed:
-            yield Problem(
-                key=("call", msr),
-                title=f"{msr} is intercepted in any case",
-                why=(
-                    f"{call.function}() enables the interception of {msr}, which no code ever "
-                    "disables: KVM starts with all MSRs intercepted."
-                ),
-                fix="Drop the call.",
-                reference=REFERENCE,
-                path=path,
-                line=call.line,
-            )
-    for text, line in elements(view, vendor):
-        msr = named(text)
-        if msr and msr not in passed:
+    for directory in LISTS:
+        if context.complete:
+            scanned = partial(scan, directory=directory, base=context.base)
+            yield from context.introduced(scanned, touching=(f"{directory}*",))
+        elif context.series.complete:
+            yield from in_mails(context, directory)
+
+
+def scan(view: View, directory: str, base: View) -> Iterator[Problem]:
+    """Calls that change nothing, and elements that no call passes through."""
+    calls, open_to = state(view, directory)
+    if open_to.variables - state(base, directory)[1].variables:
+        return
+    yield from pointless(calls, open_to)
+    home, table = LISTS[directory]
+    told = set()
+    for text, line in elements(view, directory):
+        msr = named_msr(text)
+        if msr and msr not in open_to and family(msr) not in told:
+            told.add(family(msr))
             yield Problem(
                 key=("list", msr),
-                title=f"{msr} is in {vendor.table}[] and never passed through",
+                title=f"{msr} is in {table}[] and never passed through",
                 why=(
-                    f"The list holds what guests may access directly; no code disables the "
+                    "The list holds what guests may access directly; no code disables the "
                     f"interception of {msr}."
                 ),
-                fix=f"Leave {msr} out of {vendor.table}[].",
+                fix=f"Leave {msr} out of {table}[].",
                 reference=LISTED,
-                path=vendor.home,
+                path=directory + home,
                 line=line,
                 missing=True,
             )
 
 
-def intercepts(view: View, vendor: Vendor) -> Iterator[tuple[str, Call, str]]:
-    """Every call that changes an intercept: path, call, MSR ("" for variables)."""
-    for suffix in (".c", ".h"):
-        for path in view.paths(vendor.directory, suffix):
-            data = view.read(path) or b""
-            for name, position in vendor.calls:
-                for call in view.c(path).calls(name) if name.encode() in data else ():
-                    if len(call.arguments) > position and call.function:
-                        yield path, call, named(call.arguments[position])
+def in_mails(context: Context, directory: str) -> Iterator[Finding]:
+    """Added calls of MSRs that neither the base nor another added line passes through."""
+    new = list(added_intercepts(context, directory, MSR_CALLS))
+    old, known = state(context.base, directory)
+    touched = {one.msr for one in old}
+    if not new or passed(new).variables:
+        return
+    open_to = passed([*old, *new], known.names)
+    patches = {(one.path, one.line): one.patch for one in new}
+    for problem in pointless((one for one in new if one.msr not in touched), open_to):
+        yield context.finding(problem, patch=patches[problem.path, problem.line])
 
 
-def unnamed(
-    calls: Iterator[tuple[str, Call, str]] | list[tuple[str, Call, str]],
-) -> set[str]:
-    """Texts of calls whose MSR has no name and that may pass it through."""
-    return {
-        " ".join(call.arguments)
-        for _, call, msr in calls
-        if not msr and not enables(call) and not any("X2APIC_MSR(" in a for a in call.arguments)
-    }
+def state(view: View, directory: str) -> tuple[list[Intercept], Passed]:
+    """The calls of one tree, and what they and the list's ".always = true" pass through."""
+    calls = list(intercepts(view, directory, MSR_CALLS))
+    always = [text for text, _ in elements(view, directory) if "always = true" in text]
+    return calls, passed(calls, map(named_msr, always))
 
 
-def enables(call: Call) -> bool:
-    """Whether a call can only ever intercept."""
-    if call.name == "set_msr_interception":
-        return call.arguments[-2:] == ("0", "0")
-    return "_enable_" in call.name or call.arguments[-1] in {"true", "1"}
+def pointless(calls: Iterable[Intercept], open_to: Passed) -> Iterator[Problem]:
+    """Calls that enable what no call disables; one for each range."""
+    told = set()
+    for one in calls:
+        if one.msr and not one.passes and one.msr not in open_to and family(one.msr) not in told:
+            told.add(family(one.msr))
+            yield Problem(
+                key=("call", one.msr),
+                title=f"{one.msr} is intercepted in any case",
+                why=(
+                    f"The call enables the interception of {one.text}, which no code ever disables: "
+                    "KVM starts with all MSRs intercepted."
+                ),
+                fix="Drop the call.",
+                reference=REFERENCE,
+                path=one.path,
+                line=one.line,
+            )
 
 
-def named(text: str) -> str:
-    """The first MSR_ name of an argument or element, "" when it has none."""
-    words = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
-    return next(
-        (word for word in words if word.startswith("MSR_") and word != "MSR_INVALID"),
-        "",
-    )
-
-
-def elements(view: View, vendor: Vendor) -> tuple[tuple[str, int], ...]:
+def elements(view: View, directory: str) -> tuple[tuple[str, int], ...]:
     """Elements of the list with their lines; none in trees that recalculate intercepts."""
-    if vendor.table.encode() not in (view.read(vendor.home) or b""):
+    home, table = LISTS[directory]
+    if table.encode() not in (view.read(directory + home) or b""):
         return ()
-    return view.c(vendor.home).array_initialiser(vendor.table) or ()
-
-
-def always_passed(view: View, vendor: Vendor) -> set[str]:
-    """MSRs of the list that initialisation passes through (".always = true")."""
-    return {
-        named(text)
-        for text, _ in elements(view, vendor)
-        if ".always = true" in " ".join(text.split())
-    }
+    return view.c(directory + home).array_initialiser(table) or ()
