@@ -10,17 +10,13 @@ that it is zero.  A PSCI function that takes one value of its first argument loo
 
 Why
 ---
-A value that old kernels ignore can never get a meaning: programs that pass garbage work today and
-would break then.  Rejecting everything but zero keeps the bits free.
+A value that old kernels ignore can never get a meaning: programs that pass garbage would break then.
 
 Bad
 ---
 ::
 
-        struct kvm_pre_fault_memory {
-                __u64 flags;
-                __u64 padding[5];		/* nothing reads it */
-        };
+        __u64 padding[5];		/* nothing reads it */
 
 Good
 ----
@@ -31,15 +27,14 @@ Good
 
 When to ignore
 --------------
-Only the kernel fills the struct, or compatibility forbids a check.  Accepted code at times has none
-(the padding of KVM_PRE_FAULT_MEMORY), which is why this is never an error.
+Compatibility forbids a check.  Accepted code at times has none (KVM_PRE_FAULT_MEMORY): never an error.
 
 What it does not see
 --------------------
 Whether the value that is read is compared with zero and rejected.  Members that are as old as the
 series' base, structs behind pointers (device attributes, KVM_ENABLE_CAP arguments), registers of other
-hypercalls.  Silent when it can not tell which struct an access is made on, when no file of KVM names the
-struct, for structs that only KVM_GET_ ioctls take, and without a tree for all but documents and PSCI.
+hypercalls; without a tree, all but documents and PSCI.  Silent when it can not tell which struct an access is made on, when no file of KVM names the
+struct, for structs that only KVM_GET_ ioctls take, and for padding behind a member that KVM never reads.
 """
 
 from collections.abc import Iterable, Iterator
@@ -123,22 +118,17 @@ def documented(hunk: Hunk) -> Iterator[Problem]:
             ]
             plain = {word.strip(".,;:()").lower() for word in words}
             if quoted and plain & _LATER and not plain & _ZERO:
-                yield undecided(quoted[0], number - len(paragraph) + 1)
+                yield Problem(
+                    key=("documented", quoted[0]),
+                    title=f"the documentation of `{quoted[0]}` does not say that it is zero",
+                    why="A value that nobody has to set or to look at can never get a meaning.",
+                    fix=f"Say that `{quoted[0]}` is zero (and make it so).",
+                    reference="https://lore.kernel.org/r/YMrkGZzPrt0jA1iP@kroah.com",
+                    path=API_RST,
+                    line=number - len(paragraph) + 1,
+                )
             paragraph = [text] if text.strip() else []
         number = line
-
-
-def undecided(name: str, line: int) -> Problem:
-    """A member that may be anything, as far as the documentation goes."""
-    return Problem(
-        key=("documented", name),
-        title=f"the documentation of `{name}` does not say that it is zero",
-        why="A value that nobody has to set or to look at can never get a meaning.",
-        fix=f"Say that `{name}` is zero (and make it so).",
-        reference="https://lore.kernel.org/r/YMrkGZzPrt0jA1iP@kroah.com",
-        path=API_RST,
-        line=line,
-    )
 
 
 def hypercalls(hunk: Hunk) -> Iterator[Problem]:
@@ -167,11 +157,13 @@ def members(context: Context) -> Iterator[Finding | Fact]:
     for name in architectures(paths):
         if name not in _DIRECTORIES:
             continue
-        for record, members, holders in new_input(context.base, context.tip, name):
+        for record, fresh, holders in new_input(context.base, context.tip, name):
             ignored = [
                 m
-                for m in members
-                if record.name not in said and unread(context.tip, name, record, m, holders)
+                for m in fresh
+                if record.name not in said
+                and unread(context.tip, name, record, m, holders)
+                and not behind_output(context.tip, name, record, m, holders)
             ]
             step = adding(context.steps, name, record.name, ignored)
             if step is not None:
@@ -207,6 +199,14 @@ def new_input(
 def unused(member: Member) -> bool:
     """Padding and flags; an alternative of a union that only pads it is never input."""
     return (is_padding(member) and not member.union) or member.name == "flags"
+
+
+def behind_output(
+    view: View, name: str, record: Record, member: Member, holders: frozenset[str]
+) -> bool:
+    """Whether padding follows a member that KVM only fills: then it is output, too."""
+    before = [m for m in leaves(record) if m.offset < member.offset and not unused(m)]
+    return is_padding(member) and bool(before) and unread(view, name, record, before[-1], holders)
 
 
 def unread(view: View, name: str, record: Record, member: Member, holders: frozenset[str]) -> bool:
