@@ -135,9 +135,10 @@ def _teller() -> Callable[[Remark], str]:
 def remark_text(remark: Remark) -> str:
     """A remark as a paragraph, its log, and where the rule comes from."""
     lead = f"{remark.kind}: " if remark.kind in ("error", "warning", "note") else ""
-    title = f"{remark.title}." if remark.title and not remark.log else remark.title
+    ends = remark.title and (remark.text or not remark.log)
+    title = f"{remark.title}." if ends else remark.title
     said = " ".join(part for part in (f"{lead}{title}", remark.text) if part)
-    parts = [wrap(said if not remark.log else f"{said}:")]
+    parts = [wrap(said if not remark.log else f"{said.removesuffix('.')}:")]
     if remark.log:
         parts += ["", *remark.log]
     if remark.tag and remark.kind != "fact":

@@ -7,6 +7,7 @@ import sample_runs
 
 from reviewbot.model.finding import Location
 from reviewbot.stages.remarks import remarks
+from reviewbot.stages.report_text import remark_text
 from reviewbot.stages.tally import tally
 
 LINE = 2800
@@ -26,6 +27,7 @@ def test_the_compiler_s_words_are_put_below_what_the_rule_says():
     assert only.kind == "build"
     assert only.title == sample_runs.PAT_ERROR.title.rstrip(".")
     assert "implicit declaration of function" in only.log[0]
+    assert f"{only.title}. {only.text.split()[0]}" in " ".join(remark_text(only).split())
 
 
 def test_messages_about_other_lines_and_other_rules_are_said_apart():
