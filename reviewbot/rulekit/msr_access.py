@@ -25,7 +25,8 @@ class Intercept:
     """A call that changes L1's or computes L2's intercept.
 
     ``msr`` is "" when the argument names none (a variable), ``ranged`` says that it is the first of
-    several ("MSR_IA32_PMC0 + i"), ``passes`` that the guest may come to access it.
+    several ("MSR_IA32_PMC0 + i"), ``passes`` that the guest may come to access it.  ``function`` is "" where
+    macros without a semicolon hide what follows from the parser, as in vmx/nested.c.
     """
 
     msr: str
@@ -59,7 +60,7 @@ def intercepts(view: View, directory: str, names: tuple[str, ...]) -> Iterator[I
     for path in (*view.paths(directory, ".c"), *view.paths(directory, ".h")):
         data = view.read(path) or b""
         if any(name.encode() in data for name in names):
-            yield from (one for one in _calls(view.c(path), names) if one.function)
+            yield from _calls(view.c(path), names)
 
 
 def added_intercepts(
