@@ -82,13 +82,16 @@ def run_rule(rule: Rule, trees: Trees) -> Answer:
     """One rule's answer; an exception in it is an outcome, never silence.
 
     A rule that meets a file nobody is sure of looks again at what is sure: the mails when it works on
-    mails alone, else the first patches, which applied.
+    mails alone; when these do not answer everything, and for other rules, the first patches, which applied.
     """
     if rule.declaration.needs is Needs.SERIES and trees.steps:
         try:
             return _run(rule, trees)
         except UnsureFileError as error:
-            return _run(rule, without_trees(trees.series, str(error)))
+            answer = _run(rule, without_trees(trees.series, str(error)))
+            if answer.outcome.status is not RuleStatus.COULD_NOT_RUN:
+                return answer
+            return _together(answer, _on_whole(rule, trees, str(error)))
     try:
         return _run(rule, trees)
     except UnsureFileError as error:
@@ -103,6 +106,13 @@ def _on_whole(rule: Rule, trees: Trees, reason: str) -> Answer:
     first = replace(trees, steps=trees.steps[: trees.whole], complete=False)
     answer = _run(rule, first)
     return replace(answer, outcome=replace(outcome, seconds=answer.outcome.seconds))
+
+
+def _together(mails: Answer, whole: Answer) -> Answer:
+    """What the mails show and what the first patches show, each finding once; it could not run."""
+    said = {(finding.patch, finding.title) for finding in mails.findings}
+    more = (one for one in whole.findings if (one.patch, one.title) not in said)
+    return replace(whole, findings=(*mails.findings, *more))
 
 
 def _run(rule: Rule, trees: Trees) -> Answer:

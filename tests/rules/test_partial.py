@@ -162,3 +162,23 @@ path = "from the mails"
 yield from context.report({PROBLEM}, patch=1)
 """
     assert titles(run_rules([write_rule(body, needs="SERIES")], trees)) == ["from the mails"]
+
+
+def test_what_mails_do_not_answer_is_looked_for_in_the_patches_before_the_conflict(
+    small, write_rule
+):
+    trees, _ = trees_of(small, patch_of(small, 1, GOOD), patch_of(small, 2, BAD))
+    present = PROBLEM.replace(", missing=True", "")
+    body = f"""
+if not context.steps:
+    path = "mails"
+    yield from context.report({present}, patch=1)
+    raise NoSuchFileError("the rest needs a tree")
+{SCAN.replace("PATHS", 'view.paths("")').replace(PROBLEM, present)}
+"""
+    rule = write_rule(body, needs="SERIES")
+    for whole, found in ((1, ["mails", "notes"]), (0, ["mails"])):
+        result = run_rules([rule], replace(trees, whole=whole))
+        assert titles(result) == found
+        assert result.outcomes[0].status is RuleStatus.COULD_NOT_RUN
+        assert result.outcomes[0].reason.startswith("hunks of code.c do not apply")
