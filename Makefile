@@ -31,6 +31,9 @@ test: venv ## the quick tests only, a minute or less
 bench: ## time a review beside checkpatch.pl and a clean kernel build
 	@deploy/bench
 
+bench-watch: ## replay a list through the bot (INBOX=... an epoch): series, speed, memory
+	@deploy/bench-watch
+
 fresh-check: ## make demo and make check on a fresh Debian 12 (root; TARGETS="demo check")
 	@deploy/fresh-machine $(or $(TARGETS),demo check)
 

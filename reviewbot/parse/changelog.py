@@ -28,7 +28,9 @@ def split_body(body: str) -> Body:
     text, diff = (body, "") if start < 0 else (body[:start], body[start:])
     cut = _BREAK.search(text)
     message, below = (text, "") if cut is None else (text[: cut.start()], text[cut.start() :])
-    lines = _below_scissors(message.split("\n"))
+    lines = message.split("\n")
+    if any(mark in message for mark in _SCISSORS):
+        lines = _below_scissors(lines)
     headers, lines = _inner_headers(lines)
     first, _, rest = below.partition("\n")
     return Body(
@@ -63,7 +65,7 @@ def _inner_headers(lines: list[str]) -> tuple[dict[str, str], list[str]]:
 def _below_scissors(lines: list[str]) -> list[str]:
     """What follows the last ``-- >8 --`` line; everything when there is none."""
     for at in range(len(lines) - 1, -1, -1):
-        if ("8" in lines[at] or "%" in lines[at]) and is_scissors(lines[at]):
+        if is_scissors(lines[at]):
             return lines[at + 1 :]
     return lines
 

@@ -91,8 +91,6 @@ def parse_mail(raw: bytes) -> Mail:
 
     Raises MailError when there are no headers, or the parts are nested to exhaust a reader.
     """
-    if len(_MULTIPART.findall(raw)) > _MAX_PARTS:
-        raise MailError(f"a mail has more than {_MAX_PARTS} nested parts; resend it as plain text")
     try:
         message = _message(raw)
         headers = _headers(message)
@@ -142,6 +140,8 @@ def _message(raw: bytes) -> Message:
         if whole and not message.defects and not message.get_payload():
             message.set_payload(body.decode("ascii", "surrogateescape"))
             return message
+    if len(_MULTIPART.findall(raw)) > _MAX_PARTS:
+        raise MailError(f"a mail has more than {_MAX_PARTS} nested parts; resend it as plain text")
     return email.message_from_bytes(raw)
 
 
