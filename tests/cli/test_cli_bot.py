@@ -41,7 +41,7 @@ def test_one_look_prints_and_records_the_series(bot):
     assert first.endswith(" complete  <20260301120000.4711-1-ann@kernel.example>")
     assert "skipped: kvm-unit-tests series" in second
     assert "\x1b" not in said.out
-    assert sums[0] == "4 mails: 1 complete, 1 skipped"
+    assert sums[0] == "5 mails: 1 skipped, 1 complete"
     assert any(line.startswith("  not read") and "not a mail" in line for line in sums)
     assert bot().out.startswith("0 mails: nothing new\n")
 
