@@ -59,7 +59,7 @@ SOURCES = ("arch/*/kvm/*.c", "virt/kvm/*.c")
 SBI = ("arch/riscv/kvm/*.c",)
 SBI_TYPE = "struct kvm_vcpu_sbi_extension "
 SWITCH = ".default_disabled"
-RELAXING = ("allow_", "force_", "ignore_", "expose_", "unsafe_", "skip_", "disable_")
+RELAXING = ("allow_", "force_", "ignore_", "expose_", "unsafe_")
 REFERENCE = (
     "Documentation/virt/kvm/review-checklist.rst: New features must default to off (userspace "
     "should explicitly request them)"
