@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs lint test bench fresh-check lock clean
+.PHONY: help venv demo check docs lint test bench bench-rules fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -33,6 +33,9 @@ bench: ## time a review beside checkpatch.pl and a clean kernel build
 
 bench-watch: ## replay a list through the bot (INBOX=... an epoch): series, speed, memory
 	@deploy/bench-watch
+
+bench-rules: ## time the rules alone on 10, 22 and 60 patches (KIND=dense: the most a patch can touch)
+	@deploy/bench-rules $(KIND)
 
 fresh-check: ## make demo and make check on a fresh Debian 12 (root; TARGETS="demo check")
 	@deploy/fresh-machine $(or $(TARGETS),demo check)
