@@ -36,7 +36,7 @@ The bit is only ever reported by the kernel and never accepted from userspace.
 What it does not see
 --------------------
 Masks it does not know, handlers that list the bits themselves, and other bits that exclude each other.
-A flag that generic code accepts in other ways than by naming it beside "valid", outside any condition.
+A flag that generic code accepts in other ways than by assigning it to something called "valid".
 """
 
 from collections.abc import Iterator, Mapping
@@ -228,8 +228,10 @@ def foreign(view: View, paths: set[str], known: Mapping[str, Constant]) -> Itera
     for path in sorted(path for path in paths if view.exists(path)):
         file = view.c(path)
         for name, line in file.identifiers("KVM_"):
-            new = name in constants and name not in known and "valid" in view.line(path, line)
-            if new and not guarded(view, file, line):
+            target, _, value = view.line(path, line).partition("=")
+            accepts = "valid" in target and name in identifiers(value)
+            new = name in constants and name not in known
+            if new and accepts and not guarded(view, file, line):
                 users = implementers(view, name)
                 if len(users) == 1:
                     yield accepted(path, line, name, users[0])
