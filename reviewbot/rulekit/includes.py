@@ -29,7 +29,7 @@ def includes(view: View, path: str) -> Iterator[str]:
     waiting, known = [path], {path}
     while waiting and len(known) < REACH:
         current = waiting.pop()
-        for mark, name in INCLUDE.findall(view.read(current) or b""):
+        for mark, name in _written(view, current):
             wanted = name.decode("utf-8", "replace")
             for root in (str(PurePosixPath(current).parent), *roots)[mark != b'"' :]:
                 found = str(PurePosixPath(root, wanted))
@@ -39,6 +39,12 @@ def includes(view: View, path: str) -> Iterator[str]:
                     known.add(found)
                     waiting.append(found)
                     yield found
+
+
+def _written(view: View, path: str) -> list[tuple[bytes, bytes]]:
+    """The #include lines of a file: the mark and the name."""
+    key = ("#include", view.blob_id(path))
+    return view.facts.of(key, lambda: INCLUDE.findall(view.read(path) or b""))
 
 
 def tidy(path: str) -> str:

@@ -71,6 +71,7 @@ MEMBER = re.compile(r"(?:->|\.)([a-z_]\w{3,})\b(?!\()")
 MAY_BE_UNUSED = re.compile(
     r"\binline\b|__maybe_unused|__always_unused|__used|__attribute|__visible|asmlinkage"
 )
+ARGUMENT = re.compile(r"(?<=[(,])\s*(\w+)\s*(?=[,)])")
 INVOCATION = re.compile(rb"^[ \t]*[A-Z][A-Z0-9_]+\(([^()\n]*)", re.MULTILINE)
 
 
@@ -142,7 +143,7 @@ def is_unused(view: View, path: str, name: str) -> bool:
     if function is None or not function.static:
         return False
     head = function.text.partition("{")[0]
-    if MAY_BE_UNUSED.search(head) or pasted(view.text(path), name):
+    if MAY_BE_UNUSED.search(head) or pasted(view, path, name):
         return False
     # Templates such as mmu/paging_tmpl.h use what the file that includes them defines.
     return not any(count(view, each, name) for each in includes(view, path) if "/kvm/" in each)
@@ -155,12 +156,15 @@ def begins_static(data: bytes, name: str) -> bool:
     return any(line.startswith(b"static ") for line in lines)
 
 
-def pasted(text: str, name: str) -> bool:
+def pasted(view: View, path: str, name: str) -> bool:
     """Whether a macro may build the name: a piece of it is an argument somewhere (vt_op(vcpu_run))."""
     words = name.split("_")
     pieces = {"_".join(words[:at]) for at in range(1, len(words))}
     pieces |= {"_".join(words[at:]) for at in range(1, len(words))}
-    return any(re.search(rf"[(,]\s*{re.escape(piece)}\s*[,)]", text) for piece in pieces if piece)
+    arguments = view.facts.of(
+        ("arguments", view.blob_id(path)), lambda: frozenset(ARGUMENT.findall(view.text(path)))
+    )
+    return bool(pieces & arguments)
 
 
 def count(view: View, path: str, name: str) -> int:
