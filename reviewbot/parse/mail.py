@@ -1,41 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The bytes of one mail -> what a reader of patches wants to know about it."""
 
-import email
 import functools
 import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import Message
 from email.utils import format_datetime, getaddresses, parsedate_to_datetime
 
-from reviewbot.model.errors import UserError
 from reviewbot.model.series import Address, Trailer
 from reviewbot.parse.changelog import split_body
-from reviewbot.parse.diff import find_diff
+from reviewbot.parse.message import MailError, read_message
 from reviewbot.parse.subject import Subject, parse_subject
-from reviewbot.parse.text import decode, decode_words, message_ids, one_line, unwrap_crlf
+from reviewbot.parse.text import decode_words, message_ids, one_line
 from reviewbot.parse.trailers import parse_trailers
+
+__all__ = ["SYNTHETIC_DOMAIN", "Mail", "MailError", "parse_mail"]
 
 SYNTHETIC_DOMAIN = "reviewbot.invalid"
 """Domain of the ids given to mails that have none (files of git format-patch)."""
 
-_MULTIPART = re.compile(
-    rb"^content-type:[ \t]*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE
-)
-_MAX_PARTS = 64
-_MAX_HEADER = 256 * 1024
 _SHORT_HEADER = 4096
-_PATCH_TYPES = ("text/plain", "text/x-patch", "text/x-diff", "text/x-c", "application/x-patch")
-_TRUSTED = ("from", "subject", "date", "message-id", "in-reply-to", "references")
-_USED = (*_TRUSTED, "to", "cc")
-_READ = frozenset(name.encode() for name in _USED) | {
-    b"mime-version",
-    b"content-type",
-    b"content-transfer-encoding",
-    b"content-disposition",
-}
 # 'Ann Example <ann@x.example>, "Example, Bob" <bob@x.example>, cy@x.example': nearly all there is.
 _ATOM = r"[a-zA-Z0-9_!#$%&'*+/=?^`{|}~-]+"
 _SPEC = rf"({_ATOM}(?:\.{_ATOM})*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*)"
@@ -43,10 +28,6 @@ _PLAIN_MAILBOX = re.compile(
     rf"""[ \t]*(?:"([^"\\]*)"[ \t]*<{_SPEC}>|([^"<>()\[\]\\,;:@. \t][^"<>()\[\]\\,;:@]*)<{_SPEC}>"""
     rf"""|<{_SPEC}>|{_SPEC})[ \t]*(?:,|$)"""
 )
-
-
-class MailError(UserError, ValueError):
-    """Bytes that are not a mail, or one built to hurt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,16 +72,8 @@ def parse_mail(raw: bytes) -> Mail:
 
     Raises MailError when there are no headers, or the parts are nested to exhaust a reader.
     """
-    try:
-        message = _message(raw)
-        headers = _headers(message)
-        body = _body(message)
-    except RecursionError as error:
-        raise MailError(
-            "the parts of a mail are nested too deep; resend it as plain text"
-        ) from error
-    if not message.keys():
-        raise MailError("this is not a mail: it has no headers; save the raw mail or use an mbox")
+    content = read_message(raw)
+    headers, body = content.headers, content.body
     sender = _one_address(headers.get("from", ""))
     parts = split_body(body)
     when, date = _date(parts.headers.get("date") or headers.get("date", ""))
@@ -122,103 +95,8 @@ def parse_mail(raw: bytes) -> Mail:
         changelog=parts.changelog,
         below_cut=parts.below_cut,
         diff=parts.diff,
-        damage=_damage(message),
+        damage=content.damage,
     )
-
-
-def _message(raw: bytes) -> Message:
-    """The mail as the standard library reads it, which takes a long time for what nobody wants.
-
-    A body that is one part with well-formed headers above it is everything below the blank line,
-    and of dozens of headers those that are used can be picked by their lines.
-    """
-    head, blank, body = raw.partition(b"\n\n")
-    picked = _picked(head) if blank else b""
-    if picked:
-        message = email.message_from_bytes(picked + blank)
-        whole = message.get_content_maintype() not in ("multipart", "message")
-        if whole and not message.defects and not message.get_payload():
-            message.set_payload(body.decode("ascii", "surrogateescape"))
-            return message
-    if len(_MULTIPART.findall(raw)) > _MAX_PARTS:
-        raise MailError(f"a mail has more than {_MAX_PARTS} nested parts; resend it as plain text")
-    return email.message_from_bytes(raw)
-
-
-def _picked(head: bytes) -> bytes:
-    """The lines of the headers we use; nothing when any line is out of the ordinary."""
-    kept: list[bytes] = []
-    wanted: bool | None = None
-    for line in head.split(b"\n"):
-        if line[:1] in (b" ", b"\t"):
-            if wanted is None:
-                return b""
-        else:
-            name, colon, _ = line.partition(b":")
-            if not colon or not name.replace(b"-", b"").isalnum():
-                return b""
-            wanted = name.lower() in _READ
-        if wanted:
-            kept.append(line)
-    return b"\n".join(kept) if b"\r" not in head else b""
-
-
-def _headers(message: Message) -> dict[str, str]:
-    """The first header of each name we use, undecoded words and all; several To or Cc are joined."""
-    found: dict[str, str] = {}
-    for name, value in message.raw_items():
-        key = name.lower()
-        if key not in _USED:
-            continue
-        text = decode(_raw(value)[:_MAX_HEADER])
-        if key not in found:
-            found[key] = text
-        elif key in ("to", "cc") and len(found[key]) < _MAX_HEADER:
-            found[key] += ", " + text
-    return found
-
-
-def _raw(value: object) -> bytes:
-    return str(value).encode("utf-8", "surrogateescape")
-
-
-def _damage(message: Message) -> str:
-    """The first header we rely on that holds bytes which are neither ASCII nor UTF-8, or a NUL."""
-    for name, value in message.raw_items():
-        if name.lower() in _TRUSTED:
-            raw = _raw(value)
-            try:
-                raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                return f"the {name} header holds bytes that are not text (0x{raw[error.start]:02x})"
-            if b"\0" in raw:
-                return f"the {name} header holds bytes that are not text (0x00)"
-    return ""
-
-
-def _body(message: Message) -> str:
-    """The first text part; a later part that carries the diff is put below it, as git mailinfo does."""
-    body: str | None = None
-    for part in message.walk():
-        if part.is_multipart() or part.get_content_type() not in _PATCH_TYPES:
-            continue
-        payload = part.get_payload(decode=True)
-        if not isinstance(payload, bytes):
-            continue
-        text = unwrap_crlf(decode(payload, _charset(part)))
-        if body is None:
-            body = text
-        elif find_diff(body) < 0 <= find_diff(text):
-            body = body.rstrip("\n") + "\n" + text
-    return body or ""
-
-
-def _charset(part: Message) -> str | None:
-    """The declared charset; the standard library chokes on some that spammers and fuzzers declare."""
-    try:
-        return part.get_content_charset()
-    except (LookupError, ValueError, TypeError):
-        return None
 
 
 def _references(headers: dict[str, str]) -> tuple[str, ...]:
@@ -272,7 +150,7 @@ def _mailboxes(value: str) -> tuple[Address, ...]:
 def _plain_mailboxes(value: str) -> list[tuple[str, str]]:
     """Names and addresses of a header without anything unusual in it; else none."""
     pairs = []
-    at, end = 0, len(value.rstrip())
+    at, end = 0, len(value.rstrip(" \t"))
     while at < end:
         match = _PLAIN_MAILBOX.match(value, at, end)
         if match is None:

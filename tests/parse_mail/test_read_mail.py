@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from reviewbot.model.codec import to_json
 from reviewbot.model.series import Address
 from reviewbot.parse import mail as mail_module
+from reviewbot.parse import message as message_module
 from reviewbot.parse.changelog import is_scissors
 from reviewbot.parse.diff import scan_diff
 from reviewbot.parse.mail import SYNTHETIC_DOMAIN, MailError, parse_mail
@@ -389,6 +390,8 @@ HEADER_LINES = st.sampled_from(
         "From: Ann <ann@x.example>", "Subject: [PATCH] x", "Content-Type: text/plain; charset=latin1",
         "Content-Type: multipart/mixed; boundary=b", "Content-Type: message/rfc822", "no header",
         "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: quoted-printable", " folded",
+        'content-type: TEXT/PLAIN; format=flowed; charset="utf-8"', "Content-Type: text/plain; charset=utf-8 ",
+        "Content-Type: text/html", "Subject: second", "To: a@x.example", "Cc: b@x.example", "To: c@x.example", "From: \xe9",
         "Message-ID: <a@x.example>", "X: \r", ": empty", "From nobody Thu Jan  1 00:00:00 1970",
     ]
 )  # fmt: skip
@@ -397,31 +400,20 @@ BODY_LINES = st.sampled_from(
 )
 
 
-def read_both(monkeypatch, quick, slow, raw):
-    found = []
-    for name, other in (quick, slow):
-        with monkeypatch.context() as patch:
-            patch.setattr(mail_module, name, other)
-            mail_module._short_list.cache_clear()
-            try:
-                found.append(parse_mail(raw))
-            except MailError as error:
-                found.append(str(error))
-    return found
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(HEADER_LINES, max_size=6), st.lists(BODY_LINES, max_size=6))
+@settings(max_examples=500, deadline=None)
+@given(st.lists(HEADER_LINES, max_size=7), st.lists(BODY_LINES, max_size=6))
 def test_the_short_way_reads_what_the_standard_library_reads(headers, body):
     raw = "\n".join([*headers, "", *body]).encode("latin-1")
-    with pytest.MonkeyPatch.context() as patch:
-        short, long = read_both(
-            patch,
-            ("_message", mail_module._message),
-            ("_message", email.message_from_bytes),
-            raw,
-        )
-    assert short == long
+    short = message_module._plain(raw)
+    if short is not None:
+        assert short == message_module._unusual(raw)
+
+
+def test_the_short_way_is_taken_for_a_plain_patch():
+    raw = mails.series(1, tag="PATCH")[1]
+    assert message_module._plain(raw) == message_module._unusual(raw)
+    folded = raw.replace(b"Subject: ", b"Content-Type: text/plain; charset=UTF-8\nSubject:\n\t", 1)
+    assert message_module._plain(folded) == message_module._unusual(folded)
 
 
 PIECES = st.sampled_from(
