@@ -68,9 +68,10 @@ def read(place: str | Path, since: str | None = None) -> Iterator[EpochMail]:
     for at, entry in enumerate(entries):
         if entry.deletion or last_deletion.get(entry.blob, -1) > at:
             continue
-        blob = entry.repository[entry.blob]
-        if isinstance(blob, pygit2.Blob) and blob.size <= MAIL_LIMIT:
-            yield EpochMail(commit=entry.commit, raw=blob.data, received=entry.received)
+        # Read as it is stored: an object of pygit2 would be kept in libgit2's cache, and copied.
+        kind, raw = entry.repository.read(entry.blob)
+        if kind == ObjectType.BLOB and len(raw) <= MAIL_LIMIT:
+            yield EpochMail(commit=entry.commit, raw=raw, received=entry.received)
 
 
 def tip(place: str | Path) -> str | None:
