@@ -15,13 +15,18 @@ from reviewbot.engine.lists import followed
 from reviewbot.engine.watch import Watcher
 from reviewbot.model.watch import WatchState
 from reviewbot.stages.printable import one_line
+from reviewbot.tools import database
+from reviewbot.tools.finished import Finished
 from reviewbot.tools.ledger import Ledger
+from reviewbot.tools.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewbot.cli.main import Invocation
+    from reviewbot.engine.clerk import Clerk
     from reviewbot.engine.watch import Polled
+    from reviewbot.model.config import Config
     from reviewbot.model.watch import WatchedSeries
 
 
@@ -33,22 +38,54 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def bot(ctx: click.Context, *, once: bool, dry_run: bool, every: int) -> None:
-    """Follow the lists of the settings: record their series, print what is new.
+    """Follow the lists of the settings: record their series, queue reviews, write reports.
+
+    Workers do the reviews ('reviewbot worker'), the sender mails them ('reviewbot sender'); a report goes
+    where its list's policy says, by default into the outbox for a person to approve.
 
     Exit status with --once: 0, or 3 when a list could not be read.
     """
     invocation: Invocation = ctx.obj
-    lists = followed(invocation.config(), cache_directory() / "inboxes")
-    with _ledger(dry_run=dry_run) as ledger:
+    config = invocation.config()
+    lists = followed(config, cache_directory() / "inboxes")
+    with _ledger(dry_run=dry_run) as ledger, _clerk(config, ledger, dry_run=dry_run) as clerk:
         watcher = Watcher(ledger, lists)
         while True:
             polled = watcher.poll()
             for name, trouble in polled.troubles.items():
                 click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
             _print(polled, ledger, summary=once)
+            if clerk:
+                while clerk.schedule() or clerk.report():
+                    pass
             if once:
                 ctx.exit(3 if polled.troubles else 0)
             time.sleep(every)
+
+
+@contextlib.contextmanager
+def _clerk(config: Config, ledger: Ledger, *, dry_run: bool) -> Iterator[Clerk | None]:
+    """The desk between lists and workers; none for a dry run, which only looks."""
+    if dry_run:
+        yield None
+        return
+    from reviewbot.engine.clerk import Clerk  # noqa: PLC0415 - DBOS is slow to load
+    from reviewbot.engine.durable import JobQueue  # noqa: PLC0415 - see above
+
+    url = database.url_of(config.engine.database, state_directory())
+    with (
+        contextlib.closing(JobQueue(url)) as queue,
+        contextlib.closing(Finished(url)) as finished,
+        contextlib.closing(Outbox(url)) as outbox,
+    ):
+        yield Clerk(
+            config,
+            ledger=ledger,
+            queue=queue,
+            finished=finished,
+            outbox=outbox,
+            say=lambda line: click.echo(one_line(line), err=True),
+        )
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ class Commands(click.Group):
         "queue": "reviewbot.cli.queue:queue",
         "worker": "reviewbot.cli.worker:worker",
         "job": "reviewbot.cli.worker:job",
+        "sender": "reviewbot.cli.sender:sender",
         "outbox": "reviewbot.cli.outbox:outbox",
         "cache": "reviewbot.cli.cache:cache",
         "doctor": "reviewbot.cli.setup:doctor",

@@ -122,6 +122,30 @@ def resend(ctx: click.Context, names: tuple[str, ...]) -> None:
     _move(ctx, names, EntryState.READY, when=again, said="will be sent")
 
 
+@outbox.command()
+@click.argument("name")
+@click.option("--why", default="by hand", help="Kept with it.")
+@click.pass_context
+def mute(ctx: click.Context, name: str, why: str) -> None:
+    """No more mail to the address NAME, or in the thread of the message-id NAME."""
+    with _outbox(ctx) as box:
+        box.mute(name.strip("<>"), one_line(why))
+    click.echo(f"muted {one_line(name)}")
+
+
+@outbox.command()
+@click.argument("name")
+@click.pass_context
+def unmute(ctx: click.Context, name: str) -> None:
+    """Take a mute back; the settings' own stay."""
+    with _outbox(ctx) as box:
+        if not box.unmute(name.strip("<>")):
+            raise UserError(
+                f"{name} is not muted here; the settings may say so ([lists.*.report] mute)"
+            )
+    click.echo(f"unmuted {one_line(name)}")
+
+
 def _move(
     ctx: click.Context,
     names: tuple[str, ...],

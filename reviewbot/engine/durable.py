@@ -132,6 +132,15 @@ class JobQueue:
             )
         return [self._status(one) for one in found]
 
+    def of_series(self, source: str, series: str) -> list[JobStatus]:
+        """All jobs about a series from one source: reviews that were asked for again too."""
+        with _errors():
+            found = self._client.list_workflows(
+                workflow_id_prefix=f"{source}/{series}", name=WORKFLOW
+            )
+        known = [self._status(one) for one in found]
+        return [status for status in known if status.job.series == series]
+
     def cancel(self, job_id: str) -> None:
         """Stop a job that waits or runs; its worker ends it within seconds.  Others stay as they are."""
         with _errors():

@@ -27,6 +27,8 @@ class TreeConfig:
     """Candidate tips, best first, in the order maintainer-kvm-x86.rst prescribes."""
     remote: str = ""
     """Git remote to fetch before choosing a base.  Empty: never fetch."""
+    url: str = ""
+    """Where everybody finds this repository, such as "https://git.kernel.org/..."; KCIDB names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,32 @@ class RulesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyConfig:
+    """What is mailed about the series of a list."""
+
+    mode: str = "hold"
+    """"off": nothing.  "owner": to `owner` only.  "hold": 'reviewbot outbox approve' sends.  "send"."""
+    owner: str = ""
+    """Who looks after the bot on this list, such as "Jo <jo@example.org>"."""
+    all_clear: bool = False
+    """Also say that nothing is wrong."""
+    severity: str = "note"
+    """The least grave findings to report: "note", "warning" or "error"."""
+    confidence: str = "low"
+    """The least certain findings to report: "low", "medium" or "high"."""
+    recipients: str = "all"
+    """"all": the author, the list in Cc.  "author": the author alone.  "list": the list alone."""
+    delay_minutes: float = 30.0
+    """Reports wait so long, for a person to stop them and for a next revision."""
+    per_day: int = 30
+    """Reports sent to this list in 24 hours, at most."""
+    per_author: int = 4
+    """Reports sent to one author in 24 hours, at most."""
+    mute: tuple[str, ...] = ()
+    """Addresses of authors who want no mail, and message-ids of threads that get none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListConfig:
     """One mailing list, named by its address: how 'reviewbot bot' follows it, and severities."""
 
@@ -109,6 +137,8 @@ class ListConfig:
     """Where to begin with a list that was never read.  0: with its first mail."""
     severity: dict[str, str] = field(default_factory=dict)
     """As in [rules], and before it.  Of several lists that a series goes to, the gravest counts."""
+    report: PolicyConfig = field(default_factory=PolicyConfig)
+    """Table [lists."ADDRESS".report]: what is mailed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +159,46 @@ class MailConfig:
     """File holding the SMTP password; never the password itself."""
     timeout: float = 30.0
     """Seconds to wait for the server."""
+    per_day: int = 100
+    """Mails sent in 24 hours, at most, whatever the lists' policies allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchworkConfig:
+    """Checks on patches of a Patchwork instance (public API 1.3): pending, then what came out."""
+
+    url: str = ""
+    """The instance, such as "https://patchwork.kernel.org".  Empty: none."""
+    project: str = ""
+    """Its link name there, such as "kvm".  Empty: every project that has the patch."""
+    token_file: str = ""
+    """File holding the API token of a maintainer of the project; never the token itself."""
+    user: str = ""
+    """Whose token that is.  Empty: checks of our context count as ours, whoever made them."""
+    context: str = "reviewbot"
+    """What the checks are called: letters, digits, "-" and "_"."""
+    lists: tuple[str, ...] = ()
+    """Addresses of lists whose series get checks, at once, whatever the lists' policy holds back."""
+    report_url: str = ""
+    """Where reports are published, with %s for the review's id.  Empty: the thread in the archive."""
+    timeout: float = 30.0
+    """Seconds to wait for an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KcidbConfig:
+    """Results for KernelCI's database (KCIDB, I/O schema v5.3).  What is sent there is public."""
+
+    url: str = ""
+    """The REST service, such as "https://db.kernelci.org".  Empty: none."""
+    origin: str = "reviewbot"
+    """The name it knows us by: a-z, 0-9 and "_"."""
+    token_file: str = ""
+    """File holding the token for it; never the token itself."""
+    lists: tuple[str, ...] = ()
+    """Addresses of lists whose results are sent, at once, whatever the lists' policy holds back."""
+    timeout: float = 60.0
+    """Seconds to wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +213,5 @@ class Config:
     rules: RulesConfig = field(default_factory=RulesConfig)
     lists: dict[str, ListConfig] = field(default_factory=dict)
     mail: MailConfig = field(default_factory=MailConfig)
+    patchwork: PatchworkConfig = field(default_factory=PatchworkConfig)
+    kcidb: KcidbConfig = field(default_factory=KcidbConfig)

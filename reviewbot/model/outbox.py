@@ -34,14 +34,14 @@ class Kind(StrEnum):
 class Entry:
     """One mail of the outbox.  Its Message-ID is its name.
 
-    ``inbox`` is the list it was written for ("cli" for one that a person sent with --send), ``job`` the
-    review it came from, ``author`` the person it answers.  ``created``, ``due`` (not to be sent earlier)
+    ``inbox`` is the list it was written for ("cli" for one that a person sent with --send), ``series`` the
+    message-id of the series it is about, ``author`` the address it answers.  ``created``, ``due`` (not to be sent earlier)
     and ``changed`` are seconds since the epoch.  ``note`` says why it is where it is.
     """
 
     mail: Mail
     inbox: str
-    job: str = ""
+    series: str = ""
     author: str = ""
     kind: Kind = Kind.REPORT
     state: EntryState = EntryState.HELD
@@ -54,3 +54,13 @@ class Entry:
     def message_id(self) -> str:
         """The mail's, without angle brackets."""
         return self.mail.message_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A mail that went out, as far as limits are concerned.  ``when`` is seconds since the epoch."""
+
+    inbox: str
+    author: str
+    series: str
+    when: float

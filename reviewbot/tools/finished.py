@@ -16,7 +16,7 @@ _LIMIT = 256 << 20  # bytes of JSON: more is damage, not a review
 # Bytes are BYTEA in PostgreSQL and BLOB in SQLite; the other types both spell alike.
 _TABLE = (
     "CREATE TABLE reviewbot_finished (job TEXT NOT NULL PRIMARY KEY, run TEXT NOT NULL,"
-    " finished DOUBLE PRECISION NOT NULL, review {bytes} NOT NULL)"
+    " finished DOUBLE PRECISION NOT NULL, review {bytes} NOT NULL, decision TEXT)"
 )
 _STEPS = ((_TABLE, "CREATE INDEX reviewbot_finished_time ON reviewbot_finished (finished)"),)
 
@@ -44,7 +44,8 @@ class Finished:
                 sa.text(
                     "INSERT INTO reviewbot_finished (job, run, finished, review)"
                     " VALUES (:job, :run, :finished, :review) ON CONFLICT (job) DO UPDATE SET"
-                    " run = excluded.run, finished = excluded.finished, review = excluded.review"
+                    " run = excluded.run, finished = excluded.finished, review = excluded.review,"
+                    " decision = NULL"
                 ),
                 row,
             )
@@ -57,15 +58,22 @@ class Finished:
             ).scalar()
         return None if data is None else _unpacked(bytes(data))
 
-    def since(self, moment: float, limit: int) -> Iterator[tuple[str, float]]:
-        """Jobs that finished after ``moment`` (seconds since the epoch), oldest first, and when."""
+    def undecided(self, limit: int) -> Iterator[str]:
+        """Jobs of which nobody has decided yet what to mail, the first finished first."""
         query = sa.text(
-            "SELECT job, finished FROM reviewbot_finished WHERE finished > :moment"
-            " ORDER BY finished LIMIT :limit"
+            "SELECT job FROM reviewbot_finished WHERE decision IS NULL"
+            " ORDER BY finished, job LIMIT :limit"
         )
         with self._engine.connect() as connection:
-            for job, finished in connection.execute(query, {"moment": moment, "limit": limit}):
-                yield str(job), float(finished)
+            yield from (str(job) for (job,) in connection.execute(query, {"limit": limit}).all())
+
+    def decide(self, job: str, decision: str) -> None:
+        """Write down what was decided about a job's report, one line."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE reviewbot_finished SET decision = :decision WHERE job = :job"),
+                {"job": job, "decision": decision},
+            )
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,6 +7,7 @@ entered twice, so that the same report about the same revision is sent once whoe
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.mail import Mail
-from reviewbot.model.outbox import Entry, EntryState, Kind
+from reviewbot.model.outbox import Entry, EntryState, Kind, Sent
 from reviewbot.tools import database
 
 if TYPE_CHECKING:
@@ -22,21 +23,27 @@ if TYPE_CHECKING:
 
 _TABLE = (
     "CREATE TABLE reviewbot_outbox (message_id TEXT NOT NULL PRIMARY KEY, inbox TEXT NOT NULL,"
-    " job TEXT NOT NULL, author TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,"
+    " series TEXT NOT NULL, author TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,"
     " created DOUBLE PRECISION NOT NULL, due DOUBLE PRECISION NOT NULL,"
     " changed DOUBLE PRECISION NOT NULL, note TEXT NOT NULL, mail TEXT NOT NULL)"
+)
+_MUTED = (
+    "CREATE TABLE reviewbot_muted (name TEXT NOT NULL PRIMARY KEY, who TEXT NOT NULL,"
+    " since DOUBLE PRECISION NOT NULL)"
 )
 _STEPS = (
     (
         _TABLE,
+        _MUTED,
         "CREATE INDEX reviewbot_outbox_state ON reviewbot_outbox (state, due)",
-        "CREATE INDEX reviewbot_outbox_job ON reviewbot_outbox (job)",
+        "CREATE INDEX reviewbot_outbox_series ON reviewbot_outbox (series)",
     ),
 )
-_TEXT = ("message_id", "inbox", "job", "author", "kind", "state", "note", "mail")
+_TEXT = ("message_id", "inbox", "series", "author", "kind", "state", "note", "mail")
 _TIMES = ("created", "due", "changed")
 _ROWS = sa.table("reviewbot_outbox", *(sa.column(name) for name in (*_TEXT, *_TIMES)))
 _C = _ROWS.c
+_MUTES = sa.table("reviewbot_muted", sa.column("name"), sa.column("who"), sa.column("since"))
 
 
 class Outbox:
@@ -51,7 +58,7 @@ class Outbox:
         """Enter a mail; False when one with its Message-ID is there, whatever became of it."""
         now = time.time()
         row = {
-            **{name: str(getattr(entry, name)) for name in ("inbox", "job", "author", "note")},
+            **{name: str(getattr(entry, name)) for name in ("inbox", "series", "author", "note")},
             "message_id": entry.message_id,
             "kind": entry.kind.value,
             "state": entry.state.value,
@@ -77,15 +84,15 @@ class Outbox:
         states: Sequence[EntryState] = (),
         *,
         inbox: str = "",
-        job: str = "",
+        series: str = "",
         limit: int = 1000,
     ) -> list[Entry]:
-        """Mails in these states (none: any), of a list or a job when given; the newest first."""
+        """Mails in these states (none: any), of a list or a series when given; the newest first."""
         query = sa.select(_ROWS).order_by(_C.created.desc(), _C.message_id).limit(limit)
         if inbox:
             query = query.where(_C.inbox == inbox)
-        if job:
-            query = query.where(_C.job == job)
+        if series:
+            query = query.where(_C.series == series)
         if states:
             query = query.where(_C.state.in_([state.value for state in states]))
         return self._entries(query)
@@ -116,14 +123,42 @@ class Outbox:
         with self._engine.begin() as connection:
             return connection.execute(change.where(*mine)).rowcount == 1
 
-    def sent_since(self, moment: float) -> list[tuple[str, str, float]]:
-        """(list, author, time) of every mail that was sent, or may have been, after ``moment``."""
+    def annotate(self, message_id: str, note: str) -> None:
+        """Write a note beside a mail; nothing else changes, its times neither."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(_ROWS).values(note=note).where(_C.message_id == message_id)
+            )
+
+    def sent_since(self, moment: float) -> list[Sent]:
+        """Every mail that was sent, or may have been, after ``moment``, in order."""
         counted = [EntryState.SENT.value, EntryState.SENDING.value]
-        query = sa.select(_C.inbox, _C.author, _C.changed).order_by(_C.changed)
+        query = sa.select(_C.inbox, _C.author, _C.series, _C.changed).order_by(_C.changed)
         query = query.where(_C.state.in_(counted), _C.changed > moment)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [(str(inbox), str(author), float(changed)) for inbox, author, changed in rows]
+        return [
+            Sent(inbox=str(inbox), author=str(author), series=str(series), when=float(when))
+            for inbox, author, series, when in rows
+        ]
+
+    def mute(self, name: str, who: str) -> None:
+        """No more mail to an address, or in a thread (a message-id); ``who`` said so."""
+        row = {"name": name.lower(), "who": who, "since": time.time()}
+        with contextlib.suppress(sa.exc.IntegrityError), self._engine.begin() as connection:
+            connection.execute(sa.insert(_MUTES).values(row))
+
+    def unmute(self, name: str) -> bool:
+        """Take that back; False when it was not muted."""
+        with self._engine.begin() as connection:
+            gone = connection.execute(sa.delete(_MUTES).where(_MUTES.c.name == name.lower()))
+        return gone.rowcount == 1
+
+    def muted(self) -> dict[str, str]:
+        """Addresses and message-ids that get no mail, and who said so."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_MUTES.c.name, _MUTES.c.who)).all()
+        return {str(name): str(who) for name, who in rows}
 
     def close(self) -> None:
         """Close all connections."""
@@ -135,7 +170,7 @@ class Outbox:
         return [
             Entry(
                 mail=from_json(str(row["mail"]).encode(), Mail),
-                **{name: str(row[name]) for name in ("inbox", "job", "author", "note")},
+                **{name: str(row[name]) for name in ("inbox", "series", "author", "note")},
                 kind=Kind(row["kind"]),
                 state=EntryState(row["state"]),
                 created=float(row["created"]),

@@ -30,7 +30,16 @@ _WORDS: dict[object, str] = {
 }
 # Values that name files: "~" means a home directory, and what has a slash must be absolute.  A
 # relative path would be looked up in whatever directory, maybe a patched tree, the bot runs in.
-_FILES = frozenset({"trees.*.path", "rules.directories", "mail.password_file", "lists.*.path"})
+_FILES = frozenset(
+    {
+        "trees.*.path",
+        "rules.directories",
+        "mail.password_file",
+        "lists.*.path",
+        "patchwork.token_file",
+        "kcidb.token_file",
+    }
+)
 _NAMES_OR_FILES = frozenset({"lab.profile", "lab.qemu", "lists.*.profile"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITIVE = frozenset(
@@ -42,6 +51,8 @@ _POSITIVE = frozenset(
         "lab.tcg_scale",
         "lab.repeats",
         "mail.timeout",
+        "patchwork.timeout",
+        "kcidb.timeout",
     }
 )
 _SEVERITIES = ("error", "warning", "note", "off")
@@ -50,6 +61,32 @@ _CHOICES = {
     "rules.severity.*": _SEVERITIES,
     "lists.*.severity.*": _SEVERITIES,
     "lists.*.follow": ("", "git", "http", "maildir"),
+    "lists.*.report.mode": ("off", "owner", "hold", "send"),
+    "lists.*.report.severity": ("note", "warning", "error"),
+    "lists.*.report.confidence": ("low", "medium", "high"),
+    "lists.*.report.recipients": ("all", "author", "list"),
+}
+# A token in plain text goes nowhere but to this host, where tests and proxies are.
+_SERVICE = re.compile(
+    r"|https://[^/@?#\s]+[^@?#\s]*|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^@?#\s]*)?"
+)
+_SERVICE_WORDS = "expected an address that begins with https://, without user, ? and #"
+_PATTERNS = {
+    "patchwork.url": (_SERVICE, _SERVICE_WORDS),
+    "kcidb.url": (_SERVICE, _SERVICE_WORDS),
+    "trees.*.url": (
+        re.compile(r"|https://[^@\s]+"),
+        "expected an address that begins with https://",
+    ),
+    "patchwork.context": (
+        re.compile(r"[-a-zA-Z0-9_]{1,255}"),
+        'expected letters, digits, "-" and "_"',
+    ),
+    "patchwork.report_url": (
+        re.compile(r"|https?://[^%\s]+%s[^%\s]*"),
+        "expected an address with one %s for the review's id",
+    ),
+    "kcidb.origin": (re.compile(r"[a-z0-9_]+"), 'expected a-z, 0-9 and "_" only'),
 }
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 
@@ -199,6 +236,8 @@ class _Reader:
             if pattern in _CHOICES and value not in _CHOICES[pattern]:
                 words = ", ".join(f'"{word}"' for word in _CHOICES[pattern])
                 self.fail(key, f'expected one of {words}, got "{value}"')
+            if pattern in _PATTERNS and not _PATTERNS[pattern][0].fullmatch(value):
+                self.fail(key, f'{_PATTERNS[pattern][1]}, got "{value}"')
             if pattern in _FILES | _NAMES_OR_FILES:
                 return self.file_name(value, key=key, pattern=pattern)
             return value

@@ -140,4 +140,13 @@ def test_a_mail_is_entered_once_and_due_in_order(url: str) -> None:
         assert names == ["first", "second"]
         assert box.sent_since(0) == []
         box.move("first@reviewbot.example", EntryState.SENDING, when=(EntryState.READY,))
-        assert [inbox for inbox, _, _ in box.sent_since(now - 1)] == [LIST]
+        assert [sent.inbox for sent in box.sent_since(now - 1)] == [LIST]
+
+
+def test_people_and_threads_are_muted_until_they_are_not(url: str) -> None:
+    assert outbox("mute", "<Jo@Example.org>").output == "muted <Jo@Example.org>\n"
+    outbox("mute", "jo@example.org")
+    with closing(Outbox(url)) as box:
+        assert box.muted() == {"jo@example.org": "by hand"}
+    assert outbox("unmute", "jo@example.org").exit_code == 0
+    assert "is not muted here" in str(outbox("unmute", "jo@example.org").exception)

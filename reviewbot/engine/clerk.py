@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From series to jobs, and from finished jobs to mails that wait: the bot's desk.
+
+Everything here may be done twice: a job's id, a mail's Message-ID and a decision's row say what was
+done.  So a crash at any point loses nothing and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reviewbot.model.config import PolicyConfig
+from reviewbot.model.job import FIX_FIRST, Job, JobState, Urgency
+from reviewbot.model.outbox import EntryState
+from reviewbot.model.watch import EventKind, WatchState
+from reviewbot.stages import policy, report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.engine.durable import JobQueue
+    from reviewbot.model.config import Config
+    from reviewbot.model.watch import WatchedSeries, WatchEvent
+    from reviewbot.tools.finished import Finished
+    from reviewbot.tools.ledger import Ledger
+    from reviewbot.tools.outbox import Outbox
+
+ARCHIVE_SECONDS = 120.0
+"""How long a job waits before it starts: a mirror of lore shows a mail later than its git clone."""
+
+_FIX = re.compile(r"\bfix(es|ed|ing)?\b", re.IGNORECASE)
+_BATCH = 100
+_STOPPABLE = (JobState.DELAYED, JobState.QUEUED, JobState.RUNNING)
+_UNSENT = (EntryState.HELD, EntryState.READY)
+_REVIEWED = (EventKind.COMPLETE, EventKind.INCOMPLETE, EventKind.CHANGED)
+
+
+class Clerk:
+    """Turns events of the ledger into jobs, and finished jobs into rows of the outbox."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        ledger: Ledger,
+        queue: JobQueue,
+        finished: Finished,
+        outbox: Outbox,
+        say: Callable[[str], None],
+        archive_seconds: float = ARCHIVE_SECONDS,
+    ) -> None:
+        """``say`` gets one line for everything that is done."""
+        self._config = config
+        self._ledger = ledger
+        self._queue = queue
+        self._finished = finished
+        self._outbox = outbox
+        self._say = say
+        self._archive_seconds = archive_seconds
+        self._settings = report.settings(config)
+
+    def schedule(self) -> int:
+        """Act on what happened to series; return how many events there were."""
+        events = self._ledger.untaken(_BATCH)
+        for event in events:
+            self._act(event)
+            self._ledger.take([event.number], time.time())
+        return len(events)
+
+    def report(self) -> int:
+        """Decide about finished reviews; return how many there were."""
+        count = 0
+        for name in self._finished.undecided(_BATCH):
+            decision = self._decide(name)
+            self._finished.decide(name, decision)
+            self._say(f"{name}: {decision}")
+            count += 1
+        return count
+
+    def _act(self, event: WatchEvent) -> None:
+        series = event.series
+        current = self._ledger.find(series.message_id) or series
+        if event.before and event.before != series.message_id:
+            self._forget(event.before, f"the series now begins with {series.message_id}")
+        if event.kind is EventKind.SUPERSEDED:
+            self._forget(series.message_id, f"superseded by {current.superseded_by}")
+        elif event.kind in _REVIEWED and current.state in (
+            WatchState.COMPLETE,
+            WatchState.INCOMPLETE,
+        ):
+            again = event.number if event.kind is EventKind.CHANGED else 0
+            if again:
+                self._stop(series.message_id)
+            job = replace(self._job(current), again=again)
+            if self._queue.add(job, delay=self._archive_seconds):
+                self._say(f"{job.id}: queued, v{job.revision} {job.title}")
+
+    def _job(self, series: WatchedSeries) -> Job:
+        fix = bool(_FIX.search(series.subject))
+        return Job(
+            series=series.message_id,
+            source=self._list_of(series.lists),
+            title=series.subject,
+            revision=series.revision,
+            urgency=Urgency.BOT - (FIX_FIRST if fix else 0),
+        )
+
+    def _list_of(self, lists: tuple[str, ...]) -> str:
+        """The list whose policy counts: the first of the settings that the series went to."""
+        known = [name for name in self._config.lists if name in lists]
+        return known[0] if known else (lists[0] if lists else "")
+
+    def _forget(self, message_id: str, why: str) -> None:
+        """Stop a review whose series is out of date, and never send what waits about it."""
+        self._stop(message_id)
+        for entry in self._outbox.entries(_UNSENT, series=message_id):
+            if self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=why):
+                self._say(f"{entry.message_id}: dropped, {why}")
+
+    def _stop(self, message_id: str) -> None:
+        for name in self._config.lists:
+            for status in self._queue.of_series(name, message_id):
+                if status.state in _STOPPABLE:
+                    self._queue.cancel(status.job.id)
+                    self._say(f"{status.job.id}: cancelled")
+
+    def _decide(self, name: str) -> str:
+        """One line: what is mailed about a finished job, or why nothing."""
+        run, status = self._finished.get(name), self._queue.get(name)
+        if run is None or status is None or run.series is None:
+            return "nothing: there is no series"
+        listed = self._config.lists.get(status.job.source)
+        if listed is None:
+            return "nothing: it was asked for by hand"
+        watched = self._ledger.find(run.series.message_id)
+        if watched and watched.state is WatchState.SUPERSEDED:
+            return f"nothing: superseded by {watched.superseded_by}"
+        rules = listed.report
+        shown = policy.worth_reporting(run, rules)
+        mails = report.mails(shown, replace(self._settings, all_clear=rules.all_clear))
+        earlier = self._outbox.entries(series=run.series.message_id)
+        made = policy.decide(
+            shown,
+            mails,
+            rules,
+            inbox=status.job.source,
+            now=time.time(),
+            muted=self._outbox.muted(),
+            earlier=earlier,
+        )
+        fresh = {entry.message_id for entry in made.entries}
+        for entry in earlier:
+            if entry.state in _UNSENT and fresh and entry.message_id not in fresh:
+                note = "a newer review of the same series"
+                self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=note)
+        for entry in made.entries:
+            self._outbox.add(entry)
+        return f"{made.action}: {made.reason}"
+
+
+def policy_of(config: Config, inbox: str) -> PolicyConfig:
+    """The policy of a list; one that is not in the settings holds everything."""
+    listed = config.lists.get(inbox)
+    return listed.report if listed else PolicyConfig()
