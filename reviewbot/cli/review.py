@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 KEPT = ("text", "json", "html", "mbox")
 """What is kept with every run."""
-FORMATS = (*KEPT, "sarif")
-_SUFFIX = {"text": "txt", "json": "json", "html": "html", "mbox": "mbox", "sarif": "sarif"}
+FORMATS = (*KEPT, "sarif", "junit", "kcidb")
+_SUFFIX = {"text": "txt", "junit": "junit.xml", "kcidb": "kcidb.json"}
+"""Of a format's file; others are called as the format."""
 STDIN_LIMIT = 201 * 1024 * 1024
 """Bytes; a little more than the largest mailbox, so that the mailbox reader refuses it by name."""
 _UNTIL = [stage.value for stage in ORDER[: ORDER.index(Stage.COMPARE) + 1]]
@@ -147,7 +148,7 @@ def _deliver_report(
     settings = report.settings(tools.config, rules)
     rendered = {name: report.run(run, name, settings) for name in dict.fromkeys((*KEPT, form))}
     places = {
-        name: runs.save_report(run, f"report.{_SUFFIX[name]}", content)
+        name: runs.save_report(run, f"report.{_SUFFIX.get(name, name)}", content)
         for name, content in rendered.items()
     }
     _print(rendered[form], output)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run -> bytes in one of five formats, and the mails that would be sent.
+"""Run -> bytes in one of seven formats, and the mails that would be sent.
 
 Pure given the settings; :func:`settings` reads the templates once.
 """
@@ -7,7 +7,7 @@ Pure given the settings; :func:`settings` reads the templates once.
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jinja2
 
@@ -23,11 +23,15 @@ from reviewbot.stages.compose import mbox
 from reviewbot.stages.printable import one_line, printable, row, wrap
 from reviewbot.stages.recipients import sender_of
 from reviewbot.stages.report_html import html
+from reviewbot.stages.report_junit import junit
+from reviewbot.stages.report_kcidb import KcidbSettings, kcidb
+from reviewbot.stages.report_kcidb import settings as kcidb_settings
 from reviewbot.stages.report_sarif import sarif
 from reviewbot.stages.report_text import text
 from reviewbot.tools import templates
 
 VERSION = 1
+FORMATS = ("text", "json", "html", "mbox", "sarif", "junit", "kcidb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ class ReportSettings:
 
     ``templates`` are sources by name; ``sender`` None leaves the choice to delivery; ``all_clear``
     also writes mails about clean series; ``pretty`` indents JSON; ``rules`` and ``help_url`` (with %s
-    for a code) are what SARIF says of rules.
+    for a code) are what SARIF says of rules, ``kcidb`` what KCIDB says of us and our trees.
     """
 
     templates: Mapping[str, str]
@@ -45,6 +49,7 @@ class ReportSettings:
     pretty: bool = True
     rules: tuple[Rule, ...] = ()
     help_url: str = ""
+    kcidb: KcidbSettings = field(default_factory=KcidbSettings)
 
 
 def settings(config: Config, rules: tuple[Rule, ...] = ()) -> ReportSettings:
@@ -57,11 +62,12 @@ def settings(config: Config, rules: tuple[Rule, ...] = ()) -> ReportSettings:
         sender=sender_of(config.mail.sender),
         rules=rules,
         help_url=config.rules.help_url,
+        kcidb=kcidb_settings(config),
     )
 
 
 def run(run: Run, form: str, settings: ReportSettings) -> bytes:
-    """The report as text, json, html, mbox or sarif.  Raises UserError for another format."""
+    """The report in one of FORMATS.  Raises UserError for another."""
     if form == "text":
         return _encoded(text(run, _plain(_hashable(settings))))
     if form == "json":
@@ -72,7 +78,11 @@ def run(run: Run, form: str, settings: ReportSettings) -> bytes:
         return mbox(mails(run, settings))
     if form == "sarif":
         return sarif(run, settings.rules, settings.help_url)
-    raise UserError(f"unknown report format {form!r}; there are text, json, html, mbox and sarif")
+    if form == "junit":
+        return junit(run)
+    if form == "kcidb":
+        return kcidb(run, settings.kcidb)
+    raise UserError(f"unknown report format {form!r}; there are {', '.join(FORMATS)}")
 
 
 def mails(run: Run, settings: ReportSettings) -> tuple[Mail, ...]:

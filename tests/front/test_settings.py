@@ -81,7 +81,7 @@ def test_severities_by_code_for_everybody_and_for_one_list():
         ("[lab]\nmemory-mib = 1", "lab.memory-mib: unknown key in [lab]; did you mean memory_mib?"),
         ("[tree.x]\npath='/x'", "tree: unknown key at the top; did you mean trees?"),
         ("[trees.x]\npath='/x'\nref='y'", "trees.x.ref: unknown key in [trees.x]; did you mean refs?"),
-        ("zzzz = 1", "zzzz: unknown key at the top; known are inbox, trees, lab, engine, cache, rules, lists, mail"),
+        ("zzzz = 1", "zzzz: unknown key at the top; known are inbox, trees, lab, engine, cache, rules, lists, mail, patchwork, kcidb"),
         ("[lab]\njobs = '2'", "lab.jobs: expected a whole number, got '2'"),
         ("[lab]\njobs = true", "lab.jobs: expected a whole number, got true"),
         ("[lab]\njobs = 1.5", "lab.jobs: expected a whole number, got 1.5"),
@@ -106,6 +106,12 @@ def test_severities_by_code_for_everybody_and_for_one_list():
         ("[lists.kvm]", "lists.kvm: a list is named by its address"),
         ("[lists.'a@b'.severity]\nKVM = 3", "lists.'a@b'.severity.KVM: expected a string in quotes, got 3"),
         ("[lists.'a@b']\nseverities = {}", "lists.'a@b'.severities: unknown key in [lists.'a@b']; did you mean severity?"),
+        ("[patchwork]\nurl = 'http://patchwork.example.org'", "patchwork.url: expected an address that begins with https://, without user, ? and #, got \"http://patchwork.example.org\""),
+        ("[kcidb]\nurl = 'https://token@db.example.org'", "kcidb.url: expected an address that begins with https://, without user, ? and #, got \"https://token@db.example.org\""),
+        ("[kcidb]\norigin = 'Me'", 'kcidb.origin: expected a-z, 0-9 and "_" only, got "Me"'),
+        ("[kcidb]\ntoken = 'abc'", "kcidb.token: unknown key in [kcidb]; did you mean token_file?"),
+        ("[patchwork]\ncontext = 'a b'", 'patchwork.context: expected letters, digits, "-" and "_", got "a b"'),
+        ("[patchwork]\nreport_url = 'https://x.org'", 'patchwork.report_url: expected an address with one %s for the review\'s id, got "https://x.org"'),
         ('[mail]\nsender = "a\\nBcc: b@c.org"', "mail.sender: control characters are not allowed here"),
     ],
 )  # fmt: skip
@@ -266,6 +272,10 @@ def test_special_treatment_names_real_settings():
             for each in fields(kind)
         }
     special = (
-        settings._FILES | settings._NAMES_OR_FILES | settings._POSITIVE | set(settings._CHOICES)
+        settings._FILES
+        | settings._NAMES_OR_FILES
+        | settings._POSITIVE
+        | set(settings._CHOICES)
+        | set(settings._PATTERNS)
     )
     assert special <= known, "a setting was renamed: rename it in tools/settings.py too"
