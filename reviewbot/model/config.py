@@ -93,6 +93,32 @@ class RulesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyConfig:
+    """What is mailed about the series of a list."""
+
+    mode: str = "hold"
+    """"off": nothing.  "owner": to `owner` only.  "hold": 'reviewbot outbox approve' sends.  "send"."""
+    owner: str = ""
+    """Who looks after the bot on this list, such as "Jo <jo@example.org>"."""
+    all_clear: bool = False
+    """Also say that nothing is wrong."""
+    severity: str = "note"
+    """The least grave findings to report: "note", "warning" or "error"."""
+    confidence: str = "low"
+    """The least certain findings to report: "low", "medium" or "high"."""
+    recipients: str = "all"
+    """"all": the author, the list in Cc.  "author": the author alone.  "list": the list alone."""
+    delay_minutes: float = 30.0
+    """Reports wait so long, for a person to stop them and for a next revision."""
+    per_day: int = 30
+    """Reports sent to this list in 24 hours, at most."""
+    per_author: int = 4
+    """Reports sent to one author in 24 hours, at most."""
+    mute: tuple[str, ...] = ()
+    """Addresses of authors who want no mail, and message-ids of threads that get none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListConfig:
     """One mailing list, named by its address: how 'reviewbot bot' follows it, and severities."""
 
@@ -111,6 +137,8 @@ class ListConfig:
     """Where to begin with a list that was never read.  0: with its first mail."""
     severity: dict[str, str] = field(default_factory=dict)
     """As in [rules], and before it.  Of several lists that a series goes to, the gravest counts."""
+    report: PolicyConfig = field(default_factory=PolicyConfig)
+    """Table [lists."ADDRESS".report]: what is mailed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +159,8 @@ class MailConfig:
     """File holding the SMTP password; never the password itself."""
     timeout: float = 30.0
     """Seconds to wait for the server."""
+    per_day: int = 100
+    """Mails sent in 24 hours, at most, whatever the lists' policies allow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,10 @@ _CHOICES = {
     "rules.severity.*": _SEVERITIES,
     "lists.*.severity.*": _SEVERITIES,
     "lists.*.follow": ("", "git", "http", "maildir"),
+    "lists.*.report.mode": ("off", "owner", "hold", "send"),
+    "lists.*.report.severity": ("note", "warning", "error"),
+    "lists.*.report.confidence": ("low", "medium", "high"),
+    "lists.*.report.recipients": ("all", "author", "list"),
 }
 # A token in plain text goes nowhere but to this host, where tests and proxies are.
 _SERVICE = re.compile(
