@@ -35,14 +35,25 @@ def render() -> str:
         hint = typing.get_type_hints(config.Config)[section.name]
         own_name = typing.get_origin(hint) is dict
         kind = typing.get_args(hint)[1] if own_name else hint
-        lines += ["", *_comment(inspect.getdoc(kind) or "")]
-        lines.append(
-            f"#[{section.name}.{_EXAMPLE_NAMES[section.name]}]" if own_name else f"[{section.name}]"
-        )
-        for each in dataclasses.fields(kind):
+        name = f"{section.name}.{_EXAMPLE_NAMES[section.name]}" if own_name else section.name
+        lines += _table(kind, name, docs, taken=not own_name)
+    return "\n".join(lines) + "\n"
+
+
+def _table(kind: type, name: str, docs: dict[tuple[str, str], str], *, taken: bool) -> list[str]:
+    """A table and those within it; ``taken`` ones are there without anybody taking them into use."""
+    lines = ["", *_comment(inspect.getdoc(kind) or ""), f"[{name}]" if taken else f"#[{name}]"]
+    hints = typing.get_type_hints(kind)
+    inner = [
+        each for each in dataclasses.fields(kind) if dataclasses.is_dataclass(hints[each.name])
+    ]
+    for each in dataclasses.fields(kind):
+        if each not in inner:
             lines += _comment(docs[kind.__name__, each.name])
             lines.append(f"#{each.name} = {_toml(_default(each))}")
-    return "\n".join(lines) + "\n"
+    for each in inner:
+        lines += _table(hints[each.name], f"{name}.{each.name}", docs, taken=taken)
+    return lines
 
 
 def write(path: str | Path | None = None, *, force: bool) -> Path:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Settings: everything wrong is named, nothing is ignored, nothing comes from the current directory."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -261,16 +262,21 @@ def test_init_into_a_directory_that_cannot_be(home):
         settings_text.write(Path(home / "file/config.toml"), force=False)
 
 
+def _keys(kind, prefix):
+    """Every setting below a table, "*" for names that users choose."""
+    hints = get_type_hints(kind)
+    for each in fields(kind):
+        hint, name = hints[each.name], f"{prefix}{each.name}"
+        if get_origin(hint) is dict:
+            hint, name = get_args(hint)[1], f"{name}.*"
+        if is_dataclass(hint):
+            yield from _keys(hint, f"{name}.")
+        else:
+            yield name
+
+
 def test_special_treatment_names_real_settings():
-    known = set()
-    for section in fields(Config):
-        named = {"trees": TreeConfig, "lists": ListConfig}.get(section.name)
-        kind = named or type(getattr(Config(), section.name))
-        known |= {
-            f"{section.name}{'.*' if named else ''}.{each.name}"
-            + (".*" if str(each.type).startswith("dict") else "")
-            for each in fields(kind)
-        }
+    known = set(_keys(Config, ""))
     special = (
         settings._FILES
         | settings._NAMES_OR_FILES
