@@ -21,10 +21,11 @@ from pathlib import Path
 
 from review import measure
 
+from reviewbot.engine.lists import followed
 from reviewbot.engine.watch import FollowedList, Watcher
 from reviewbot.model.watch import Arrival, Batch, WatchState
 from reviewbot.parse.gather import Following
-from reviewbot.tools import epoch
+from reviewbot.tools import epoch, settings
 from reviewbot.tools.ledger import Ledger
 
 LIST = "kvm@vger.kernel.org"
@@ -32,25 +33,37 @@ PREFIX = re.compile(r"^\s*\[([^\]]*)\]((?:\s*\[[^\]]*\])*)\s*")
 WANTED = {"mails a second": (2000, "at least"), "MiB at most": (250, "at most")}
 
 
-def bot(reviewbot: Path, scratch: Path) -> tuple[float, float, float, str]:
-    """Seconds, seconds of processor, MiB and output of a first look at everything."""
-    home = scratch / "home"
-    home.mkdir()
+def look(scratch: Path) -> None:
+    """What the bot does before it queues reviews: read the list into a ledger."""
+    config = settings.load(scratch / "config.toml")
+    ledger = Ledger(scratch / "ledger.sqlite")
+    polled = Watcher(ledger, followed(config, scratch)).poll()
+    print(polled.mails)
+
+
+def measured(argv: list[str | Path]) -> tuple[float, float, float, str]:
+    """Seconds, seconds of processor, MiB and output of a command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = measure(["sh", "-c", 'exec "$@" 2> "$0"', os.devnull, *argv])
+    if done.returncode:
+        sys.exit(f"bench-watch: {argv[0]} ended with {done.returncode}: {done.stdout[-500:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.seconds, spent, done.peak_mib, done.stdout
+
+
+def home_of(scratch: Path) -> Path:
+    """Settings that follow the epoch, in a home of their own; returns the settings file."""
+    (scratch / "home").mkdir()
     config = scratch / "config.toml"
     config.write_text(
         f'[lists."{LIST}"]\nfollow = "git"\npath = "{scratch}"\nbacklog_days = 0\n',
         encoding="utf-8",
     )
-    os.environ.update(HOME=str(home))
+    os.environ.update(HOME=str(scratch / "home"))
     for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         os.environ.pop(name, None)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = measure([reviewbot, "--config", config, "bot", "--once"])
-    if done.returncode:
-        sys.exit(f"bench-watch: reviewbot bot ended with {done.returncode}: {done.stdout[-500:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.seconds, spent, done.peak_mib, done.stdout
+    return config
 
 
 def crude(scratch: Path) -> tuple[set[tuple[str, int]], int]:
@@ -116,18 +129,31 @@ def shuffled(scratch: Path, seed: int) -> dict[str, object]:
 
 def main() -> None:
     """Print it all."""
+    if sys.argv[1] == "--look":
+        look(Path(sys.argv[2]))
+        return
     reviewbot, scratch = (Path(argument).absolute() for argument in sys.argv[1:3])
-    seconds, spent, peak, said = bot(reviewbot, scratch)
-    summary = said[said.rindex("\n", 0, said.index(" mails: ")) + 1 :]
-    database = scratch / "home/.local/state/reviewbot/ledger.sqlite"
-    mails = int(summary.split()[0])
-    print(summary.rstrip())
-    measured = {"seconds, start of the command to its end": seconds, "mails a second": mails / seconds, "mails a second of processor time": mails / spent,
-                "MiB at most": peak, "MiB of database": database.stat().st_size / (1 << 20)}  # fmt: skip
-    for what, value in measured.items():
+    config = home_of(scratch)
+    seconds, spent, peak, said = measured([sys.executable, __file__, "--look", scratch])
+    mails = int(said)
+    database = scratch / "ledger.sqlite"
+    values = {"mails": mails, "seconds, from the start of Python": seconds, "mails a second": mails / seconds,
+              "mails a second of processor time": mails / spent, "MiB at most": peak,
+              "MiB of database": database.stat().st_size / (1 << 20)}  # fmt: skip
+    for what, value in values.items():
         wanted, which = WANTED.get(what, (None, ""))
         print(f"{value:10.1f} {what}" + (f" ({which} {wanted} wanted)" if wanted else ""))
     ledger = Ledger(database)
+    for state, count in Counter(str(one.state) for one in ledger.series()).most_common():
+        print(f"{count:10} series {state}")
+    skipped = [one.skipped for one in ledger.series() if one.state is WatchState.SKIPPED]
+    for reason, count in Counter(str(one.reason) for one in skipped if one).most_common():
+        print(f"{count:10} skipped: {reason}")
+    print(f"{sum(ledger.refused().values()):10} mails not read")
+    seconds, _, peak, _ = measured([reviewbot, "--config", config, "bot", "--once"])
+    print(
+        f"{seconds:10.1f} seconds of 'reviewbot bot --once', which also queues all reviews; {peak:.0f} MiB"
+    )
     series = [one for one in ledger.series() if one.state is not WatchState.SKIPPED]
     heads, total = crude(scratch)
     ours = {(one.subject.lower(), one.revision) for one in series}
