@@ -16,6 +16,10 @@ _SPHINX = re.compile(
 )
 
 
+class DocumentUnreadableError(Exception):
+    """docutils can not parse the document; ``str()`` says why in one line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table.  ``rows`` hold the cells' text, the heading row first if there is one."""
@@ -105,8 +109,17 @@ def read(data: bytes) -> str:
 
 
 def parse(data: bytes) -> Document:
-    """Parse a document; never raises for its contents.  Messages are sorted by line."""
-    text = read(data)
+    """Parse a document.  Messages are sorted by line.
+
+    Raises DocumentUnreadableError for one that is nested too deeply, never for anything else in it.
+    """
+    try:
+        return _parse(read(data))
+    except RecursionError as error:
+        raise DocumentUnreadableError("the document is nested too deeply to be parsed") from error
+
+
+def _parse(text: str) -> Document:
     docutils = _docutils()
     tree = docutils.core.publish_doctree(
         text,

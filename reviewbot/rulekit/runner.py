@@ -15,6 +15,7 @@ from reviewbot.model.finding import (
 )
 from reviewbot.model.series import Series
 from reviewbot.parse.clang import HeadersUnreadableError
+from reviewbot.parse.rst import DocumentUnreadableError
 from reviewbot.rulekit.context import Context, Step, files_of
 from reviewbot.rulekit.inline_ignore import set_aside
 from reviewbot.rulekit.rule import Needs, Rule
@@ -137,7 +138,7 @@ def _run(rule: Rule, trees: Trees) -> Answer:
             (findings if isinstance(item, Finding) else facts).append(item)  # type: ignore[arg-type]
             if len(findings) > _FINDINGS_LIMIT:
                 break
-    except (HeadersUnreadableError, NoSuchFileError) as error:
+    except (DocumentUnreadableError, HeadersUnreadableError, NoSuchFileError) as error:
         return Answer(
             outcome=outcome(RuleStatus.COULD_NOT_RUN, str(error)), findings=tuple(findings)
         )
