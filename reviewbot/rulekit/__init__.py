@@ -26,7 +26,12 @@ from reviewbot.rulekit.intercepts import (
     constants,
     switching,
 )
-from reviewbot.rulekit.interface import interface_kind, interface_macros, macro_in_line
+from reviewbot.rulekit.interface import (
+    interface_kind,
+    interface_macros,
+    macro_in_line,
+    removed_macros,
+)
 from reviewbot.rulekit.layout import (
     KVM_HEADERS,
     RecordChange,
@@ -64,16 +69,26 @@ from reviewbot.rulekit.msr_access import (
 from reviewbot.rulekit.named import (
     DOCUMENTS,
     WrittenSection,
+    documented_family,
     misnamed,
+    name_family,
     name_patterns,
     undocumented,
     written_names,
     written_sections,
 )
 from reviewbot.rulekit.problem import Problem, Verified
+from reviewbot.rulekit.refusals import refused_cases
 from reviewbot.rulekit.rule import Needs, rule
 from reviewbot.rulekit.structs import DeclaredMember, documented_structs, structs
-from reviewbot.rulekit.territory import KVM_X86, SELFTESTS, backport, of_kvm_x86, other_architecture
+from reviewbot.rulekit.territory import (
+    KVM_X86,
+    SELFTESTS,
+    backport,
+    of_kvm_x86,
+    other_architecture,
+    tested_before,
+)
 from reviewbot.rulekit.together import ranges, together
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
@@ -144,6 +159,7 @@ __all__ = [
     "copied_to",
     "defined_anywhere",
     "definitions",
+    "documented_family",
     "documented_structs",
     "family",
     "files_of",
@@ -160,6 +176,7 @@ __all__ = [
     "macro_in_line",
     "matches",
     "misnamed",
+    "name_family",
     "name_patterns",
     "named_msr",
     "new_parameters",
@@ -168,12 +185,15 @@ __all__ = [
     "overfull",
     "passed",
     "ranges",
+    "refused_cases",
+    "removed_macros",
     "resized_ioctls",
     "rule",
     "shape",
     "slots",
     "structs",
     "switching",
+    "tested_before",
     "together",
     "undocumented",
     "users",

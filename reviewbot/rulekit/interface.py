@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 
+from reviewbot.model.series import Series
 from reviewbot.parse.c_facts import Macro
 from reviewbot.rulekit.trees import View
 
@@ -42,3 +43,15 @@ def interface_kind(macro: Macro) -> str:
     if macro.name.startswith("KVM_EXIT_") and macro.value.split()[0].isdecimal():
         return "exit reason"
     return "" if macro.name.startswith(QUIRK) or macro.name.endswith(NOT_FLAGS) else "flag"
+
+
+def removed_macros(series: Series) -> frozenset[str]:
+    """KVM macros with a definition that the series takes away: adding them again only moves them."""
+    return frozenset(
+        macro.name
+        for patch in series.patches
+        for file in patch.files
+        for hunk in file.hunks
+        for line in hunk.lines
+        if line.startswith("-") and (macro := macro_in_line(line[1:], 0))
+    )

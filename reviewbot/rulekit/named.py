@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reviewbot.model.series import Hunk, Series
+from reviewbot.parse.c_facts import Macro
 from reviewbot.rulekit.context import matches
+from reviewbot.rulekit.interface import interface_kind
 from reviewbot.rulekit.trees import API_RST, View
 
 DOCUMENTS = "Documentation/virt/kvm"
 # "KVM_CAP_*" documents nothing; "KVM_DEV_FLIC_ADAPTER_*" does.
 WORDS_BEFORE_A_STAR = 3
 LONGEST_PATTERN = 100
+SIBLINGS = 6
+DOCUMENTED_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +136,22 @@ def _after(hunk: Hunk) -> Iterator[tuple[int, str, str]]:
         if line[:1] in {"+", " ", ""}:
             yield number, line[:1], line[1:]
             number += 1
+
+
+def name_family(name: str) -> str:
+    """KVM_MEM_READONLY belongs to KVM_MEM."""
+    return "_".join(name.split("_")[:2])
+
+
+def documented_family(base: View, group: str, old: dict[str, tuple[str, Macro]]) -> bool:
+    """Whether a family is large and the base documents nearly every member."""
+    siblings = [
+        name
+        for name, (_, macro) in old.items()
+        if name_family(name) == group and interface_kind(macro)
+    ]
+    if len(siblings) < SIBLINGS:
+        return False
+    lacking = undocumented(base, siblings)
+    known = len(siblings) - len(lacking)
+    return known >= DOCUMENTED_SHARE * len(siblings)

@@ -5,6 +5,7 @@ import re
 
 from reviewbot.model.series import Patch, Series
 from reviewbot.rulekit.context import files_of, matches
+from reviewbot.rulekit.trees import View
 
 KVM_X86 = ("arch/x86/kvm/*", "virt/kvm/*")
 """What KVM x86 and KVM's common code are made of."""
@@ -30,3 +31,10 @@ def of_kvm_x86(patch: Patch) -> bool:
 def backport(series: Series) -> bool:
     """Whether the series is for a stable branch: its wording was settled when the commits were made."""
     return any(_STABLE.fullmatch(prefix) for prefix in series.prefixes)
+
+
+def tested_before(view: View, name: str) -> bool:
+    """Whether a KVM selftest of the tree has a name."""
+    wanted = name.encode()
+    tests = view.paths("tools/testing/selftests/kvm", ".c")
+    return any(wanted in (view.read(path) or b"") for path in tests)

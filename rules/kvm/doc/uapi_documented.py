@@ -60,7 +60,6 @@ from reviewbot.rulekit import (
     Context,
     Fact,
     Finding,
-    Hunk,
     Macro,
     Needs,
     Problem,
@@ -68,14 +67,19 @@ from reviewbot.rulekit import (
     View,
     WrittenSection,
     backport,
+    documented_family,
     files_of,
     interface_kind,
     interface_macros,
     macro_in_line,
     matches,
     misnamed,
+    name_family,
     name_patterns,
+    refused_cases,
+    removed_macros,
     rule,
+    tested_before,
     together,
     undocumented,
     written_names,
@@ -95,10 +99,6 @@ ENABLE = ("kvm_vm_ioctl_enable_cap", "kvm_vcpu_ioctl_enable_cap", "kvm_vm_ioctl_
 REJECTS = re.compile(r"\b(?:reject|disallow|forbid|refuse|prohibit)\b", re.IGNORECASE)
 # What all 133 sections of chapter 4 have in 6.12.
 FIELDS = ("capability", "architectures", "type", "parameters", "returns")
-SIBLINGS = 6
-DOCUMENTED_SHARE = 0.8
-
-
 TOUCHES = (*KVM_HEADERS, DOCUMENTS + "/*", *CODE, *SELFTESTS)
 
 
@@ -140,7 +140,7 @@ def scan(
         path, macro = new[name]
         kind = interface_kind(macro)
         if kind == "flag" and not always(name):
-            group = family(name)
+            group = name_family(name)
             if group not in known:
                 known[group] = documented_family(base, group, old)
             if not known[group]:
@@ -153,14 +153,7 @@ def in_mails(context: Context) -> Iterator[Finding]:
 
     Nobody documented them before they existed.  Moved and renumbered definitions are not new.
     """
-    gone = {
-        macro.name
-        for patch in context.series.patches
-        for file in patch.files
-        for hunk in file.hunks
-        for line in hunk.lines
-        if line.startswith("-") and (macro := macro_in_line(line[1:], 0))
-    }
+    gone = removed_macros(context.series)
     said = "\n".join(text for *_, text in context.added_lines(DOCUMENTS + "/*"))
     patterns = tuple(name_patterns(said))
     for patch, path, line, text in context.added_lines(*KVM_HEADERS):
@@ -215,7 +208,7 @@ def rejected(context: Context) -> Iterator[tuple[int, Problem]]:
     for patch in context.series.patches:
         if not REJECTS.search(patch.subject):
             continue
-        names = {n for file in patch.files for hunk in file.hunks for n in refused(file.path, hunk)}
+        names = refused_cases(patch)
         if names and not names & told and not backport(context.series):
             listed = ", ".join(sorted(names))
             problem = Problem(
@@ -237,16 +230,6 @@ def rejected(context: Context) -> Iterator[tuple[int, Problem]]:
             yield patch.number, problem
 
 
-def refused(path: str, hunk: Hunk) -> Iterator[str]:
-    """The KVM_ names of the cases in which a hunk of KVM's code adds an error."""
-    label = ""
-    for line in hunk.lines if matches(path, CODE) else ():
-        match = re.match(r"[ +]\s*case (KVM_\w+):", line)
-        label = match[1] if match else label
-        if label and re.match(r"\+\s*(?:return|r =|ret =|rc =) -E\w+;", line):
-            yield label
-
-
 def settable(context: Context) -> Iterator[Finding | Fact]:
     """Capabilities that KVM_ENABLE_CAP newly takes, and that no document says how to enable."""
     cases = {m[1] for *_, text in context.added_lines(*CODE) if (m := CASE.match(text))}
@@ -262,18 +245,16 @@ def not_explained(context: Context, view: View, names: set[str]) -> Iterator[Pro
     paths = {p for step in context.steps for p in step.paths if matches(p, CODE) and view.exists(p)}
     text = view.text(API_RST)
     for name in sorted(names):
-        lines = [
-            (p, at) for p in sorted(paths) for f in ENABLE for at in view.c(p).mentions(name, f)
-        ]
-        if lines and not re.search(rf"^\d+\.\d+ .*\b{name}\b", text, re.MULTILINE):
+        at = [(p, n) for p in sorted(paths) for f in ENABLE for n in view.c(p).mentions(name, f)]
+        if at and not re.search(rf"^\d+\.\d+ .*\b{name}\b", text, re.MULTILINE):
             yield Problem(
                 key=("settable", name),
                 title=f"{name} can be enabled, and no document says how",
                 why=f"KVM_ENABLE_CAP takes {name} now; {API_RST} has no section on it.",
                 fix=f"Add a section on {name}: architectures, target, parameters, return values.",
                 reference=f"{REFERENCE}; https://lore.kernel.org/r/YkZc7cMsDaR5S2hM@google.com",
-                path=lines[0][0],
-                line=lines[0][1],
+                path=at[0][0],
+                line=at[0][1],
                 missing=True,
                 severity=Severity.WARNING,
             )
@@ -281,11 +262,14 @@ def not_explained(context: Context, view: View, names: set[str]) -> Iterator[Pro
 
 def tested_types(context: Context) -> Iterator[Finding | Fact]:
     """VM types that selftests begin to use while api.rst does not list them."""
+    header = context.base.text("arch/x86/include/uapi/asm/kvm.h")
     seen: set[str] = set()
     for patch, path, line, text in context.added_lines(*SELFTESTS):
-        names = {name for name in VM_TYPE.findall(text) if new_to_tests(context, name)} - seen
+        names = {name for name in VM_TYPE.findall(text) if name in header} - seen
         seen |= names
         for name in undocumented(context.tip, sorted(names)):
+            if tested_before(context.base, name):
+                continue
             problem = Problem(
                 key=name,
                 title=f"VM type {name} is not documented",
@@ -300,35 +284,9 @@ def tested_types(context: Context) -> Iterator[Finding | Fact]:
             yield from context.report(problem, patch=patch.number)
 
 
-def new_to_tests(context: Context, name: str) -> bool:
-    """Whether the headers define a VM type, and no selftest of the base uses it."""
-    wanted = name.encode()
-    if wanted not in (context.base.read("arch/x86/include/uapi/asm/kvm.h") or b""):
-        return False
-    tests = context.base.paths("tools/testing/selftests/kvm", ".c")
-    return not any(wanted in (context.base.read(path) or b"") for path in tests)
-
-
 def always(name: str) -> bool:
     """Whether every tree documents what has such a name."""
     return name.startswith(ALWAYS) or VM_TYPE.fullmatch(name) is not None
-
-
-def family(name: str) -> str:
-    """KVM_MEM_READONLY belongs to KVM_MEM."""
-    return "_".join(name.split("_")[:2])
-
-
-def documented_family(base: View, group: str, old: dict[str, tuple[str, Macro]]) -> bool:
-    """Whether a family is large and the base documents nearly every member."""
-    siblings = [
-        name for name, (_, macro) in old.items() if family(name) == group and interface_kind(macro)
-    ]
-    if len(siblings) < SIBLINGS:
-        return False
-    lacking = undocumented(base, siblings)
-    known = len(siblings) - len(lacking)
-    return known >= DOCUMENTED_SHARE * len(siblings)
 
 
 def _problem(name: str, kind: str, path: str, macro: Macro, text: str) -> Problem:
@@ -349,7 +307,7 @@ def _problem(name: str, kind: str, path: str, macro: Macro, text: str) -> Proble
         title=f"{kind} {name} is not documented",
         why=(
             f"No file below {DOCUMENTS} names {name}"
-            + (f", while its siblings {family(name)}_* are documented." if flag else ".")
+            + (f", while its siblings {name_family(name)}_* are documented." if flag else ".")
             + "  Userspace can only learn from the code what it means."
         ),
         fix=f"Describe {name} in {DOCUMENTS}/api.rst: architectures, parameters, return values, errors.",

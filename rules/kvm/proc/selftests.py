@@ -57,6 +57,7 @@ from reviewbot.rulekit import (
     macro_in_line,
     matches,
     other_architecture,
+    removed_macros,
     rule,
 )
 
@@ -121,14 +122,7 @@ def unlisted(context: Context) -> Iterator[Finding | Fact]:
 
 def interfaces(context: Context) -> dict[str, Patch]:
     """New ioctls, capabilities and flag bits with the patch that defines each; moved ones are old."""
-    gone = {
-        macro.name
-        for patch in context.series.patches
-        for file in patch.files
-        for hunk in file.hunks
-        for line in hunk.lines
-        if line.startswith("-") and (macro := macro_in_line(line[1:], 0))
-    }
+    gone = removed_macros(context.series)
     return {
         macro.name: patch
         for patch, _, line, text in context.added_lines(*KVM_HEADERS)
