@@ -59,7 +59,8 @@ class WatchedSeries:
     what is missing is waited for, ``sent`` what its mails say, all in seconds since 1970.
     ``prefixes`` are the words in the brackets of its subjects.  ``amends`` is the patch of which
     this is a newer version, when only that one was sent again, in reply to it.  ``resend`` when the
-    same patches were posted before under the same version.  ``superseded_by`` is the next revision;
+    same patches were posted before under the same version.  ``earlier`` are mails that it names as
+    its older versions ("v1: https://lore...").  ``superseded_by`` is the next revision;
     ``own_state`` is what the series would be without it.
     """
 
@@ -82,6 +83,7 @@ class WatchedSeries:
     change_id: str | None = None
     resend: bool = False
     amends: str = ""
+    earlier: tuple[str, ...] = ()
     superseded_by: str = ""
     notes: tuple[str, ...] = ()
 

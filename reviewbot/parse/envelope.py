@@ -7,10 +7,12 @@ series are found the very same way as those of ``reviewbot review``.
 
 import re
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from reviewbot.model.codec import to_json
 from reviewbot.model.series import Address
 from reviewbot.parse.classify import telling_lines, touched
+from reviewbot.parse.lineage import earlier_versions
 from reviewbot.parse.mail import Mail
 from reviewbot.parse.posting import stem
 from reviewbot.parse.thread import CHANGE_ID
@@ -130,6 +132,8 @@ def _telling(mail: Mail) -> str:
     """The lines of the text that say what kind of mail it is."""
     lines = [found[0].strip()[:_TEXT] for found in CHANGE_ID.finditer(mail.body)][:1]
     lines += [found[0].strip() for found in _UPSTREAM.finditer(mail.changelog)][:1]
+    text = mail.body[: len(mail.body) - len(mail.diff)]
+    lines += [f"v{number}: https://x/{quote(name)}" for number, name in earlier_versions(text)]
     lines += telling_lines(mail)[:_PATHS]
     return "\n".join(lines)
 

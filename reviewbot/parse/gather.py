@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from reviewbot.model.watch import Numbered, Skipped, SkipReason, WatchedSeries, WatchState
 from reviewbot.parse.classify import decline
 from reviewbot.parse.envelope import Envelope, links, merged
+from reviewbot.parse.lineage import earlier_versions
 from reviewbot.parse.mail import Mail
 from reviewbot.parse.posting import Posting, new_posting
 from reviewbot.parse.scope import Scope, out_of_scope
@@ -173,6 +174,7 @@ class _Reader:
             skipped=skipped,
             change_id=change_id(posting),
             amends=self._amended(own),
+            earlier=tuple(name for _, name in earlier_versions(own[0].body)),
             notes=tuple(posting.notes),
         )
 

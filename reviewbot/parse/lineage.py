@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which series are revisions of one another, over all threads: superseded, resent, renamed."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from urllib.parse import unquote
 
 from reviewbot.model.watch import EventKind, WatchedSeries, WatchState
 
@@ -10,6 +12,20 @@ _SECONDS = 400 * 86400.0
 """How long a title stands for one series; "Fixes for 6.9" comes back the year after."""
 _WRONG_CLOCK = 86400.0
 _SUBJECTS = 100
+_EARLIER = re.compile(
+    r"^\W*(?:link to )?\[?v(\d{1,2})\]?\W{0,6}<?https?://\S{1,200}/([^/\s<>]{1,250}(?:@|%40)[^/\s<>]{1,250})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MOST_EARLIER = 20
+
+
+def earlier_versions(text: str) -> tuple[tuple[int, str], ...]:
+    """(version, Message-ID) of the older postings a cover letter or remark links to, as b4 does.
+
+    Only a label with a link right behind it counts: "v1: https://lore.kernel.org/r/ID".
+    """
+    found = _EARLIER.findall(text)[:_MOST_EARLIER]
+    return tuple((int(version), unquote(name)) for version, name in found)
 
 
 def lineage_keys(series: WatchedSeries) -> tuple[str, ...]:
@@ -17,6 +33,7 @@ def lineage_keys(series: WatchedSeries) -> tuple[str, ...]:
     who = series.sender.email.lower()
     found = [f"w {who} {_words(series.subject)}", f"r {who} {series.thread}"]
     found += [f"w {who} {_words(one.subject)}" for one in series.patches[:_SUBJECTS]]
+    found += [f"e {one}" for one in (*series.mails[:_SUBJECTS], *series.earlier)]
     if series.total > 1:
         found.append(f"t {_words(series.subject)}")
     if series.change_id:
@@ -83,7 +100,7 @@ def _resends(new: WatchedSeries, old: WatchedSeries) -> bool:
 
 
 def _related(new: WatchedSeries, old: WatchedSeries) -> bool:
-    """Same series, going by what its authors say: change-id, title, thread, or half of the patches.
+    """Same series, going by what its authors say: change-id, link, title, thread, or half of the patches.
 
     A series that somebody else goes on with has both title and patches of the one before.
     """
@@ -91,6 +108,8 @@ def _related(new: WatchedSeries, old: WatchedSeries) -> bool:
         return True
     if not _near(new, old):
         return False
+    if not set(new.earlier).isdisjoint(old.mails) and _same_name(new, old):
+        return True
     if not _same_sender(new, old):
         titled = _words(new.subject) == _words(old.subject)
         return titled and old.total > 1 and _shares_patches(new, old)

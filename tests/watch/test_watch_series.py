@@ -147,6 +147,44 @@ def test_a_renamed_series_is_known_by_its_patches(desk):
     assert "superseded" in kinds(desk.deliver(*new))
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        "v1: https://lore.kernel.org/kvm/old@x.example/",
+        "- Link to v1: https://lore.kernel.org/r/old%40x.example",
+        "[v1] https://lore.kernel.org/all/old@x.example",
+        "v1:\n  https://patch.msgid.link/old@x.example",
+    ],
+)
+def test_a_renamed_patch_is_known_by_the_link_to_its_older_version(desk, link):
+    desk.deliver(
+        mail(
+            "[PATCH] KVM: old name", body=patch_body("arch/x86/kvm/a.c"), message_id="old@x.example"
+        )
+    )
+    new = mail("[PATCH v2] KVM: new name", body=patch_body("arch/x86/kvm/a.c", below=f"{link}\n"),
+               message_id="new@x.example", minute=99)  # fmt: skip
+    assert kinds(desk.deliver(new)) == ["superseded", "complete"]
+
+
+@pytest.mark.parametrize(
+    ("link", "sender"),
+    [
+        ("It builds on https://lore.kernel.org/kvm/old@x.example/", mails.AUTHOR),
+        ("v1: https://lore.kernel.org/kvm/old@x.example/", "Eve <eve@x.example>"),
+    ],
+)
+def test_a_link_to_another_series_supersedes_nothing(desk, link, sender):
+    desk.deliver(
+        mail(
+            "[PATCH] KVM: old name", body=patch_body("arch/x86/kvm/a.c"), message_id="old@x.example"
+        )
+    )
+    new = mail("[PATCH v2] KVM: new name", body=patch_body("arch/x86/kvm/a.c", below=f"{link}\n"),
+               message_id="new@x.example", minute=99, sender=sender)  # fmt: skip
+    assert kinds(desk.deliver(new)) == ["complete"]
+
+
 def test_a_series_that_somebody_else_goes_on_with(desk):
     desk.deliver(*series(3))
     new = series(3, tag="PATCH v2", stamp=V2, start=90)
