@@ -4,6 +4,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reviewbot.model.series import Hunk, Series
 from reviewbot.parse.c_facts import Macro
@@ -41,14 +42,17 @@ def undocumented(view: View, names: list[str]) -> list[str]:
         return []
     left = set(names)
     for path in (API_RST, *view.paths(DOCUMENTS, ".rst")):
-        text = view.text(path)
-        maybe = [name for name in left if name in text]
-        left -= {name for name in maybe if re.search(rf"(?<!\w){name}(?!\w)", text)}
-        patterns = tuple(name_patterns(text)) if left else ()
+        left -= view.words(path)
+        patterns = _patterns_of(view.text(path)) if left else ()
         left -= {name for name in left if any(re.fullmatch(p, name) for p in patterns)}
         if not left:
             break
     return [name for name in names if name in left]
+
+
+@lru_cache(maxsize=64)  # most documents are the same in every tree of a series
+def _patterns_of(text: str) -> tuple[str, ...]:
+    return tuple(name_patterns(text))
 
 
 def name_patterns(text: str) -> Iterator[str]:
