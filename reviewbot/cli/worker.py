@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +34,12 @@ _LOOK_SECONDS = 5.0
 
 @click.command()
 @click.option("--name", help="This worker's name (default: engine.worker, else the host's name).")
-@click.option("--can", multiple=True, type=click.Choice([str(need) for need in Need]), help="What this host can do.")
+@click.option(
+    "--can",
+    multiple=True,
+    type=click.Choice([str(need) for need in Need]),
+    help="What this host can do.",
+)
 @click.option("--parallel", type=click.IntRange(1, 64), help="Reviews at once.")
 @click.option("--drain", is_flag=True, help="End when nothing is queued for this worker.")
 @click.pass_context
@@ -136,11 +143,14 @@ def _do(wanted: Job, config: Config) -> Done:
         until=wanted.until,
         until_reason="" if wanted.until is Stage.COMPARE else f"asked for {wanted.until} only",
     )
-    with tools_for(config, quiet=True) as tools:
+    finished = Finished(database.url_of(config.engine.database, state_directory()))
+    with contextlib.closing(finished), tools_for(config, quiet=True) as tools:
+        if wanted.earlier:
+            request = replace(
+                request, earlier=finished.get(replace(wanted, series=wanted.earlier).id)
+            )
         run = review(request, tools, store(), on_stage=_reached)
-        finished = Finished(database.url_of(config.engine.database, state_directory()))
         finished.put(wanted.id, run)
-        finished.close()
     verdict = run.verdict
     if verdict is None or verdict.kind is VerdictKind.INFRA:
         return Done(run=run.id, failure=verdict.line if verdict else "no verdict", exit_code=3)

@@ -16,7 +16,7 @@ from reviewbot.model.base import Tree
 from reviewbot.model.errors import ReviewbotError, UserError
 from reviewbot.model.run import Run, Stage, StageTime
 from reviewbot.model.status import Status
-from reviewbot.stages import apply, base, fetch, judge
+from reviewbot.stages import apply, base, fetch, judge, since
 from reviewbot.tools.context import Tools
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class ReviewRequest:
     revision: int | None = None
     until: Stage = Stage.COMPARE
     until_reason: str = ""
+    earlier: Run | None = None
 
 
 class Review:
@@ -123,6 +124,8 @@ class Review:
             return
         request = check.CheckRequest(series=series, applied=applied)
         self.attempt(Stage.CHECK, lambda: self.keep(check=check.run(request, self.tools)))
+        if self.request.earlier:
+            self.keep(since=since.compare(self.request.earlier, self.run))
 
     def _lab(self) -> None:
         """Build, boot, test and compare, as far as wanted and as far as it makes sense."""

@@ -38,8 +38,8 @@ class Job:
     """One series revision to review.
 
     ``series`` is what ``reviewbot review`` takes: a message-id or a path.  ``source`` names where it was
-    seen (a list's address, "cli").  ``tree`` is the name of the configured tree to use, "" for any.
-    ``again`` counts reviews of the same revision that somebody asked for.
+    seen (a list's address, "asked").  ``tree`` is the name of the configured tree to use, "" for any.
+    ``earlier`` is the message-id of the revision before.  ``again`` counts reviews of the same revision that somebody asked for.
     """
 
     series: str
@@ -48,6 +48,7 @@ class Job:
     revision: int = 1
     tree: str = ""
     base: str = ""
+    earlier: str = ""
     until: Stage = Stage.COMPARE
     needs: frozenset[Need] = frozenset({Need.LAB})
     urgency: int = Urgency.BOT

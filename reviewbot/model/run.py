@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from reviewbot.model.base import Applied, Base
 from reviewbot.model.build import BuildResult
-from reviewbot.model.finding import CheckResult
+from reviewbot.model.finding import CheckResult, Finding
 from reviewbot.model.guest import BootResult, Crash
 from reviewbot.model.series import Declined, Series
 from reviewbot.model.test import TestReport
@@ -65,6 +65,22 @@ class StageTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """This revision against an earlier one that was reviewed.
+
+    ``fixed`` are the earlier's findings that are gone, ``remaining`` this one's that were there before;
+    ``files`` and ``lines`` are the size of the interdiff.
+    """
+
+    revision: int
+    message_id: str
+    fixed: tuple[Finding, ...]
+    remaining: tuple[Finding, ...]
+    files: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """Everything known about one review.  A field is None when its stage did not run.
 
@@ -82,6 +98,7 @@ class Run:
     base: Base | None = None
     applied: Applied | None = None
     check: CheckResult | None = None
+    since: Since | None = None
     build: BuildResult | None = None
     base_boot: BootResult | None = None
     boot: BootResult | None = None
