@@ -119,6 +119,18 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPolicy:
+    """Who may tell the bot what to do, by a reply that holds "#reviewbot ..." (docs/bot.md)."""
+
+    allow: tuple[str, ...] = ()
+    """Who may use every command, also those that cost machine time (test, rerun): addresses,
+    "@example.org" for everybody of a domain, "author" for the author of the series.  Without it the
+    author may object (invalid, unrelated), mute, unmute and ask for help; nobody else anything."""
+    per_day: int = 10
+    """Commands of one person in 24 hours, at most.  0: no commands at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListConfig:
     """One mailing list, named by its address: how 'reviewbot bot' follows it, and severities."""
 
@@ -139,6 +151,22 @@ class ListConfig:
     """As in [rules], and before it.  Of several lists that a series goes to, the gravest counts."""
     report: PolicyConfig = field(default_factory=PolicyConfig)
     """Table [lists."ADDRESS".report]: what is mailed."""
+    commands: CommandPolicy = field(default_factory=CommandPolicy)
+    """Table [lists."ADDRESS".commands]: who may tell the bot what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandsConfig:
+    """How it is made sure who sent a command: by DKIM, or by patatt and a key that is known here."""
+
+    keyring: str = ""
+    """Directory of patatt's public keys, such as a clone of the kernel's developer keyring's .keys."""
+    nameservers: tuple[str, ...] = ()
+    """Who is asked for DKIM keys, such as "192.0.2.53" or "127.0.0.1:5353".  Empty: /etc/resolv.conf."""
+    dns_timeout: float = 5.0
+    """Seconds to wait for an answer."""
+    days: float = 7.0
+    """Older mails are not obeyed: anybody could send them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,5 +241,6 @@ class Config:
     rules: RulesConfig = field(default_factory=RulesConfig)
     lists: dict[str, ListConfig] = field(default_factory=dict)
     mail: MailConfig = field(default_factory=MailConfig)
+    commands: CommandsConfig = field(default_factory=CommandsConfig)
     patchwork: PatchworkConfig = field(default_factory=PatchworkConfig)
     kcidb: KcidbConfig = field(default_factory=KcidbConfig)

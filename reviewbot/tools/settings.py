@@ -38,12 +38,15 @@ _FILES = frozenset(
         "lists.*.path",
         "patchwork.token_file",
         "kcidb.token_file",
+        "commands.keyring",
     }
 )
 _NAMES_OR_FILES = frozenset({"lab.profile", "lab.qemu", "lists.*.profile"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITIVE = frozenset(
     {
+        "commands.days",
+        "commands.dns_timeout",
         "engine.parallel",
         "inbox.timeout",
         "lab.memory_mib",
