@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.model.errors import UserError
 from reviewbot.model.watch import Refused
+from reviewbot.parse.commands import mentions
 from reviewbot.parse.envelope import envelope, links
 from reviewbot.parse.gather import series_of
 from reviewbot.parse.lineage import changes, lineage_keys, with_successors
@@ -92,10 +93,11 @@ class Watcher:
         """Take in a batch of the list ``name``: all of it and its cursor, or nothing."""
         clock = self.clock()
         refused = list(batch.refused)
+        asked: list[tuple[str, bytes]] = []
         kept = [
             found
             for arrival in batch.arrivals
-            if (found := _read(arrival, name, clock, refused)) is not None
+            if (found := _read(arrival, name, clock, refused, asked)) is not None
         ]
         with self.ledger.transaction():
             gathering = self.ledger.gathering({link for one in kept for link in links(one)})
@@ -104,6 +106,7 @@ class Watcher:
             # In an archive nothing is late: the clock of its mails counts until all are read.
             now = min(clock, max((one.received for one in kept), default=clock))
             events = self._update(name, gathering, now)
+            self.ledger.requests.keep(name, asked, clock)
             self.ledger.refuse(name, refused, clock)
             self.ledger.set_cursor(name, batch.cursor, clock)
         return events
@@ -157,10 +160,21 @@ class Watcher:
             return []
 
 
-def _read(arrival: Arrival, name: str, clock: float, refused: list[Refused]) -> Envelope | None:
-    """What is kept of a mail; None, and an entry in ``refused``, for one that cannot be read."""
+def _read(
+    arrival: Arrival,
+    name: str,
+    clock: float,
+    refused: list[Refused],
+    asked: list[tuple[str, bytes]],
+) -> Envelope | None:
+    """What is kept of a mail; None, and an entry in ``refused``, for one that cannot be read.
+
+    Replies that may hold commands for the bot are put into ``asked``, whole.
+    """
     try:
         mail = parse_mail(arrival.raw)
+        if mail.references and mentions(mail.body):
+            asked.append((mail.message_id, arrival.raw))
         return envelope(mail, source=name, received=min(arrival.received, clock))
     except MailError as error:
         refused.append(Refused(origin=arrival.origin, reason=str(error)))

@@ -21,6 +21,7 @@ from reviewbot.parse.envelope import Envelope
 from reviewbot.parse.gather import Gathering
 from reviewbot.parse.lineage import lineage_keys
 from reviewbot.tools.cache import writing
+from reviewbot.tools.ledger_requests import Requests
 from reviewbot.tools.ledger_schema import migrate
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
@@ -61,6 +62,7 @@ class Ledger:
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA foreign_keys = ON")
             migrate(self._database, self.name)
+        self.requests = Requests(self._database, self._explained)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -212,6 +214,13 @@ class Ledger:
         """The series with that message-id, as it stands now."""
         found = self._decoded("SELECT value FROM series WHERE message_id = ?", message_id)
         return found[0] if found else None
+
+    def around(self, message_id: str) -> list[WatchedSeries]:
+        """All series of the thread that a mail is in, known by name or only by mails that refer to it."""
+        return self._decoded(
+            "SELECT value FROM series WHERE thread = (SELECT thread FROM links WHERE name = ?)",
+            f"m {message_id}",
+        )
 
     def kin(self, keys: Iterable[str]) -> list[WatchedSeries]:
         """Series that have one of the keys of parse.lineage."""

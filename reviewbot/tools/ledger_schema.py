@@ -46,6 +46,14 @@ STEPS = (
         PRIMARY KEY (list, origin)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE requests (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL, list TEXT NOT NULL,
+        digest TEXT NOT NULL, received REAL NOT NULL, due REAL NOT NULL, taken REAL,
+        outcome TEXT NOT NULL, raw BLOB NOT NULL, UNIQUE (list, digest)
+    ) STRICT;
+    CREATE INDEX requests_untaken ON requests (due) WHERE taken IS NULL;
+    """,
 )
 
 
