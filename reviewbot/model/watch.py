@@ -55,13 +55,13 @@ class WatchedSeries:
     """One revision of a series as it came over one or several lists.
 
     ``message_id`` is its cover's, else its first patch's; a report replies to it.  ``missing`` are
-    announced patches nobody has seen.  ``received`` is when its latest mail came, ``due`` until when
-    what is missing is waited for, ``sent`` what its mails say, all in seconds since 1970.
-    ``prefixes`` are the words in the brackets of its subjects.  ``amends`` is the patch of which
-    this is a newer version, when only that one was sent again, in reply to it.  ``resend`` when the
-    same patches were posted before under the same version.  ``earlier`` are mails that it names as
-    its older versions ("v1: https://lore...").  ``superseded_by`` is the next revision;
-    ``own_state`` is what the series would be without it.
+    announced patches nobody has seen.  ``thread`` is the mail its thread begins with, ``answers`` are
+    all it was sent in reply to, ``earlier`` those it names as older versions ("v1: https://lore...").
+    ``received`` is when its latest mail came, ``due`` until when what is missing is waited for, ``sent``
+    what its mails say, all in seconds since 1970.  ``prefixes`` are the words in the brackets of its
+    subjects.  ``amends`` is the patch of which this is a newer version, when only that one was sent
+    again, in reply to it.  ``resend`` when the same patches were posted before under the same version.
+    ``superseded_by`` is the next revision; ``own_state`` is what the series would be without it.
     """
 
     message_id: str
@@ -83,6 +83,7 @@ class WatchedSeries:
     change_id: str | None = None
     resend: bool = False
     amends: str = ""
+    answers: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
     superseded_by: str = ""
     notes: tuple[str, ...] = ()

@@ -74,13 +74,14 @@ def envelope(mail: Mail, *, source: str, received: float) -> Envelope:
 def merged(one: Envelope, other: Envelope) -> Envelope:
     """The same Message-ID twice: over two lists, or by somebody who made it up.
 
-    Which is kept must not depend on which came first, or a replay would find other series.
+    The one that was received first is kept, whatever its Date says and whichever is read first: a
+    replay must find the same series, and a forger come too late.
     """
-    first, second = sorted((one, other), key=lambda each: (each.mail.when, to_json(each.mail)))
+    first, second = sorted((one, other), key=lambda each: (each.received, to_json(each.mail)))
     return Envelope(
         mail=first.mail,
         lists=tuple(sorted({*first.lists, *second.lists})),
-        received=min(one.received, other.received),
+        received=first.received,
     )
 
 

@@ -135,7 +135,6 @@ class _Reader:
         self.by_id = {mail.message_id: mail for mail in self.mails}
         self.now = now
         self.following = lists
-        self.labels: dict[str, str] = {}
 
     def read(self, posting: Posting) -> WatchedSeries:
         """One posting, with what became of it until now."""
@@ -165,7 +164,7 @@ class _Reader:
             ),
             missing=posting.missing,
             cover=posting.cover.message_id if posting.cover in own else None,
-            thread=self._label(posting),
+            thread=next(iter(own[0].references), own[0].message_id),
             received=max(arrived),
             due=due,
             sent=max(mail.when for mail in own),
@@ -174,6 +173,7 @@ class _Reader:
             skipped=skipped,
             change_id=change_id(posting),
             amends=self._amended(own),
+            answers=own[0].references,
             earlier=tuple(name for _, name in earlier_versions(own[0].body)),
             notes=tuple(posting.notes),
         )
@@ -231,12 +231,6 @@ class _Reader:
 
     def _lists(self, mails: Sequence[Mail]) -> tuple[str, ...]:
         return tuple(sorted({name for mail in mails for name in self.kept[mail.message_id].lists}))
-
-    def _label(self, posting: Posting) -> str:
-        """The start of the thread, be it here or not."""
-        head = posting.head
-        start = head.references[0] if head.references else head.message_id
-        return self.labels.setdefault(posting.thread, start)
 
     def _amended(self, own: Sequence[Mail]) -> str:
         """The patch a lone mail is a newer version of: same sender and words, sent in reply to it."""

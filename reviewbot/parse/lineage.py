@@ -31,9 +31,9 @@ def earlier_versions(text: str) -> tuple[tuple[int, str], ...]:
 def lineage_keys(series: WatchedSeries) -> tuple[str, ...]:
     """Names under which other revisions of a series are found: two that share none are strangers."""
     who = series.sender.email.lower()
-    found = [f"w {who} {_words(series.subject)}", f"r {who} {series.thread}"]
+    found = [f"w {who} {_words(series.subject)}"]
     found += [f"w {who} {_words(one.subject)}" for one in series.patches[:_SUBJECTS]]
-    found += [f"e {one}" for one in (*series.mails[:_SUBJECTS], *series.earlier)]
+    found += [f"e {one}" for one in (*series.mails[:_SUBJECTS], *series.answers, *series.earlier)]
     if series.total > 1:
         found.append(f"t {_words(series.subject)}")
     if series.change_id:
@@ -115,8 +115,15 @@ def _related(new: WatchedSeries, old: WatchedSeries) -> bool:
         return titled and old.total > 1 and _shares_patches(new, old)
     if _words(new.subject) == _words(old.subject):
         return True
-    together = new.thread == old.thread and (new.total > 1) == (old.total > 1)
-    return (together and new.total > 1) or _shares_patches(new, old)
+    return (_threaded(new, old) and new.total > 1 and old.total > 1) or _shares_patches(new, old)
+
+
+def _threaded(new: WatchedSeries, old: WatchedSeries) -> bool:
+    """True when ``new`` was sent in reply to ``old``, or both to the same series.
+
+    By their own headers: anybody can write a mail that ties two threads into one.
+    """
+    return not set(new.answers).isdisjoint((*old.mails, *old.answers))
 
 
 def _same_work(new: WatchedSeries, old: WatchedSeries) -> bool:

@@ -116,6 +116,16 @@ def test_an_older_revision_that_comes_late_is_superseded_at_once(desk):
     assert kinds(desk.deliver(*series(2))) == ["superseded"]
 
 
+def test_a_stranger_who_ties_two_threads_together_supersedes_nothing(desk):
+    desk.deliver(*series(2))
+    other = series(2, tag="PATCH v2", stamp=V2, title="KVM: x86: others", start=90)
+    desk.deliver(*[one.replace(b"step", b"stride") for one in other])
+    knot = mail("Re: both", message_id="knot@x.example", sender="Eve <eve@x.example>", minute=99,
+                headers=[f"References: <{COVER}> <{V2}-1-ann@kernel.example>"])  # fmt: skip
+    assert desk.deliver(knot) == []
+    assert [str(one.state) for one in desk.series()] == ["complete", "complete"]
+
+
 def test_each_revision_names_the_next(desk):
     for version in (1, 3, 2):
         desk.deliver(
@@ -311,6 +321,17 @@ def test_a_series_over_two_lists_is_one():
     assert desk.deliver(*raw, to="kvmarm@lists.linux.dev") == []
     (found,) = desk.series()
     assert found.lists == ("kvm@vger.kernel.org", "kvmarm@lists.linux.dev")
+
+
+def test_a_forged_mail_under_a_known_id_comes_too_late(desk):
+    desk.deliver(*series(2))
+    forged = mail(
+        "Re: nothing",
+        message_id=f"{mails.STAMP}-2-ann@kernel.example",
+        sender="Eve <eve@x.example>",
+    )
+    assert desk.deliver(forged, later=9 * HOUR) == []
+    assert [str(one.state) for one in desk.series()] == ["complete"]
 
 
 def test_mixed_versions_in_one_thread_are_told_apart(desk):
