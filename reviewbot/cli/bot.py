@@ -4,27 +4,34 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
 from reviewbot.cli.environment import cache_directory, state_directory
+from reviewbot.cli.log import Form
+from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.engine.lists import followed
 from reviewbot.engine.watch import Watcher
+from reviewbot.model.errors import ReviewbotError
+from reviewbot.model.say import Level
 from reviewbot.model.watch import WatchState
 from reviewbot.stages.printable import one_line
 from reviewbot.tools import database
 from reviewbot.tools.finished import Finished
 from reviewbot.tools.ledger import Ledger
 from reviewbot.tools.outbox import Outbox
+from reviewbot.tools.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reviewbot.cli.log import Log
     from reviewbot.cli.main import Invocation
     from reviewbot.engine.clerk import Clerk
+    from reviewbot.engine.metrics import BotMeters
     from reviewbot.engine.watch import Polled
     from reviewbot.model.config import Config
     from reviewbot.model.watch import WatchedSeries
@@ -36,8 +43,12 @@ if TYPE_CHECKING:
 @click.option(
     "--every", type=click.IntRange(10, 86400), default=60, show_default=True, metavar="SECONDS"
 )
+@log_option("bot")
+@listen_option
 @click.pass_context
-def bot(ctx: click.Context, *, once: bool, dry_run: bool, every: int) -> None:
+def bot(
+    ctx: click.Context, log: Log, listen: str | None, *, once: bool, dry_run: bool, every: int
+) -> None:
     """Follow the lists of the settings: record their series, queue reviews, write reports.
 
     Workers do the reviews ('reviewbot worker'), the sender mails them ('reviewbot sender'); a report goes
@@ -45,26 +56,61 @@ def bot(ctx: click.Context, *, once: bool, dry_run: bool, every: int) -> None:
 
     Exit status with --once: 0, or 3 when a list could not be read.
     """
+    from reviewbot.engine.metrics import BotMeters  # noqa: PLC0415 - SQLAlchemy is slow to load
+
     invocation: Invocation = ctx.obj
+    log.take_over()
     config = invocation.config()
     lists = followed(config, cache_directory() / "inboxes")
-    with _ledger(dry_run=dry_run) as ledger, _clerk(config, ledger, dry_run=dry_run) as clerk:
+    pulse = Pulse(every)
+    meters = BotMeters(database.url_of(config.engine.database, state_directory()), pulse, lists)
+    pause = threading.Event()
+    with (
+        answering(listen, meters, log),
+        _ledger(dry_run=dry_run) as ledger,
+        _clerk(config, ledger, log, meters, dry_run=dry_run) as clerk,
+    ):
         watcher = Watcher(ledger, lists)
         while True:
-            polled = watcher.poll()
-            for name, trouble in polled.troubles.items():
-                click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
-            _print(polled, ledger, summary=once)
-            if clerk:
-                while clerk.schedule() or clerk.report():
-                    pass
-            if once:
-                ctx.exit(3 if polled.troubles else 0)
-            time.sleep(every)
+            try:
+                polled = _turn(watcher, clerk, log, meters, summary=once)
+                pulse.turned()
+            except ReviewbotError as error:  # the database is away, the disk full: it may pass
+                if once:
+                    raise
+                meters.failed("turn")
+                log("failed", str(error), level=Level.ERROR)
+            else:
+                if once:
+                    ctx.exit(3 if polled.troubles else 0)
+            pause.wait(every)
+
+
+def _turn(
+    watcher: Watcher, clerk: Clerk | None, log: Log, meters: BotMeters, *, summary: bool
+) -> Polled:
+    """Look at all lists, act on what they brought, and on what workers have finished."""
+    polled = watcher.poll()
+    meters.polled(polled.mails, polled.troubles)
+    for name, trouble in polled.troubles.items():
+        meters.failed("list")
+        log("list unreadable", trouble, level=Level.WARNING, list=name)
+    if log.form is Form.JSON:
+        for event in polled.events:
+            series = event.series
+            name = series.lists[0] if series.lists else ""
+            log(f"series {event.kind}", one_line_of(series), series=series.message_id, list=name)
+    else:
+        _print(polled, watcher.ledger, summary=summary)
+    while clerk and (clerk.schedule() or clerk.report()):
+        pass
+    return polled
 
 
 @contextlib.contextmanager
-def _clerk(config: Config, ledger: Ledger, *, dry_run: bool) -> Iterator[Clerk | None]:
+def _clerk(
+    config: Config, ledger: Ledger, log: Log, meters: BotMeters, *, dry_run: bool
+) -> Iterator[Clerk | None]:
     """The desk between lists and workers; none for a dry run, which only looks."""
     if dry_run:
         yield None
@@ -84,7 +130,8 @@ def _clerk(config: Config, ledger: Ledger, *, dry_run: bool) -> Iterator[Clerk |
             queue=queue,
             finished=finished,
             outbox=outbox,
-            say=lambda line: click.echo(one_line(line), err=True),
+            say=log,
+            seen=meters.finished,
         )
 
 

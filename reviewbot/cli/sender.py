@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot.cli.environment import state_directory, tools_for
+from reviewbot.cli.log import Form
+from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.engine.sender import Sender
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.stages.printable import one_line
+from reviewbot.model.say import Level
 from reviewbot.tools import archive, b4, database
+from reviewbot.tools.pulse import Pulse
 
 if TYPE_CHECKING:
+    from reviewbot.cli.log import Log
     from reviewbot.cli.main import Invocation
 
 
@@ -23,31 +27,44 @@ if TYPE_CHECKING:
 @click.option(
     "--every", type=click.IntRange(5, 3600), default=30, show_default=True, metavar="SECONDS"
 )
+@log_option("sender")
+@listen_option
 @click.pass_context
-def sender(ctx: click.Context, *, once: bool, every: int) -> None:
+def sender(ctx: click.Context, log: Log, listen: str | None, *, once: bool, every: int) -> None:
     """Send the mails of the outbox that are approved and due, within the limits of the settings.
 
     A mail whose sending was cut off is looked up in the list's archive and never sent again blindly.
     """
+    from reviewbot.engine.metrics import SenderMeters  # noqa: PLC0415 - as in the bot
+
     invocation: Invocation = ctx.obj
+    log.take_over()
     config = invocation.config()
     midmask = b4.midmask(config.inbox)
+    url = database.url_of(config.engine.database, state_directory())
+    pulse = Pulse(every)
+    meters = SenderMeters(url, pulse)
     pause = threading.Event()
-    with tools_for(config, quiet=invocation.quiet) as tools:
+    with (
+        answering(listen, meters, log),
+        tools_for(config, quiet=invocation.quiet or log.form is Form.JSON) as tools,
+    ):
         mine = Sender(
             tools,
-            database.url_of(config.engine.database, state_directory()),
+            url,
             in_archive=lambda name: archive.has(midmask, name, config.inbox.timeout),
-            say=lambda line: click.echo(one_line(line), err=True),
+            say=log,
         )
         while True:
             try:
                 mine.reconcile()
-                mine.send()
+                meters.sent(mine.send())
+                pulse.turned()
             except InfrastructureError as error:
                 if once:
                     raise
-                click.echo(f"reviewbot: {one_line(str(error))}", err=True)
+                meters.failed("turn")
+                log("failed", str(error), level=Level.ERROR)
             if once:
                 return
             pause.wait(every)

@@ -15,17 +15,22 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot.cli.environment import cache_directory, state_directory, store, tools_for
+from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UnavailableError, UserError
 from reviewbot.model.job import Done, Job, Need
 from reviewbot.model.run import Stage, VerdictKind
+from reviewbot.model.say import Level
 from reviewbot.stages.printable import one_line
 from reviewbot.tools import accelerator, database
 from reviewbot.tools.cache import Cache
+from reviewbot.tools.pulse import Pulse
 from reviewbot.tools.session import Line, Reached, Session
 
 if TYPE_CHECKING:
+    from reviewbot.cli.log import Log
     from reviewbot.cli.main import Invocation
+    from reviewbot.engine.workers import Worker
     from reviewbot.model.config import Config
 
 _JOB_LIMIT = 1 << 20
@@ -42,14 +47,25 @@ _LOOK_SECONDS = 5.0
 )
 @click.option("--parallel", type=click.IntRange(1, 64), help="Reviews at once.")
 @click.option("--drain", is_flag=True, help="End when nothing is queued for this worker.")
+@log_option("worker")
+@listen_option
 @click.pass_context
 def worker(
-    ctx: click.Context, name: str | None, can: tuple[str, ...], parallel: int | None, *, drain: bool
+    ctx: click.Context,
+    *,
+    name: str | None,
+    can: tuple[str, ...],
+    parallel: int | None,
+    log: Log,
+    listen: str | None,
+    drain: bool,
 ) -> None:
     """Do queued reviews until told to stop (SIGTERM, Ctrl-C).
 
     What is half done then goes on at the next start, or at another host.
     """
+    log.take_over()
+    from reviewbot.engine.metrics import WorkerMeters  # noqa: PLC0415 - as in the bot
     from reviewbot.engine.workers import Worker  # noqa: PLC0415 - DBOS is slow to load
 
     invocation: Invocation = ctx.obj
@@ -57,35 +73,38 @@ def worker(
     state = state_directory()
     abilities = frozenset(Need(word) for word in can) or _abilities(config)
     url = database.url_of(config.engine.database, state)
+    pulse = Pulse(_LOOK_SECONDS)
+    meters = WorkerMeters(url, pulse)
     mine = Worker(
         url,
         state,
         name=name or config.engine.worker or socket.gethostname(),
         abilities=abilities,
-        perform=lambda job, cancelled: Session(job, cancelled, invocation.config_path),
+        perform=lambda job, cancelled: meters.counted(
+            Session(job, cancelled, invocation.config_path)
+        ),
         parallel=parallel or config.engine.parallel,
         tree_limit=config.engine.tree_limit,
     )
     mine.start()
     try:
         able = ", ".join(sorted(abilities)) or "rules only"
-        click.echo(f"worker {mine.name}: {able}; queue {_shown(url)}", err=True)
-        _wait(mine, drain=drain)
+        log("started", f"worker {mine.name}: {able}; queue {_shown(url)}")
+        with answering(listen, meters, log):
+            _wait(mine, pulse, log, drain=drain)
     finally:
         mine.stop()
 
 
-def _wait(mine: object, *, drain: bool) -> None:
+def _wait(mine: Worker, pulse: Pulse, log: Log, *, drain: bool) -> None:
     """Return when drained; end the process at once when others may have taken our jobs."""
-    from reviewbot.engine.workers import Worker  # noqa: PLC0415 - see worker()
-
-    assert isinstance(mine, Worker)  # noqa: S101 - for the type checker
     pause = threading.Event()
     while not (drain and mine.idle()):
         pause.wait(1.0 if drain else _LOOK_SECONDS)
         if mine.lost():
-            click.echo("reviewbot: lost the database, and with it the claim to our jobs", err=True)
+            log("lost", "lost the database, and with it the claim to our jobs", level=Level.ERROR)
             os._exit(3)  # children die with us; nothing may be recorded any more
+        pulse.turned()
 
 
 def _abilities(config: Config) -> frozenset[Need]:

@@ -13,17 +13,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.model.config import PolicyConfig
+from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.job import FIX_FIRST, Job, JobState, Urgency
 from reviewbot.model.outbox import EntryState
+from reviewbot.model.say import Level
 from reviewbot.model.watch import EventKind, WatchState
 from reviewbot.stages import policy, report
 
+from reviewbot.tools.finished import DamagedReviewError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.engine.durable import JobQueue
     from reviewbot.model.config import Config
     from reviewbot.model.watch import WatchedSeries, WatchEvent
+    from reviewbot.model.run import Run
+    from reviewbot.model.say import Say
     from reviewbot.tools.finished import Finished
     from reviewbot.tools.ledger import Ledger
     from reviewbot.tools.outbox import Outbox
@@ -49,10 +54,11 @@ class Clerk:
         queue: JobQueue,
         finished: Finished,
         outbox: Outbox,
-        say: Callable[[str], None],
+        say: Say,
+        seen: Callable[[Run], None] = lambda run: None,  # noqa: ARG005 - nobody counts
         archive_seconds: float = ARCHIVE_SECONDS,
     ) -> None:
-        """``say`` gets one line for everything that is done."""
+        """``say`` is told of everything that is done, ``seen`` of every review that somebody finished."""
         self._config = config
         self._ledger = ledger
         self._queue = queue
@@ -60,13 +66,20 @@ class Clerk:
         self._outbox = outbox
         self._say = say
         self._archive_seconds = archive_seconds
+        self._seen = seen
         self._settings = report.settings(config)
 
     def schedule(self) -> int:
         """Act on what happened to series; return how many events there were."""
         events = self._ledger.untaken(_BATCH)
         for event in events:
-            self._act(event)
+            try:
+                self._act(event)
+            except ReviewbotError:
+                raise
+            except Exception as error:  # noqa: BLE001 - else one series would end the bot for ever
+                name = event.series.message_id
+                self._say("mistake", _our_mistake(error), level=Level.ERROR, series=name)
             self._ledger.take([event.number], time.time())
         return len(events)
 
@@ -74,9 +87,16 @@ class Clerk:
         """Decide about finished reviews; return how many there were."""
         count = 0
         for name in self._finished.undecided(_BATCH):
-            decision = self._decide(name)
+            try:
+                decision = self._decide(name)
+            except DamagedReviewError as error:
+                decision = f"nothing: {error}"
+            except ReviewbotError:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                decision = f"nothing: {_our_mistake(error)}"
             self._finished.decide(name, decision)
-            self._say(f"{name}: {decision}")
+            self._say("decided", decision, job=name)
             count += 1
         return count
 
@@ -96,7 +116,7 @@ class Clerk:
                 self._stop(series.message_id)
             job = replace(self._job(current), again=again)
             if self._queue.add(job, delay=self._archive_seconds):
-                self._say(f"{job.id}: queued, v{job.revision} {job.title}")
+                self._say("queued", f"queued, v{job.revision} {job.title}", job=job.id)
 
     def _job(self, series: WatchedSeries) -> Job:
         fix = bool(_FIX.search(series.subject))
@@ -118,14 +138,14 @@ class Clerk:
         self._stop(message_id)
         for entry in self._outbox.entries(_UNSENT, series=message_id):
             if self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=why):
-                self._say(f"{entry.message_id}: dropped, {why}")
+                self._say("dropped", f"dropped, {why}", mail=entry.message_id)
 
     def _stop(self, message_id: str) -> None:
         for name in self._config.lists:
             for status in self._queue.of_series(name, message_id):
                 if status.state in _STOPPABLE:
                     self._queue.cancel(status.job.id)
-                    self._say(f"{status.job.id}: cancelled")
+                    self._say("cancelled", "cancelled", job=status.job.id)
 
     def _decide(self, name: str) -> str:
         """One line: what is mailed about a finished job, or why nothing."""
@@ -137,6 +157,8 @@ class Clerk:
             return "nothing: it was asked for by hand"
         watched = self._ledger.find(run.series.message_id)
         if watched and watched.state is WatchState.SUPERSEDED:
+        if run is not None:
+            self._seen(run)
             return f"nothing: superseded by {watched.superseded_by}"
         rules = listed.report
         shown = policy.worth_reporting(run, rules)
@@ -165,3 +187,7 @@ def policy_of(config: Config, inbox: str) -> PolicyConfig:
     """The policy of a list; one that is not in the settings holds everything."""
     listed = config.lists.get(inbox)
     return listed.report if listed else PolicyConfig()
+def _our_mistake(error: Exception) -> str:
+    return f"our own mistake: {type(error).__name__}: {error}"[:300]
+
+

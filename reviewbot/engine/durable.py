@@ -18,6 +18,7 @@ from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.job import Done, Job, JobState, JobStatus, Need
 from reviewbot.tools import database
+from reviewbot.tools.backlog import STATES, WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from dbos import EnqueueOptions, WorkflowStatus
 
 APPLICATION = "reviewbot"
-WORKFLOW = "review"
 LAYOUT = "1"
 """Pinned as DBOS's application version: work of another layout stays where it is.  Raised only when
 the steps of a job change, because half-done work cannot be continued then."""
@@ -36,16 +36,6 @@ TRIES = 3
 
 SERIALIZER = DBOSPortableJSONSerializer()
 """JSON: the default is pickle, and whoever can write the database could run code on every host."""
-
-_STATES = {
-    "DELAYED": JobState.DELAYED,
-    "ENQUEUED": JobState.QUEUED,
-    "PENDING": JobState.RUNNING,
-    "SUCCESS": JobState.DONE,
-    "ERROR": JobState.PARKED,
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": JobState.PARKED,
-    "CANCELLED": JobState.CANCELLED,
-}
 
 
 def queue_of(needs: Iterable[Need]) -> str:
@@ -125,7 +115,7 @@ class JobQueue:
         self, states: Sequence[JobState] = (), *, limit: int = 1000, offset: int = 0
     ) -> list[JobStatus]:
         """Jobs in these states (none: any), the newest first."""
-        wanted = [name for name, state in _STATES.items() if state in states]
+        wanted = [name for name, state in STATES.items() if state in states]
         with _errors():
             found = self._client.list_workflows(
                 status=wanted or None, name=WORKFLOW, limit=limit, offset=offset, sort_desc=True
@@ -164,7 +154,7 @@ class JobQueue:
         self._client.destroy()
 
     def _status(self, known: WorkflowStatus, *, stages: bool = False) -> JobStatus:
-        state = _STATES[known.status]
+        state = STATES[known.status]
         steps: tuple[str, ...] = ()
         if stages:
             done = self._client.list_workflow_steps(known.workflow_id, load_output=False)

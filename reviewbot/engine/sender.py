@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reviewbot.engine.clerk import policy_of
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.outbox import EntryState
+from reviewbot.model.say import Level
 from reviewbot.stages import policy
 from reviewbot.stages.deliver import Postman
 from reviewbot.tools.outbox import Outbox
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.model.outbox import Entry
+    from reviewbot.model.say import Say
     from reviewbot.tools.context import Tools
 
 RETRY_SECONDS = 600.0
@@ -38,7 +40,7 @@ class Sender:
         database: str,
         *,
         in_archive: Callable[[str], bool],
-        say: Callable[[str], None],
+        say: Say,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``in_archive`` tells of a Message-ID, and raises UserError when it cannot."""
@@ -87,9 +89,9 @@ class Sender:
     def _later(self, postman: Postman, entry: Entry, why: str, due: float) -> None:
         ready = (EntryState.READY,)
         if postman.outbox.move(entry.message_id, EntryState.READY, when=ready, note=why, due=due):
-            self._say(f"{entry.message_id}: waits, {why}")
+            self._say("waits", f"waits, {why}", mail=entry.message_id)
         else:
-            self._say(why)
+            self._say("unclear", why, level=Level.WARNING, mail=entry.message_id)
 
     def reconcile(self) -> int:
         """Look mails up whose sending ended unclear; return how many are cleared up.
@@ -107,17 +109,17 @@ class Sender:
                 try:
                     found = self._in_archive(entry.message_id)
                 except UserError as error:
-                    self._say(f"{entry.message_id}: {error}")
+                    self._say("no archive", str(error), level=Level.WARNING, mail=entry.message_id)
                     continue
                 sending = (EntryState.SENDING,)
                 if found:
                     note = "found in the archive"
                     cleared += box.move(entry.message_id, EntryState.SENT, when=sending, note=note)
-                    self._say(f"{entry.message_id}: {note}")
+                    self._say("reconciled", note, mail=entry.message_id)
                 elif age > ARCHIVED_SECONDS and not entry.note:
                     note = "not in the archive; 'reviewbot outbox resend' sends it, 'drop' does not"
                     box.annotate(entry.message_id, note)
-                    self._say(f"{entry.message_id}: {note}")
+                    self._say("reconciled", note, mail=entry.message_id)
         finally:
             box.close()
         return cleared

@@ -14,7 +14,6 @@ from reviewbot.engine.durable import (
     LAYOUT,
     SERIALIZER,
     TRIES,
-    WORKFLOW,
     queues_for,
 )
 from reviewbot.model.codec import from_json, to_json
@@ -22,6 +21,7 @@ from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.job import Done, Job, Need
 from reviewbot.model.run import Stage
 from reviewbot.tools import database, liveness
+from reviewbot.tools.backlog import WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

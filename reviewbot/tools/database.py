@@ -63,15 +63,30 @@ def prepare(url: str) -> None:
 
 
 def connect(url: str) -> sa.Engine:
-    """An engine for our own tables beside the workflow library's.  Raises InfrastructureError."""
+    """An engine for our own tables beside the workflow library's.
+
+    Raises InfrastructureError, here and from every later use of it, when the database is away, locked or its
+    disk full; other errors of SQLAlchemy (a row that is there already) stay as they are.
+    """
     options: dict[str, object] = {"timeout": 30} if file_of(url) else {"connect_timeout": 10}
     engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True)
     try:
-        with engine.connect():
-            return engine
+        engine.connect().close()
     except sa.exc.SQLAlchemyError as error:
         place = without_password(url)
         raise InfrastructureError(f"no connection to {place}: {cause(error)}") from error
+    sa.event.listen(engine, "handle_error", _explain)
+    return engine
+
+
+def _explain(context: sa.ExceptionContext) -> None:
+    """Raise what the loops expect of a database that is away for a while."""
+    error = context.sqlalchemy_exception
+    if (
+        isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+        and not context.is_pre_ping
+    ):
+        raise InfrastructureError(f"the database: {cause(error)}") from error
 
 
 def without_password(url: str) -> str:

@@ -80,9 +80,19 @@ class Finished:
         self._engine.dispose()
 
 
+class DamagedReviewError(InfrastructureError):
+    """What is stored cannot be read: no other try will help."""
+
+
 def _unpacked(data: bytes) -> Run:
     inflate = zlib.decompressobj()
-    text = inflate.decompress(data, _LIMIT)
+    try:
+        text = inflate.decompress(data, _LIMIT)
+    except zlib.error as error:
+        raise DamagedReviewError(f"the stored review is damaged: {error}") from error
     if inflate.unconsumed_tail:
-        raise InfrastructureError("a stored review is larger than 256 MiB")
-    return from_json(text, Run)
+        raise DamagedReviewError("the stored review is larger than 256 MiB")
+    try:
+        return from_json(text, Run)
+    except InfrastructureError as error:
+        raise DamagedReviewError(f"the stored review is of another release: {error}") from error

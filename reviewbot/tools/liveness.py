@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
 
-from reviewbot.model.errors import UserError
+from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools import database
 from reviewbot.tools.cache import writing
 
@@ -125,13 +125,13 @@ class ServerPresence:
         """Whether the session is gone, by asking it."""
         try:
             self._connection.exec_driver_sql("SELECT 1")
-        except sa.exc.SQLAlchemyError:
+        except (sa.exc.SQLAlchemyError, InfrastructureError):
             return True
         return False
 
     def release(self) -> None:
         """End the session."""
-        with suppress(sa.exc.SQLAlchemyError):
+        with suppress(sa.exc.SQLAlchemyError, InfrastructureError):
             self._connection.invalidate()
             self._connection.close()
         self._engine.dispose()

@@ -69,9 +69,13 @@ class Office:
             queue=self.queue,
             finished=self.finished,
             outbox=self.outbox,
-            say=self.said.append,
+            say=self.say,
             archive_seconds=0,
         )
+
+    def say(self, event: str, text: str, **about: object) -> None:
+        assert event
+        self.said.append(" ".join([*map(str, about.values()), text]))
 
     def close(self) -> None:
         for each in (self.queue, self.finished, self.outbox, self.desk.ledger):
@@ -96,7 +100,7 @@ class Office:
             tools,
             self.url,
             in_archive=self.in_archive,
-            say=self.said.append,
+            say=self.say,
             clock=lambda: time.time() + self.skew,
         )
         sender.reconcile()
