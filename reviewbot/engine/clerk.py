@@ -15,20 +15,22 @@ from typing import TYPE_CHECKING
 from reviewbot.model.config import PolicyConfig
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.job import FIX_FIRST, Job, JobState, Urgency
-from reviewbot.model.outbox import EntryState
+from reviewbot.model.outbox import EntryState, Kind
 from reviewbot.model.say import Level
 from reviewbot.model.watch import EventKind, WatchState
+from reviewbot.parse.lineage import lineage_keys
 from reviewbot.stages import policy, report
-
 from reviewbot.tools.finished import DamagedReviewError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from reviewbot.engine.durable import JobQueue
     from reviewbot.model.config import Config
-    from reviewbot.model.watch import WatchedSeries, WatchEvent
+    from reviewbot.model.outbox import Entry
     from reviewbot.model.run import Run
     from reviewbot.model.say import Say
+    from reviewbot.model.watch import WatchedSeries, WatchEvent
     from reviewbot.tools.finished import Finished
     from reviewbot.tools.ledger import Ledger
     from reviewbot.tools.outbox import Outbox
@@ -56,17 +58,22 @@ class Clerk:
         outbox: Outbox,
         say: Say,
         seen: Callable[[Run], None] = lambda run: None,  # noqa: ARG005 - nobody counts
+        mailed: Callable[[Run, Sequence[Entry]], None] = lambda run, entries: None,  # noqa: ARG005
         archive_seconds: float = ARCHIVE_SECONDS,
     ) -> None:
-        """``say`` is told of everything that is done, ``seen`` of every review that somebody finished."""
+        """``say`` is told of everything that is done, ``seen`` of every review that somebody finished.
+
+        ``mailed`` is told which mails were entered about a review, as it is reported; maybe twice.
+        """
         self._config = config
         self._ledger = ledger
         self._queue = queue
         self._finished = finished
         self._outbox = outbox
         self._say = say
-        self._archive_seconds = archive_seconds
         self._seen = seen
+        self._mailed = mailed
+        self._archive_seconds = archive_seconds
         self._settings = report.settings(config)
 
     def schedule(self) -> int:
@@ -122,21 +129,24 @@ class Clerk:
         fix = bool(_FIX.search(series.subject))
         return Job(
             series=series.message_id,
-            source=self._list_of(series.lists),
+            source=list_of(self._config, series.lists),
             title=series.subject,
             revision=series.revision,
+            earlier=self._earlier(series),
             urgency=Urgency.BOT - (FIX_FIRST if fix else 0),
         )
 
-    def _list_of(self, lists: tuple[str, ...]) -> str:
-        """The list whose policy counts: the first of the settings that the series went to."""
-        known = [name for name in self._config.lists if name in lists]
-        return known[0] if known else (lists[0] if lists else "")
+    def _earlier(self, series: WatchedSeries) -> str:
+        """The message-id of the revision that this one supersedes, "" when there is none."""
+        kin = self._ledger.kin(set(lineage_keys(series)))
+        return next((one.message_id for one in kin if one.superseded_by == series.message_id), "")
 
     def _forget(self, message_id: str, why: str) -> None:
         """Stop a review whose series is out of date, and never send what waits about it."""
         self._stop(message_id)
         for entry in self._outbox.entries(_UNSENT, series=message_id):
+            if entry.kind is Kind.ANSWER:
+                continue
             if self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=why):
                 self._say("dropped", f"dropped, {why}", mail=entry.message_id)
 
@@ -150,6 +160,8 @@ class Clerk:
     def _decide(self, name: str) -> str:
         """One line: what is mailed about a finished job, or why nothing."""
         run, status = self._finished.get(name), self._queue.get(name)
+        if run is not None:
+            self._seen(run)
         if run is None or status is None or run.series is None:
             return "nothing: there is no series"
         listed = self._config.lists.get(status.job.source)
@@ -157,13 +169,16 @@ class Clerk:
             return "nothing: it was asked for by hand"
         watched = self._ledger.find(run.series.message_id)
         if watched and watched.state is WatchState.SUPERSEDED:
-        if run is not None:
-            self._seen(run)
             return f"nothing: superseded by {watched.superseded_by}"
         rules = listed.report
         shown = policy.worth_reporting(run, rules)
         mails = report.mails(shown, replace(self._settings, all_clear=rules.all_clear))
-        earlier = self._outbox.entries(series=run.series.message_id)
+        about = self._outbox.entries(series=run.series.message_id)
+        earlier = [entry for entry in about if entry.kind is not Kind.ANSWER]
+        if (
+            status.job.base or status.job.tree
+        ):  # somebody asked for another tree: nothing is corrected
+            earlier = []
         made = policy.decide(
             shown,
             mails,
@@ -180,14 +195,22 @@ class Clerk:
                 self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=note)
         for entry in made.entries:
             self._outbox.add(entry)
+        if made.entries:
+            self._mailed(shown, made.entries)
         return f"{made.action}: {made.reason}"
+
+
+def _our_mistake(error: Exception) -> str:
+    return f"our own mistake: {type(error).__name__}: {error}"[:300]
+
+
+def list_of(config: Config, lists: Sequence[str]) -> str:
+    """The list whose policy counts: the first of the settings that the series went to."""
+    known = [name for name in config.lists if name in lists]
+    return known[0] if known else (lists[0] if lists else "")
 
 
 def policy_of(config: Config, inbox: str) -> PolicyConfig:
     """The policy of a list; one that is not in the settings holds everything."""
     listed = config.lists.get(inbox)
     return listed.report if listed else PolicyConfig()
-def _our_mistake(error: Exception) -> str:
-    return f"our own mistake: {type(error).__name__}: {error}"[:300]
-
-
