@@ -12,7 +12,8 @@ class Mail:
 
     ``sender`` None means "whatever delivery is configured to use".  Message-IDs are without angle
     brackets; ``message_id`` is the same whenever the same is said about the same patch, so that a
-    record of sent ones can keep us from repeating ourselves.  ``date`` is RFC 5322's.
+    record of sent ones can keep us from repeating ourselves.  ``date`` is RFC 5322's.  ``answer`` when it
+    answers a command: Auto-Submitted then says "auto-replied" (RFC 3834).
     """
 
     sender: Address | None
@@ -24,3 +25,4 @@ class Mail:
     in_reply_to: str
     references: tuple[str, ...]
     body: str
+    answer: bool = False

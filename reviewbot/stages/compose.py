@@ -82,7 +82,7 @@ def compose(mail: Mail, sender: Address | None = None) -> EmailMessage:
         message["In-Reply-To"] = f"<{mail.in_reply_to}>"
     if references := [f"<{name}>" for name in mail.references if is_identifier(name)]:
         message["References"] = " ".join(references)
-    message["Auto-Submitted"] = "auto-generated"
+    message["Auto-Submitted"] = "auto-replied" if mail.answer else "auto-generated"
     body = printable(mail.body)
     message.set_content(
         body, charset="utf-8", cte="7bit" if _is_plain(body) else "quoted-printable"
