@@ -3,10 +3,10 @@
 
 import posixpath
 import re
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reviewbot.parse import prose
 from reviewbot.parse.text import one_line
 from reviewbot.rulekit.case import CaseText, parse_case
 from reviewbot.rulekit.rule import Needs, Rule
@@ -23,7 +23,6 @@ _NEEDS = {
     Needs.TREES: "the tree before and after each patch",
     Needs.BUILD: "the tree before and after each patch, and headers that compile",
 }
-_LITERAL = re.compile(r"``(.+?)``|`([^`]+)`")
 _SPECIAL = re.compile(r"([\\*<\[\]]|(?<!\w)_|_(?!\w))")
 
 
@@ -103,58 +102,25 @@ def _group(rule: Rule) -> str:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    code_follows = False
-    for paragraph in _paragraphs(text.expandtabs(8).split("\n")):
-        if code_follows and paragraph[0].startswith(" "):
-            yield f"```\n{textwrap.dedent(chr(10).join(paragraph))}\n```"
-            continue
-        code_follows = paragraph[-1].endswith("::")
-        said = "\n".join(paragraph)
-        if code_follows:
-            said = said[:-2].rstrip() and said[:-1]
-        if said:
-            yield "\n".join(_item(line) for line in said.split("\n"))
-
-
-def _paragraphs(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Lines up to an empty one; an indented block keeps its empty lines."""
-    block: list[str] = []
-    for line in lines:
-        if line.strip():
-            if block and not block[-1].strip() and not (_code(block) and line.startswith(" ")):
-                yield _trimmed(block)
-                block = []
-            block.append(line)
-        elif block:
-            block.append("")
-    if block:
-        yield _trimmed(block)
-
-
-def _code(block: list[str]) -> bool:
-    return block[0].startswith(" ")
-
-
-def _trimmed(block: list[str]) -> list[str]:
-    while not block[-1].strip():
-        block = block[:-1]
-    return block
+    for block in prose.blocks(text):
+        if block.kind is prose.Kind.CODE:
+            yield "```\n" + "\n".join(block.lines) + "\n```"
+        else:
+            yield "\n".join(_item(line) for line in block.lines)
 
 
 def _item(line: str) -> str:
     """A line of prose; "* " and "- " begin an item of a list."""
-    bullet = line[:2] if line[:2] in ("* ", "- ") else ""
+    bullet = prose.bullet(line)
     return bullet.replace("*", "-") + _prose(line.removeprefix(bullet))
 
 
 def _prose(text: str) -> str:
     """Markdown that shows the text as it is, its literals as code."""
-    said, end = "", 0
-    for match in _LITERAL.finditer(text):
-        said += _SPECIAL.sub(r"\\\1", text[end : match.start()])
-        said += f"`{match[1] or match[2]}`"
-        end = match.end()
-    return said + _SPECIAL.sub(r"\\\1", text[end:])
+    return "".join(
+        f"`{part}`" if literal else _SPECIAL.sub(r"\\\1", part)
+        for literal, part in prose.pieces(text)
+    )
 
 
 def _cell(text: str) -> str:
