@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reviewbot.model.config import MailConfig
 from reviewbot.model.errors import InfrastructureError, UserError
-from reviewbot.tools import process
+from reviewbot.tools import process, secret
 
 _GIT_TIMEOUT = 10.0
 _USUAL_PORT = {"none": 25, "tls": 587, "ssl": 465}
@@ -230,12 +230,8 @@ def _port(git: dict[str, str]) -> int:
 
 
 def _password(config: MailConfig, git: dict[str, str]) -> str:
-    if not config.password_file:
-        return git.get("sendemail.smtppass", "")
-    try:
-        return Path(config.password_file).expanduser().read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"mail.password_file: {config.password_file} cannot be read") from error
+    said = secret.read(config.password_file, "mail.password_file")
+    return said or git.get("sendemail.smtppass", "")
 
 
 def _git_sender(git: dict[str, str]) -> str:
