@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Asking a server for a file, with limits on everything it can choose: size, time, redirects, gzip."""
 
+import functools
 import time
 import urllib.parse
 import zlib
@@ -36,22 +37,38 @@ class Answer:
     body: bytes
 
 
-def ask(url: str, *, limit: int, timeout: float, post: bool = False) -> Answer:
+def ask(
+    url: str,
+    *,
+    limit: int,
+    timeout: float,
+    post: bool = False,
+    json: bytes | None = None,
+    authorization: str = "",
+) -> Answer:
     """Fetch ``url``; ``limit`` is in bytes, ``timeout`` in seconds for all of it.
 
+    ``json`` is posted.  ``authorization`` is the value of that header; it goes to this host only.
     Redirects are followed a few times and never to another host or from https to http: the address
     is in the settings, and a server must not make us talk to others (such as a cloud's metadata).
-    Raises TooLargeError, and UserError for a server that cannot be reached or answers nonsense.
+    What carries ``json`` is not redirected at all: a POST may become a GET on the way.  Raises TooLargeError, and UserError for a server that cannot be reached or answers nonsense.
     """
     import requests  # noqa: PLC0415 - a tenth of a second that most commands need not spend
+    import urllib3.exceptions  # noqa: PLC0415 - what reading the body raises is not translated
 
     deadline = time.monotonic() + timeout
     for _ in range(_REDIRECTS + 1):
         try:
             with requests.request(
-                "POST" if post else "GET",
+                "POST" if post or json is not None else "GET",
                 url,
-                headers={"Accept-Encoding": "identity", "User-Agent": _AGENT},
+                headers={
+                    "Accept-Encoding": "identity",
+                    "User-Agent": _AGENT,
+                    **({"Content-Type": "application/json"} if json is not None else {}),
+                },
+                data=json,
+                auth=functools.partial(_authorized, value=authorization),
                 timeout=min(timeout, 60.0),
                 allow_redirects=False,
                 stream=True,
@@ -61,12 +78,27 @@ def ask(url: str, *, limit: int, timeout: float, post: bool = False) -> Answer:
                     return Answer(
                         status=response.status_code, body=_body(response, limit, deadline, url)
                     )
-                url = _redirected(url, target)
-        except (requests.RequestException, OSError, ValueError) as error:
+                new = _redirected(url, target)
+                if json is not None:
+                    raise UserError(f"{_shown(url)}: redirects to {_shown(new)}; name that one")
+                url = new
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+            ValueError,
+        ) as error:
             raise UserError(
                 f"{_shown(url)}: cannot be reached: {known_cause(str(error)) or _shown(str(error))}"
             ) from error
     raise UserError(f"{_shown(url)}: redirected more than {_REDIRECTS} times; check the address")
+
+
+def _authorized(request: "requests.PreparedRequest", *, value: str) -> "requests.PreparedRequest":
+    """Set the header, or leave it out; without a word from us requests would look into ~/.netrc."""
+    if value:
+        request.headers["Authorization"] = value
+    return request
 
 
 def gunzip(data: bytes, *, limit: int, source: str) -> bytes:
@@ -87,7 +119,8 @@ def gunzip(data: bytes, *, limit: int, source: str) -> bytes:
 
 def _body(response: "requests.Response", limit: int, deadline: float, url: str) -> bytes:
     kept = bytearray()
-    while data := response.raw.read(_CHUNK, decode_content=False):
+    # read1 returns what is there: read() would wait for a whole chunk, whatever the deadline.
+    while data := response.raw.read1(_CHUNK, decode_content=False):
         kept += data
         if len(kept) > limit:
             raise TooLargeError(f"{_shown(url)}: answers with more than {limit >> 20} MiB")
