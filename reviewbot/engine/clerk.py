@@ -82,7 +82,7 @@ class Clerk:
         for event in events:
             try:
                 self._act(event)
-            except ReviewbotError:
+            except (ReviewbotError, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - else one series would end the bot for ever
                 name = event.series.message_id
@@ -98,7 +98,7 @@ class Clerk:
                 decision = self._decide(name)
             except DamagedReviewError as error:
                 decision = f"nothing: {error}"
-            except ReviewbotError:
+            except (ReviewbotError, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - as above
                 decision = f"nothing: {_our_mistake(error)}"

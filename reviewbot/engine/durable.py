@@ -12,6 +12,7 @@ import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer, error, run_dbos_database_migrations
 
 from reviewbot.model.codec import from_json, to_json
@@ -61,13 +62,14 @@ class JobQueue:
         self.url = url
         database.prepare(url)
         database.connect(url).dispose()  # one clear line when the server is not there
-        run_dbos_database_migrations(system_database_url=url)
-        self._client = DBOSClient(
-            system_database_url=url,
-            serializer=SERIALIZER,
-            application_name=APPLICATION,
-            retry_connection_errors=False,
-        )
+        with errors_explained():
+            run_dbos_database_migrations(system_database_url=url)
+            self._client = DBOSClient(
+                system_database_url=url,
+                serializer=SERIALIZER,
+                application_name=APPLICATION,
+                retry_connection_errors=False,
+            )
 
     def add(self, job: Job, delay: float = 0.0) -> bool:
         """Queue a job; False when it is known already, whatever became of it.
@@ -86,13 +88,13 @@ class JobQueue:
         }
         if delay > 0:
             options["delay_seconds"] = delay
-        with _errors():
+        with errors_explained():
             self._client.enqueue(options, to_json(job).decode())
         return True
 
     def get(self, job_id: str) -> JobStatus | None:
         """What is known of a job."""
-        with _errors():
+        with errors_explained():
             found = self._client.list_workflows(workflow_ids=[job_id], name=WORKFLOW)
         return self._status(found[0], stages=True) if found else None
 
@@ -100,7 +102,7 @@ class JobQueue:
         """The job whose id is ``start`` or begins so.  Raises UserError for none or several."""
         if exact := self.get(start):
             return exact
-        with _errors():
+        with errors_explained():
             found = self._client.list_workflows(
                 workflow_id_prefix=start, name=WORKFLOW, limit=4, load_input=False
             )
@@ -116,7 +118,7 @@ class JobQueue:
     ) -> list[JobStatus]:
         """Jobs in these states (none: any), the newest first."""
         wanted = [name for name, state in STATES.items() if state in states]
-        with _errors():
+        with errors_explained():
             found = self._client.list_workflows(
                 status=wanted or None, name=WORKFLOW, limit=limit, offset=offset, sort_desc=True
             )
@@ -124,7 +126,7 @@ class JobQueue:
 
     def of_series(self, source: str, series: str) -> list[JobStatus]:
         """All jobs about a series from one source: reviews that were asked for again too."""
-        with _errors():
+        with errors_explained():
             found = self._client.list_workflows(
                 workflow_id_prefix=f"{source}/{series}", name=WORKFLOW
             )
@@ -133,7 +135,7 @@ class JobQueue:
 
     def cancel(self, job_id: str) -> None:
         """Stop a job that waits or runs; its worker ends it within seconds.  Others stay as they are."""
-        with _errors():
+        with errors_explained():
             self._client.cancel_workflow(job_id)
 
     def retry(self, job_id: str) -> None:
@@ -141,7 +143,7 @@ class JobQueue:
         status = self.find(job_id)
         if status.state in {JobState.QUEUED, JobState.DELAYED, JobState.RUNNING}:
             raise UserError(f"{job_id} is {status.state} already; 'queue cancel' stops it")
-        with _errors():
+        with errors_explained():
             self._client.rewind_workflow(
                 job_id,
                 queue_name=queue_of(status.job.needs),
@@ -157,7 +159,8 @@ class JobQueue:
         state = STATES[known.status]
         steps: tuple[str, ...] = ()
         if stages:
-            done = self._client.list_workflow_steps(known.workflow_id, load_output=False)
+            with errors_explained():
+                done = self._client.list_workflow_steps(known.workflow_id, load_output=False)
             steps = tuple(dict.fromkeys(step["function_name"] for step in done))
         given = known.input["args"][0] if known.input else "{}"
         output = from_json(known.output.encode(), Done) if known.output else Done()
@@ -183,12 +186,14 @@ def _error(known: WorkflowStatus) -> str:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Turn the library's errors into ours."""
+def errors_explained() -> Iterator[None]:
+    """Turn the library's errors into ours; it lets through what a database says that is away or full."""
     try:
         yield
     except error.DBOSException as trouble:
         raise InfrastructureError(f"the queue's database: {trouble}") from trouble
+    except sa.exc.SQLAlchemyError as trouble:
+        raise InfrastructureError(f"the queue's database: {database.cause(trouble)}") from trouble
 
 
 def open_queue(configured: str, state: Path) -> JobQueue:

@@ -14,6 +14,7 @@ from reviewbot.engine.durable import (
     LAYOUT,
     SERIALIZER,
     TRIES,
+    errors_explained,
     queues_for,
 )
 from reviewbot.model.codec import from_json, to_json
@@ -114,15 +115,16 @@ class Worker:
         # Every step is counted, so a job whose workers die takes TRIES workers, then waits for a person.
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=TRIES - 1)(review)
         DBOS.listen_queues(self._queues)
-        DBOS.launch()
-        for queue in queues_for(Need):
-            DBOS.register_queue(
-                queue,
-                worker_concurrency=self._parallel,
-                partition_concurrency=self._tree_limit,
-                polling_interval_sec=self._poll_seconds,
-                on_conflict="always_update" if queue in self._queues else "never_update",
-            )
+        with errors_explained():
+            DBOS.launch()
+            for queue in queues_for(Need):
+                DBOS.register_queue(
+                    queue,
+                    worker_concurrency=self._parallel,
+                    partition_concurrency=self._tree_limit,
+                    polling_interval_sec=self._poll_seconds,
+                    on_conflict="always_update" if queue in self._queues else "never_update",
+                )
         self._rescuer.start()
 
     def rescue(self) -> tuple[str, ...]:
