@@ -16,7 +16,7 @@ from pathlib import Path
 from reviewbot.model.config import TreeConfig
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.guest import Accelerator
-from reviewbot.tools import accelerator, b4, initramfs, layers, machine, sandbox
+from reviewbot.tools import accelerator, b4, initramfs, layers, machine, sandbox, toolchain
 from reviewbot.tools.context import Tools
 from reviewbot.tools.settings import default_path
 
@@ -108,6 +108,7 @@ def _steps(tools: Tools) -> Iterator[tuple[str, str, Callable[[], Check]]]:
     yield "layers", "bubblewrap", partial(_layers, tools)
     yield "qemu", "qemu-system-x86", partial(_qemu, tools)
     yield "accelerator", "qemu-system-x86", partial(_accelerator, tools)
+    yield "clang", "clang-19 lld-19 llvm-19", _clang
     yield "disk", "", partial(_disk, tools)
     yield "inbox", "git", partial(_inbox, tools)
     if not tools.config.trees:
@@ -236,6 +237,20 @@ def _kvm_fix(why: str) -> str:
     if "denied" in why or "not ours" in why:
         return f"chgrp kvm {accelerator.KVM}; chmod 660 {accelerator.KVM}; adduser $USER kvm"
     return "none needed; faster with nested KVM: kvm_amd.nested=1 or kvm_intel.nested=1 on the host"
+
+
+def _clang() -> Check:
+    """Optional: it compiles for the architectures gcc was not made for."""
+    found = toolchain.llvm()
+    if found is None:
+        return Check(
+            name="clang",
+            state=State.WARN,
+            detail="none with all its programs: other architectures are not compiled",
+            fix=_install("clang-19 lld-19 llvm-19"),
+        )
+    program = "clang" if found == "1" else f"clang{found}"
+    return Check(name="clang", state=State.OK, detail=toolchain.version(program))
 
 
 def _disk(tools: Tools) -> Check:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.model.run import Stage
-from reviewbot.stages import boot, build, compare, test
+from reviewbot.model.status import Status
+from reviewbot.stages import boot, build, compare, test, variants
 from reviewbot.tools import profile as profiles
 
 if TYPE_CHECKING:
@@ -45,7 +47,13 @@ class Lab:
 
     def _build(self, applied: Applied) -> None:
         request = build.BuildRequest(applied=applied, profile=self.profile)
-        self.review.keep(build=build.run(request, self.tools))
+        built = build.run(request, self.tools)
+        self.review.keep(build=built)
+        if built.status is Status.PASS and self.tools.config.lab.variants:
+            wanted = variants.VariantRequest(
+                applied=applied, profile=self.profile, variables=build.variables(request)
+            )
+            self.review.keep(build=replace(built, variants=variants.run(wanted, self.tools)))
 
     def _boot_and_test(self, built: BuildResult, base: Image, tip: Image) -> None:
         review = self.review

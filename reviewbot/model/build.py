@@ -62,6 +62,23 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VariantBuild:
+    """The series' tip in another configuration.  ``new`` are messages that its base did not have there.
+
+    INFRA, with a ``reason``, when it could not be tried: no compiler, a base that does not build so.
+    """
+
+    name: str
+    status: Status
+    compiler: str
+    command: str
+    reason: str = ""
+    seconds: float = 0.0
+    new: tuple[Diagnostic, ...] = ()
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
     """Base and series, patch by patch.
 
@@ -78,6 +95,7 @@ class BuildResult:
     base: CommitBuild
     patches: tuple[CommitBuild, ...]
     missing_symbols: tuple[str, ...] = ()
+    variants: tuple[VariantBuild, ...] = ()
     base_image: Image | None = None
     tip_image: Image | None = None
     reason: str = ""

@@ -47,6 +47,8 @@ class LabConfig:
     """Processors of a test guest."""
     tcg_scale: float = 2.0
     """Test time limits are multiplied by this without hardware virtualization."""
+    variants: bool = True
+    """Also compile the series' tip in the profile's other configurations and architectures."""
     repeats: int = 2
     """How often a suspected regression is repeated, on both kernels."""
     max_tests: int = 10
@@ -230,6 +232,16 @@ class KcidbConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriageConfig:
+    """'reviewbot triage'."""
+
+    me: tuple[str, ...] = ()
+    """Your addresses, for "is:mine" and the rank.  Empty: user.email of git config."""
+    views: dict[str, str] = field(default_factory=dict)
+    """Saved filters for --view NAME, such as { vmx = "area:x86/vmx -state:author sort:age" }."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file."""
 
@@ -244,3 +256,4 @@ class Config:
     commands: CommandsConfig = field(default_factory=CommandsConfig)
     patchwork: PatchworkConfig = field(default_factory=PatchworkConfig)
     kcidb: KcidbConfig = field(default_factory=KcidbConfig)
+    triage: TriageConfig = field(default_factory=TriageConfig)

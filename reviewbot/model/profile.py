@@ -22,6 +22,24 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """Another configuration or architecture in which the series' tip must compile.
+
+    Wanted when the series touches ``paths`` (globs; none: always).  ``config`` are lines that replace the
+    profile's own about the same symbols, or with ``whole_config`` all there is.  ``architecture`` is make's
+    ARCH, "" the profile's; ``llvm`` compiles with clang, which builds for every architecture.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    whole_config: bool = False
+    architecture: str = ""
+    llvm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One file of ``reviewbot/profiles``.
 
@@ -29,7 +47,7 @@ class Profile:
     those that not every kernel knows; ``config_summary`` is how the report names them.
     ``kernel_target`` makes the file ``kernel_image`` that boots.  ``targets`` are the make targets every
     patch must build; ``modules`` are loaded in order (what they depend on comes first, unnamed);
-    ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
+    ``variants`` are built of the series' tip alone; ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
     for any touched kernel file.  ``paths`` (globs) are the subsystem's files: the bot leaves series
     alone that touch none of them; without any it takes all.  ``reproduce`` are a few commands that come close to the build.
     """
@@ -47,5 +65,6 @@ class Profile:
     paths: tuple[str, ...] = ()
     reproduce: tuple[str, ...] = ()
     optional_config: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
     kernel_target: str = "bzImage"
     kernel_image: str = "arch/x86/boot/bzImage"

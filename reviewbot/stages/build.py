@@ -66,16 +66,21 @@ def run(request: BuildRequest, tools: Tools) -> BuildResult:
         return series.build()
 
 
+def variables(request: BuildRequest) -> tuple[str, ...]:
+    """Make variables that every build of this base is given."""
+    tree = TreeView(request.applied.repository, request.applied.base.tree_id)
+    makefile = (tree.read("scripts/Makefile.extrawarn") or b"").decode("utf-8", "replace")
+    return kbuild.warning_variables(makefile)
+
+
 def _kernel(request: BuildRequest) -> Kernel:
     applied, profile = request.applied, request.profile
-    tree = TreeView(applied.repository, applied.base.tree_id)
-    makefile = (tree.read("scripts/Makefile.extrawarn") or b"").decode("utf-8", "replace")
     return Kernel(
         repository=applied.repository,
         tree_id=applied.base.tree_id,
         config=profile.config,
         optional=profile.optional_config,
-        variables=kbuild.warning_variables(makefile),
+        variables=variables(request),
         compiler=kbuild.compiler(),
     )
 

@@ -142,6 +142,10 @@ def _worst(run: Run, counted: Tally) -> list[str]:
     elif counted.broken:
         numbers = tuple(label(run, built.number) for built in counted.broken)
         phrases.append(f"patches {listed(numbers, 3)} do not build")
+    if failed := tuple(one.name for one in counted.variants if one.status is Status.FAIL):
+        phrases.append(f"does not build with {listed(failed, 3)}")
+    if warned := tuple(one.name for one in counted.variants if one.status is Status.PASS):
+        phrases.append(f"new compiler warnings with {listed(warned, 3)}")
     if counted.boot_failure:
         phrases.append(f"the kernel with the series does not come up ({counted.boot_failure})")
     if worse := counted.of(Change.REGRESSION):

@@ -12,12 +12,13 @@ import jinja2
 
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
-from reviewbot.stages import reproduce
+from reviewbot.stages import other_builds, reproduce
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, wrap
 from reviewbot.stages.quote import moved, passages
 from reviewbot.stages.remarks import Remark, broken_build, needs_reply, remarks
 from reviewbot.stages.summary import (
+    Block,
     base_block,
     build_lines,
     conflict_block,
@@ -63,6 +64,10 @@ def summary(
     named = (*counted.errors, *counted.warnings)
     blocks = [
         block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
+    ]
+    blocks += [
+        Block(heading=other_builds.heading(one), lines=other_builds.lines(one))
+        for one in counted.variants
     ]
     blocks += test_blocks(counted)
     blocks += [crash_block(crash) for crash in counted.crashes[:MOST_CRASHES]]

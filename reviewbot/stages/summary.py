@@ -10,7 +10,7 @@ from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestReport
-from reviewbot.stages import set_aside, since
+from reviewbot.stages import other_builds, set_aside, since
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import WIDTH, count, lines_of, listed, one_line, wrap
 from reviewbot.stages.remarks import diagnostic_lines
@@ -43,6 +43,7 @@ def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
         ("Rules", _rules(run, counted)),
         since.row(run),
         ("Built", _built(run, counted)),
+        ("Also built", other_builds.row(run)),
         ("Booted", _booted(run)),
         ("Tested", _tested(run.tests)),
         ("Ignored", set_aside.ignored(run)),

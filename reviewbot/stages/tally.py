@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from reviewbot.model.build import CommitBuild, Diagnostic, Level
+from reviewbot.model.build import CommitBuild, Diagnostic, Level, VariantBuild
 from reviewbot.model.finding import Finding, RuleOutcome, RuleStatus, Severity
 from reviewbot.model.guest import Crash, Outcome
 from reviewbot.model.run import Run
@@ -17,6 +17,7 @@ class Tally:
 
     ``broken`` are patches that do not build (empty when the base is the wrong one: then that is not
     their fault); ``compiler`` are new warnings and errors in patches that are not ``broken``.
+    ``variants`` are other configurations in which the series breaks or brings new messages.
     ``boot_failure`` says how the series' kernel ended when it did not come up.
     """
 
@@ -25,6 +26,7 @@ class Tally:
     notes: tuple[Finding, ...]
     broken: tuple[CommitBuild, ...]
     compiler: tuple[tuple[CommitBuild, Diagnostic], ...]
+    variants: tuple[VariantBuild, ...]
     deltas: dict[Change, tuple[Delta, ...]]
     crashes: tuple[Crash, ...]
     boot_failure: str
@@ -39,6 +41,7 @@ class Tally:
             or self.warnings
             or self.broken
             or self.compiler
+            or self.variants
             or self.crashes
             or self.boot_failure
             or self.of(Change.REGRESSION)
@@ -60,6 +63,7 @@ def tally(run: Run) -> Tally:
         notes=tuple(f for f in findings if f.severity is Severity.NOTE),
         broken=_broken(run),
         compiler=_compiler(run),
+        variants=_variants(run),
         deltas=_deltas(run),
         crashes=run.new_crashes,
         boot_failure=_boot_failure(run),
@@ -97,6 +101,16 @@ def _compiler(run: Run) -> tuple[tuple[CommitBuild, Diagnostic], ...]:
         if built.status is Status.PASS
         for diagnostic in built.new
         if diagnostic.level is not Level.NOTE
+    )
+
+
+def _variants(run: Run) -> tuple[VariantBuild, ...]:
+    built = run.build.variants if run.build else ()
+    return tuple(
+        one
+        for one in built
+        if one.status is Status.FAIL
+        or (one.status is Status.PASS and any(d.level is not Level.NOTE for d in one.new))
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from reviewbot.model.errors import UserError
-from reviewbot.model.profile import Module, Profile, Selection
+from reviewbot.model.profile import Module, Profile, Selection, Variant
 
 _SHIPPED = resources.files("reviewbot") / "profiles"
 
@@ -32,7 +32,7 @@ def load(name_or_path: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{name_or_path}: not valid TOML: {error}") from error
     _no_unknown(name_or_path, table, Profile)
-    for name, kind in (("modules", Module), ("selections", Selection)):
+    for name, kind in (("modules", Module), ("selections", Selection), ("variants", Variant)):
         entries = table.get(name)
         for entry in entries if isinstance(entries, list) else ():
             _no_unknown(f"{name_or_path}: {name}", entry, kind)
@@ -56,7 +56,7 @@ def _text(name_or_path: str) -> str:
     return (_SHIPPED / f"{name_or_path}.toml").read_text(encoding="utf-8")
 
 
-def _no_unknown(where: str, table: object, kind: type[Profile | Module | Selection]) -> None:
+def _no_unknown(where: str, table: object, kind: type[Profile | Module | Selection | Variant]) -> None:
     known = [field.name for field in dataclasses.fields(kind)]
     for key in table if isinstance(table, dict) else ():
         if key not in known:

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Compile the series' tip in other configurations and for other architectures.
+
+maintainer-kvm-x86.rst asks for more than one configuration, and 0-day finds what breaks in the others a
+day later.  Only the subsystem's objects are compiled, and only what they say that the base, built
+the same way, did not say.
+"""
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from reviewbot.model.base import Applied
+from reviewbot.model.build import VariantBuild
+from reviewbot.model.codec import key_of
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.profile import Profile, Variant
+from reviewbot.model.run import Stage
+from reviewbot.model.status import Status
+from reviewbot.parse import compiler as compiler_log
+from reviewbot.stages.built import new_diagnostics, places_after, status_of
+from reviewbot.stages.recipe import recipe
+from reviewbot.tools import kbuild, toolchain
+from reviewbot.tools.context import Tools
+from reviewbot.tools.kbuild import BaseFailed, Kernel
+from reviewbot.tools.objects import TreeView
+
+VERSION = 1
+"""Raised when a stored result would be decided otherwise today."""
+
+_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantRequest:
+    """The applied series; ``variables`` are what every make of the profile's own build is given."""
+
+    applied: Applied
+    profile: Profile
+    variables: tuple[str, ...]
+
+
+def run(request: VariantRequest, tools: Tools) -> tuple[VariantBuild, ...]:
+    """One result for each of the profile's variants that the series' files ask for, in order."""
+    touched = _touched(request.applied)
+    wanted = [one for one in request.profile.variants if _asked(one, touched)]
+    return tuple(_build(request, variant, tools) for variant in wanted)
+
+
+def _touched(applied: Applied) -> frozenset[str]:
+    base = TreeView(applied.repository, applied.base.tree_id)
+    tip = TreeView(applied.repository, applied.patches[-1].tree_id)
+    return frozenset(change.path for change in base.changed_paths(tip))
+
+
+def _asked(variant: Variant, touched: Iterable[str]) -> bool:
+    return not variant.paths or any(
+        fnmatch.fnmatchcase(path, glob) for path in touched for glob in variant.paths
+    )
+
+
+def _build(request: VariantRequest, variant: Variant, tools: Tools) -> VariantBuild:
+    kernel = _kernel(request, variant)
+    if isinstance(kernel, str):
+        return _untried(variant, kernel)
+    applied = request.applied
+    tip = applied.patches[-1].tree_id
+    key = key_of("variant", VERSION, kernel.key, variant.targets, tip)
+    with tools.cache.lock(f"variant-{key[:20]}"):
+        if known := tools.cache.load("variant", key, VariantBuild):
+            return replace(known, name=variant.name)
+        tools.progress(Stage.BUILD, f"tip with {variant.name}")
+        try:
+            made = _make(request, variant, kernel, tools)
+        except BaseFailed as failure:
+            return _untried(variant, f"{failure} with {variant.name}")
+        except InfrastructureError as error:
+            return _untried(variant, str(error))
+        if made.status in {Status.PASS, Status.FAIL}:
+            tools.cache.save("variant", key, made)
+        return made
+
+
+def _make(request: VariantRequest, variant: Variant, kernel: Kernel, tools: Tools) -> VariantBuild:
+    """Build the base so (once), then the tip on top of it.  Raises BaseFailed."""
+    applied, jobs = request.applied, tools.config.lab.jobs or kbuild.processors()
+    layer = kbuild.object_layer(
+        tools.cache,
+        kernel,
+        variant.targets,
+        jobs=jobs,
+        timeout=_SECONDS,
+        on_step=lambda _: None,
+    )
+    before = compiler_log.read(kbuild.how_made(layer).log, kbuild.ROOTS)
+    source = kbuild.source_layer(tools.cache, applied.repository, applied.base.tree_id)
+    place = tools.scratch / f"variant-{key_of(variant.name)[:12]}"
+    with kbuild.workspace(
+        source, layer / "objects", place, variables=kernel.variables, jobs=jobs
+    ) as space:
+        space.show(applied.repository, applied.base.tree_id, applied.patches[-1].tree_id)
+        asked = space.make(["olddefconfig"], timeout=_SECONDS)
+        made = space.make(variant.targets, timeout=_SECONDS) if asked.ok else asked
+    steps = compiler_log.read(made.log, kbuild.ROOTS)
+    return VariantBuild(
+        name=variant.name,
+        status=status_of(ok=made.ok, timed_out=made.timed_out, steps=steps),
+        compiler=kernel.compiler,
+        command=recipe((*kernel.config, *kernel.optional), kernel.variables, variant.targets),
+        seconds=round(made.seconds, 3),
+        new=new_diagnostics(places_after({}, before), steps),
+        log=tools.cache.put(made.log.encode()),
+    )
+
+
+def _kernel(request: VariantRequest, variant: Variant) -> Kernel | str:
+    """The base in the variant's configuration, or why it cannot be built here."""
+    profile, variables = request.profile, request.variables
+    compiler = kbuild.compiler()
+    if variant.architecture:
+        variables = (f"ARCH={variant.architecture}", *variables)
+    if variant.llvm:
+        version = toolchain.llvm()
+        if version is None:
+            return "no clang with lld and the llvm programs (Debian: clang, lld, llvm)"
+        # What W=1 adds is asked of gcc: clang does not know all of its names.
+        named = [word for word in variables if not word.startswith(("W=", "KCFLAGS="))]
+        variables = (f"LLVM={version}", *named)
+        compiler = toolchain.version(f"clang{version if version != '1' else ''}")
+    return Kernel(
+        repository=request.applied.repository,
+        tree_id=request.applied.base.tree_id,
+        config=variant.config if variant.whole_config else _merged(profile.config, variant.config),
+        optional=() if variant.whole_config else _without(profile.optional_config, variant.config),
+        variables=variables,
+        compiler=compiler,
+    )
+
+
+def _merged(lines: Iterable[str], instead: tuple[str, ...]) -> tuple[str, ...]:
+    return (*_without(lines, instead), *instead)
+
+
+def _without(lines: Iterable[str], instead: Iterable[str]) -> tuple[str, ...]:
+    """``lines`` but for those about a symbol that ``instead`` sets."""
+    symbols = {line.partition("=")[0] for line in instead}
+    return tuple(line for line in lines if line.partition("=")[0] not in symbols)
+
+
+def _untried(variant: Variant, reason: str) -> VariantBuild:
+    return VariantBuild(
+        name=variant.name, status=Status.INFRA, compiler="", command="", reason=reason
+    )
