@@ -73,7 +73,7 @@ def run(run: Run, form: str, settings: ReportSettings) -> bytes:
     if form == "json":
         return _json(run, pretty=settings.pretty)
     if form == "html":
-        return _encoded(html(run, _marked_up(_hashable(settings))))
+        return _encoded(html(run, marked_up(_hashable(settings))))
     if form == "mbox":
         return mbox(mails(run, settings))
     if form == "sarif":
@@ -127,8 +127,8 @@ def _plain(sources: tuple[tuple[str, str], ...]) -> jinja2.Environment:
 
 
 @functools.lru_cache(maxsize=2)
-def _marked_up(sources: tuple[tuple[str, str], ...]) -> jinja2.Environment:
-    """Templates for HTML: everything is escaped, after control characters were made visible."""
+def marked_up(sources: tuple[tuple[str, str], ...]) -> jinja2.Environment:
+    """Templates (name, source) for HTML and XML: control characters are made visible, then all is escaped."""
     return jinja2.Environment(
         loader=jinja2.DictLoader(dict(sources)),
         undefined=jinja2.StrictUndefined,

@@ -37,7 +37,7 @@ from reviewbot.stages.tally import Tally, tally
 MOST_LINES = 3000
 """Lines of a patch that are shown; a page of a 50 MB patch would help nobody."""
 
-_MOOD = {
+MOOD = {
     VerdictKind.CLEAN: "good",
     VerdictKind.FINDINGS: "bad",
     VerdictKind.WRONG_BASE: "unsure",
@@ -46,6 +46,7 @@ _MOOD = {
     VerdictKind.INCOMPLETE: "unsure",
     VerdictKind.INFRA: "unsure",
 }
+"""Whether a verdict is good, bad or neither."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,32 +91,40 @@ def html(run: Run, templates: jinja2.Environment) -> str:
     style = templates.loader.get_source(templates, "report.css")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     patches = run.series.patches if run.series else ()
+    return templates.get_template("report.html.j2").render(
+        **facts(run, counted),
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=digest,
+        patches=[_patch(run, counted, patch) for patch in patches],
+    )
+
+
+def facts(run: Run, counted: Tally) -> dict[str, object]:
+    """What the parts of the page besides its patches show, by the names the templates use."""
+    patches = run.series.patches if run.series else ()
     blocks = [
         block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
     ]
-    return templates.get_template("report.html.j2").render(
-        run=run,
-        counted=counted,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=digest,
-        mood=_MOOD[run.verdict.kind] if run.verdict else "unsure",
-        verdict=run.verdict.line if run.verdict else "no verdict was reached.",
-        kind=run.verdict.kind.value if run.verdict else "",
-        title=_title(run),
-        link=archive_link(run.series.message_id) if run.series and patches else "",
-        rows=rows(run, counted),
-        not_tested=not_tested(run, counted),
-        findings=run.check.findings if run.check else (),
-        outcomes=sorted(run.check.outcomes, key=lambda o: o.code) if run.check else (),
-        patches=[_patch(run, counted, patch) for patch in patches],
-        blocks=[*blocks, *test_blocks(counted)],
-        crashes=[(crash, crash_block(crash)) for crash in run.new_crashes],
-        host=host_phrase(run.tests.host) if run.tests and run.tests.host else "",
-        ours=reproduce.ours(run),
-        by_hand=reproduce.by_hand(run, exact=True),
-        duration=reproduce.duration(run),
-        label=lambda number: label(run, number),
-    )
+    return {
+        "run": run,
+        "counted": counted,
+        "mood": MOOD[run.verdict.kind] if run.verdict else "unsure",
+        "verdict": run.verdict.line if run.verdict else "no verdict was reached.",
+        "kind": run.verdict.kind.value if run.verdict else "",
+        "title": _title(run),
+        "link": archive_link(run.series.message_id) if run.series and patches else "",
+        "rows": rows(run, counted),
+        "not_tested": not_tested(run, counted),
+        "findings": run.check.findings if run.check else (),
+        "outcomes": sorted(run.check.outcomes, key=lambda o: o.code) if run.check else (),
+        "blocks": [*blocks, *test_blocks(counted)],
+        "crashes": [(crash, crash_block(crash)) for crash in run.new_crashes],
+        "host": host_phrase(run.tests.host) if run.tests and run.tests.host else "",
+        "ours": reproduce.ours(run),
+        "by_hand": reproduce.by_hand(run, exact=True),
+        "duration": reproduce.duration(run),
+        "label": lambda number: label(run, number),
+    }
 
 
 def archive_link(message_id: str) -> str:

@@ -21,6 +21,11 @@ def load(override: Path | None = None) -> dict[str, str]:
         raise UserError(f"templates in {override} cannot be read: {error}") from error
 
 
+def load_web() -> dict[str, str]:
+    """Sources of the shipped web pages' templates, and of the report's parts they are made of."""
+    return _read(templates_directory()) | _read(templates_directory() / "web")
+
+
 def _read(directory: Path) -> dict[str, str]:
     return {
         place.name: place.read_text("utf-8")
