@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Public keys of domains, from the DNS (RFC 6376, section 3.6), with time limits and a cache."""
 
+import ipaddress
+
 import dns.exception
 import dns.name
+import dns.nameserver
 import dns.resolver
 
 from reviewbot.model.errors import UnavailableError, UserError
@@ -39,12 +42,13 @@ class DomainKeys:
         for given in nameservers:
             host, port = _host_and_port(given)
             try:
-                servers.append(dns.nameserver.Do53Nameserver(host, port))
-                self._resolver.nameservers = servers
+                ipaddress.ip_address(host)
             except ValueError as error:
                 raise UserError(
                     f'commands.nameservers: "{given}" is no address, such as "192.0.2.53"'
                 ) from error
+            servers.append(dns.nameserver.Do53Nameserver(host, port))
+        self._resolver.nameservers = servers
 
     def text(self, name: bytes, timeout: float = 0) -> bytes | None:  # noqa: ARG002 - dkimpy's call
         """The TXT record of ``name``, None when there is none, or when it is of no use.
