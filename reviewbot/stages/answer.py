@@ -74,10 +74,11 @@ def answer(
 
 
 def result(before: Mail, text: str, *, message_id: str, now: float) -> Mail:
-    """What came of a review that ``before`` promised, as a reply to it."""
+    """What came of a review that ``before`` promised, as a reply to it, to the person alone."""
     chain = tuple(dict.fromkeys((*before.references, before.message_id)))
     return replace(
         before,
+        cc=(),
         date=_date(now),
         message_id=message_id,
         in_reply_to=before.message_id,

@@ -58,6 +58,13 @@ class Finished:
             ).scalar()
         return None if data is None else _unpacked(bytes(data))
 
+    def index(self) -> list[tuple[str, str, float]]:
+        """(job, run, when it was finished) of all reviews, the newest first."""
+        query = sa.text("SELECT job, run, finished FROM reviewbot_finished ORDER BY finished DESC")
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [(str(job), str(run), float(when)) for job, run, when in rows]
+
     def undecided(self, limit: int) -> Iterator[str]:
         """Jobs of which nobody has decided yet what to mail, the first finished first."""
         query = sa.text(
@@ -74,6 +81,13 @@ class Finished:
                 sa.text("UPDATE reviewbot_finished SET decision = :decision WHERE job = :job"),
                 {"job": job, "decision": decision},
             )
+
+    def decision(self, job: str) -> str | None:
+        """What was decided about a job's report, None when nobody has decided yet."""
+        query = sa.text("SELECT decision FROM reviewbot_finished WHERE job = :job")
+        with self._engine.connect() as connection:
+            found = connection.execute(query, {"job": job}).scalar()
+        return None if found is None else str(found)
 
     def close(self) -> None:
         """Close all connections."""
