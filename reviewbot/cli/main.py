@@ -45,6 +45,7 @@ class Commands(click.Group):
         "lint": "reviewbot.cli.lint:lint",
         "runs": "reviewbot.cli.runs:runs",
         "show": "reviewbot.cli.runs:show",
+        "triage": "reviewbot.cli.triage:triage",
         "bot": "reviewbot.cli.bot:bot",
         "rules": "reviewbot.cli.rules:rules",
         "queue": "reviewbot.cli.queue:queue",

@@ -33,7 +33,7 @@ def followed(config: Config, clones: Path) -> dict[str, FollowedList]:
         name: FollowedList(
             source=_source(name, each, clones),
             following=Following(
-                scope=_scope(each.profile or config.lab.profile), wait=each.wait_minutes * 60
+                scope=scope_of(each.profile or config.lab.profile), wait=each.wait_minutes * 60
             ),
             backlog_days=each.backlog_days,
         )
@@ -45,6 +45,23 @@ def followed(config: Config, clones: Path) -> dict[str, FollowedList]:
             'no list is followed; give one a table in the settings, such as [lists."kvm@vger.kernel.org"] '
             'with follow = "git" and url = "https://lore.kernel.org/kvm"'
         )
+    return found
+
+
+def at_hand(config: Config, clones: Path) -> dict[str, Source]:
+    """The followed lists again, to be read without fetching: clones as the bot left them.
+
+    A list followed over HTTP has nothing here; it is asked.
+    """
+    found: dict[str, Source] = {}
+    for name, each in config.lists.items():
+        if each.follow:
+            source = _source(name, each, clones)
+            if isinstance(source, GitInbox) and source.path is None:
+                if not source.store.is_dir():
+                    continue  # the bot has not been there yet
+                source = GitInbox(store=source.store, path=source.store)
+            found[name] = source
     return found
 
 
@@ -68,7 +85,8 @@ def _source(name: str, each: ListConfig, clones: Path) -> Source:
     return GitInbox(store=store, url=each.url, path=Path(each.path) if each.path else None)
 
 
-def _scope(name: str) -> Scope:
+def scope_of(name: str) -> Scope:
+    """What a profile, by name or path, says a list is followed for.  Raises UserError."""
     found = profile.load(name)
     globs = [glob for each in found.selections for glob in each.paths] if found.paths else []
     return Scope(subsystem=found.subsystem, paths=tuple(dict.fromkeys([*found.paths, *globs])))

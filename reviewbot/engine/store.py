@@ -5,6 +5,7 @@ STATE/runs/20261120-214500-1f3c/run.json      the whole Run
                                /report.txt .html .json .mbox
 """
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,6 +47,15 @@ class Store:
         if not self.root.is_dir():
             return ()
         return tuple(sorted((p.name for p in self.root.iterdir() if p.is_dir()), reverse=True))
+
+    def stamps(self) -> dict[str, str]:
+        """All runs, and for each what changes when it is written again."""
+        found = {}
+        for name in self.ids():
+            with contextlib.suppress(OSError):
+                facts = (self.root / name / "run.json").stat()
+                found[name] = f"{facts.st_mtime_ns}.{facts.st_size}"
+        return found
 
     def runs(self, limit: int) -> Iterator[Run]:
         """The newest runs that can be read; one of an older schema is passed over."""

@@ -5,7 +5,7 @@ A commit's tree holds the mail as the blob ``m``, or as ``d`` the very same blob
 deleted.  Everything is read by libgit2; no program is started and nothing is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,20 @@ def tip(place: str | Path) -> str | None:
 def holds(place: str | Path, commit: str) -> bool:
     """Whether :func:`read` can go on from ``commit``; not after its history was rewritten."""
     return _position([open_repository(path) for path in epochs(place)], commit)[1] is not None
+
+
+def mails(place: str | Path, commits: Iterable[str]) -> dict[str, bytes]:
+    """The raw mails that these commits brought; those that are not there are left out."""
+    found: dict[str, bytes] = {}
+    repositories = [open_repository(path) for path in epochs(place)]
+    for name in commits:
+        for repository in repositories:
+            commit = repository.get(name) if resolve_commit(repository, name) else None
+            if isinstance(commit, pygit2.Commit) and "m" in commit.tree:
+                blob = repository[commit.tree["m"].id]
+                if isinstance(blob, pygit2.Blob) and blob.size <= MAIL_LIMIT:
+                    found[name] = blob.data
+    return found
 
 
 def before(epoch: str | Path, moment: float) -> str | None:

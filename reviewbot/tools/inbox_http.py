@@ -95,7 +95,7 @@ def _batches(data: bytes, begin: float, end: float) -> Iterator[Batch]:
     refused: list[Refused] = []
     for number, raw in enumerate(messages(data), start=1):
         origin = f"{int(begin)}..{int(end)}, mail {number}"
-        item = admitted(raw, received=_received(raw, begin, end), origin=origin)
+        item = admitted(raw, received=received(raw, begin, end), origin=origin)
         if isinstance(item, Refused):
             refused.append(item)
         else:
@@ -103,7 +103,7 @@ def _batches(data: bytes, begin: float, end: float) -> Iterator[Batch]:
     yield Batch(arrivals=tuple(arrivals), refused=tuple(refused), cursor=_written(end))
 
 
-def _received(raw: bytes, begin: float, end: float) -> float:
+def received(raw: bytes, begin: float, end: float) -> float:
     """When the archive got a mail: the search only says between when, the sender what he likes."""
     found = _DATE.search(raw.partition(b"\n\n")[0])
     try:

@@ -4,7 +4,7 @@
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reviewbot.model.errors import UserError
@@ -19,6 +19,7 @@ _FROM = re.compile(
     rb"^From [^\n]{1,300}\d\d:\d\d(?::\d\d)? [^\n]{0,40}\d{4}[^\n]{0,20}\n(?=[!-9;-~]{1,80}:)",
     re.MULTILINE,
 )
+_TO_QUOTE = re.compile(rb"^>*From ", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # RFC 5322 wants no white space behind the colon: lore's mails have "ARC-Seal:i=1; a=rsa-sha256".
 _HEADER = re.compile(rb"[!-9;-~]{1,80}:")
@@ -77,6 +78,16 @@ def split(data: bytes, source: str) -> tuple[bytes, ...]:
 def messages(data: bytes) -> Iterator[bytes]:
     """What stands between the separators of an mbox, whatever it is; nothing when there are none."""
     return _mbox(data, list(_FROM.finditer(data)))
+
+
+def join(mails: Iterable[bytes]) -> bytes:
+    """The mails as one mbox, lines that look like separators quoted (mboxrd, as git mailsplit reads it)."""
+    return b"".join(
+        b"From mboxrd@z Thu Jan  1 00:00:00 1970\n"
+        + _TO_QUOTE.sub(rb">\g<0>", raw).rstrip(b"\n")
+        + b"\n\n"
+        for raw in mails
+    )
 
 
 def _mbox(data: bytes, starts: list[re.Match[bytes]]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -66,6 +67,16 @@ class Maildir:
                 "it should have the directories new and cur"
             ) from error
         return found
+
+
+def raw_mail(path: Path, name: str) -> bytes | None:
+    """The mail of that unique name (flags do not count); None when it is gone."""
+    for folder in _FOLDERS:
+        with contextlib.suppress(OSError), os.scandir(path / folder) as entries:
+            for entry in entries:
+                if entry.name.partition(":")[0] == name:
+                    return _bytes(Path(entry.path))
+    return None
 
 
 def _bytes(place: Path) -> bytes | None:

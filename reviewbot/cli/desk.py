@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the commands of triage share: which mails, whose addresses, how wide the terminal is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reviewbot.cli.environment import cache_directory, state_directory, store
+from reviewbot.engine.lists import at_hand, scope_of
+from reviewbot.engine.triage import Triage
+from reviewbot.engine.watch import FollowedList, Watcher
+from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.parse.gather import Following
+from reviewbot.stages.printable import one_line
+from reviewbot.tools.desk import Desk
+from reviewbot.tools.ledger import Ledger
+from reviewbot.tools.own_git import own_address
+from reviewbot.tools.places import place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from reviewbot.cli.main import Invocation
+    from reviewbot.model.config import Config
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+_UNCUT = 120
+
+
+def from_place(command: Command) -> Command:
+    """Add --from, --days and --cached; the command gets ``origin``, ``days`` and ``cached``."""
+    for option in (
+        click.option("--cached", is_flag=True, help="Look at what is known, fetch nothing."),
+        click.option(
+            "--days",
+            type=click.IntRange(1, 36500),
+            default=30,
+            show_default=True,
+            help="How far back to begin with an inbox that --from names for the first time.",
+        ),
+        click.option(
+            "--from",
+            "origin",
+            metavar="PLACE",
+            help="An mbox, maildir, public-inbox or lore address instead of the followed lists.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextlib.contextmanager
+def open_desk(
+    invocation: Invocation, origin: str | None, *, days: int, cached: bool
+) -> Iterator[Triage]:
+    """The read model, up to date.  What cannot be reached is said; what is known is shown all the same."""
+    config = invocation.config()
+    me = frozenset(one.lower() for one in config.triage.me or own_address())
+    if origin:
+        opened = _named(config, origin, days=days, cached=cached, me=me)
+    else:
+        opened = _followed(config, me)
+    with opened as triage:
+        with contextlib.suppress(FileNotFoundError):
+            triage.read_runs(store())
+        _read_finished(triage, config)
+        triage.refresh()
+        yield triage
+
+
+@contextlib.contextmanager
+def _followed(config: Config, me: frozenset[str]) -> Iterator[Triage]:
+    """The bot's ledger."""
+    path = state_directory() / "ledger.sqlite"
+    if not path.exists():
+        raise UserError(
+            "no list was read yet: try 'reviewbot triage --from https://lore.kernel.org/kvm', or follow one "
+            "([lists.\"ADDRESS\"] in the settings) and run 'reviewbot bot --once'"
+        )
+    with _opened(path) as (ledger, desk):
+        triage = Triage(ledger, desk, at_hand(config, cache_directory() / "inboxes"), me=me)
+        _complain(triage.read_mails())
+        yield triage
+
+
+@contextlib.contextmanager
+def _named(
+    config: Config, origin: str, *, days: int, cached: bool, me: frozenset[str]
+) -> Iterator[Triage]:
+    """A ledger of its own for a place; kept, so that the next look reads only what is new."""
+    found = place(origin, cache_directory() / "inboxes", fetch=not cached)
+    path = state_directory() / "triage" / f"{found.key}.sqlite"
+    following = Following(scope=scope_of(config.lab.profile))
+    followed = FollowedList(
+        source=found.source, following=following, backlog_days=days if found.limited else 0.0
+    )
+    with _opened(path) as (ledger, desk):
+        # The mails were just fetched, or shall not be: reading them again needs no network.
+        local = place(origin, cache_directory() / "inboxes", fetch=False) if found.limited else None
+        if not cached:
+            with ledger.alone():
+                polled = Watcher(ledger, {found.name: followed}).poll()
+            for trouble in polled.troubles.values():
+                if not ledger.count_mails():
+                    raise UserError(trouble)
+                _complain({found.name: trouble})
+            local = (
+                place(origin, cache_directory() / "inboxes", fetch=False) if found.limited else None
+            )
+        triage = Triage(ledger, desk, {found.name: (local or found).source}, me=me)
+        _complain(triage.read_mails())
+        yield triage
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Ledger, Desk]]:
+    with contextlib.closing(Ledger(path)) as ledger, contextlib.closing(Desk(path)) as desk:
+        yield ledger, desk
+
+
+def _complain(troubles: dict[str, str]) -> None:
+    for name, trouble in troubles.items():
+        click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
+
+
+def _read_finished(triage: Triage, config: Config) -> None:
+    """The reviews of workers.  Loading the database's library takes a while: only when there is one."""
+    if not config.engine.database and not (state_directory() / "engine.sqlite").exists():
+        return
+    from reviewbot.tools import database  # noqa: PLC0415 - see above
+    from reviewbot.tools.finished import Finished  # noqa: PLC0415 - see above
+
+    try:
+        with contextlib.closing(
+            Finished(database.url_of(config.engine.database, state_directory()))
+        ) as finished:
+            triage.read_finished(finished)
+    except InfrastructureError as error:
+        _complain({"engine.database": str(error)})
+
+
+def colourful() -> bool:
+    """Colours only for a terminal that has them, and never where NO_COLOR is set (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "") in ("", "dumb"):
+        return False
+    return sys.stdout.isatty()
+
+
+def columns() -> int | None:
+    """The terminal's width, or what COLUMNS says; None for a pipe or a file."""
+    if os.environ.get("COLUMNS", "").isdigit():
+        return int(os.environ["COLUMNS"])
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def prose_width() -> int:
+    """Columns for text that is wrapped."""
+    return min(columns() or _UNCUT, _UNCUT)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``reviewbot triage``: which pending series deserve attention."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from reviewbot.cli.desk import colourful, columns, from_place, open_desk
+from reviewbot.model.codec import to_json
+from reviewbot.model.errors import UserError
+from reviewbot.parse.wanted import SORTS, ordered, parse_wanted
+from reviewbot.stages.triage_standing import HIDDEN
+from reviewbot.stages.triage_table import sums, table
+
+if TYPE_CHECKING:
+    from reviewbot.cli.main import Invocation
+    from reviewbot.model.config import Config
+
+VIEWS = {"mine": "is:mine", "ready": "state:ready", "fixes": "is:fix"}
+"""Views everybody has; those of the settings go before."""
+
+
+class _Commands(click.Group):
+    """Subcommands; what is none of them is a word of the list's filter."""
+
+    names: ClassVar = {
+        "show": "reviewbot.cli.triage_series:show",
+        "diff": "reviewbot.cli.triage_series:diff",
+        "note": "reviewbot.cli.triage_series:note",
+        "snooze": "reviewbot.cli.triage_series:snooze",
+        "done": "reviewbot.cli.triage_series:done",
+        "apply": "reviewbot.cli.triage_apply:apply",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *self.names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module; None for what is no command."""
+        if cmd_name not in self.names:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self.names[cmd_name].partition(":")
+        command = getattr(__import__(module, fromlist=[attribute]), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - our own table
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """'triage' and 'triage WORDS' are 'triage list WORDS'."""
+        if not args or not (args[0] in self.list_commands(ctx) or args[0] in ("-h", "--help")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Commands)
+def triage() -> None:
+    """Show pending series, those that deserve attention first.
+
+    'reviewbot triage WORDS' is short for 'reviewbot triage list WORDS'.  ID in the other commands is the
+    short name in the first column, the start of it, or a message-id.
+    """
+
+
+@triage.command(name="list", context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.option("--view", metavar="NAME", help="A saved filter: mine, ready, fixes, or yours.")
+@click.option("--sort", metavar="KEY", help=f"One of {', '.join(SORTS)}; -KEY turns it around.")
+@click.option("--all", "everything", is_flag=True, help="Also what is done, snoozed or applied.")
+@click.option("--limit", "-n", type=click.IntRange(1, 100_000), help="At most so many.")
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
+@from_place
+@click.pass_context
+def list_series(
+    ctx: click.Context,
+    words: tuple[str, ...],
+    *,
+    view: str | None,
+    sort: str | None,
+    everything: bool,
+    limit: int | None,
+    as_json: bool,
+    origin: str | None,
+    days: int,
+    cached: bool,
+) -> None:
+    """List series that all WORDS fit.
+
+    A plain word is looked for in the title.  state:new,ready area:x86 author:intel.com path:virt/kvm
+    rule:KVM-ABI severity:error age:<7 rev:>3 is:mine, and -WORD for the opposite, pick by what the
+    columns show.  docs/triage.md has all of them.
+
+    ABT says whether it applies, builds and passes its tests: + yes, ! no, . unknown.  X counts pending
+    series that change the same lines.
+    """
+    invocation: Invocation = ctx.obj
+    config = invocation.config()
+    _no_options(words)
+    chosen = (*_view(config, view), *words)
+    with open_desk(invocation, origin, days=days, cached=cached) as desk:
+        wanted, holds = parse_wanted(chosen, desk.me)
+        order = sort if sort is not None else wanted.sort
+        fitting = [one for one in ordered(desk.items(), order) if holds(one)]
+    visible = everything or wanted.names_state
+    shown = [one for one in fitting if visible or one.standing not in HIDDEN][:limit]
+    if as_json:
+        sys.stdout.buffer.write(to_json(shown) + b"\n")
+        return
+    if shown:
+        for line in table(shown, width=columns(), colour=colourful()):
+            click.echo(line, color=True)
+    if not invocation.quiet:
+        hidden = Counter(one.standing for one in fitting) - Counter(one.standing for one in shown)
+        click.echo(sums(shown, hidden), err=True)
+
+
+def _no_options(words: tuple[str, ...]) -> None:
+    """A word may begin with one dash, which turns it around; "--sorted" is a mistake."""
+    for one in words:
+        if one.startswith("--"):
+            raise click.UsageError(f"no such option: {one}; see 'reviewbot triage list --help'")
+
+
+def _view(config: Config, name: str | None) -> list[str]:
+    known = {**VIEWS, **config.triage.views}
+    if name is None:
+        return []
+    if name not in known:
+        raise UserError(
+            f"no view {name[:40]!a}; there are {', '.join(known)}; [triage.views] in the settings adds some"
+        )
+    return known[name].split()

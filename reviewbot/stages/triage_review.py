@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A whole review -> the few words triage shows of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reviewbot.model.build import Level
+from reviewbot.model.status import Status
+from reviewbot.model.test import Change
+from reviewbot.model.triage import Answer, Found, Reviewed
+from reviewbot.stages.printable import count
+
+if TYPE_CHECKING:
+    from reviewbot.model.run import Run
+
+_WORSE = (Change.REGRESSION, Change.NEW_FAIL)
+_FINDINGS = 200
+
+
+def reviewed(run: Run, *, origin: str) -> Reviewed | None:
+    """What is kept of a review; None for one that has no series (declined, or nothing was understood)."""
+    series = run.series
+    if series is None or run.declined or not series.patches:
+        return None
+    base, applied, check = run.base, run.applied, run.check
+    conflict = applied.conflict if applied else None
+    kept = Reviewed(
+        run=run.id,
+        origin=origin,
+        series=series.message_id,
+        made=datetime.fromisoformat(run.started).timestamp(),
+        verdict=str(run.verdict.kind) if run.verdict else "",
+        line=run.verdict.line if run.verdict else "not finished",
+        mails=(
+            series.cover.message_id if series.cover else "",
+            *(patch.message_id for patch in series.patches),
+        ),
+        findings=tuple(
+            Found(
+                code=one.code,
+                severity=one.severity,
+                patch=one.patch,
+                title=one.title,
+                place=f"{one.location.path}:{one.location.line}" if one.location else "",
+            )
+            for one in (check.findings if check else ())
+        )[:_FINDINGS],
+        tree=f"{base.tree}/{base.ref}" if base else "",
+        base=base.commit if base else "",
+        tip=applied.tip if applied else "",
+        repository=applied.repository if applied else "",
+        applies=_answer(applied.status if applied else None),
+        why_not=f"patch {conflict.patch}: {conflict.path}: {conflict.reason}" if conflict else "",
+    )
+    return _with_tests(run, _with_build(run, kept))
+
+
+def _answer(status: Status | None) -> Answer:
+    """INFRA is our trouble, and says nothing about the series."""
+    if status is Status.PASS:
+        return Answer.YES
+    return Answer.NO if status in (Status.FAIL, Status.CRASH, Status.TIMEOUT) else Answer.UNKNOWN
+
+
+def _with_build(run: Run, kept: Reviewed) -> Reviewed:
+    """What building brought; a base that does not build is not blamed on the series."""
+    if run.build is None or run.build.base.status is not Status.PASS:
+        return kept
+    failed = [one.number for one in run.build.patches if one.status is Status.FAIL]
+    new = [one for each in run.build.patches for one in each.new if one.level is Level.WARNING]
+    line = count(len(new), "new compiler warning") if new else ""
+    if failed:
+        line = f"patch {failed[0]} does not build"
+    return replace(kept, builds=_answer(run.build.status), build_line=line)
+
+
+def _with_tests(run: Run, kept: Reviewed) -> Reviewed:
+    """What booting and testing brought."""
+    deltas = run.tests.deltas if run.tests else ()
+    worse = [one for one in deltas if one.change in _WORSE]
+    return replace(
+        kept,
+        tests=len(deltas),
+        regressions=len(worse) + len(run.new_crashes),
+        tests_line=worse[0].test.name if worse else "",
+    )
