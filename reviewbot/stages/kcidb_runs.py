@@ -8,7 +8,7 @@ failure, MISS our tools failed and nothing is known, SKIP not applicable, PASS.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from reviewbot.model.build import BuildResult, CommitBuild
+from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, VariantBuild
 from reviewbot.model.guest import BootResult, Host, Outcome
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
@@ -56,7 +56,11 @@ def checkout_id(prefix: str, number: int) -> str:
 def builds(
     run: Run, prefix: str, architectures: Mapping[str, str]
 ) -> Iterator[tuple[int, dict[str, object]]]:
-    """(number of patches applied, build): of the base and of every patch that was built."""
+    """(number of patches applied, build): of the base, of every patch and of the tip's variants.
+
+    ``architectures`` has the profile's, and its variants' as "profile/variant".  A variant that could
+    not be tried here is left out.
+    """
     built = run.build
     if built is None or run.series is None:
         return
@@ -67,8 +71,36 @@ def builds(
             continue
         yield (
             place,
-            _build(run, built, commit, prefix=prefix, place=place, architectures=architectures),
+            _build(run, built, commit, prefix=prefix, place=place)
+            | _architecture(architectures, built.profile),
         )
+    tip = len(run.series.patches)
+    for variant in built.variants:
+        if variant.status is not Status.INFRA:
+            known = _architecture(architectures, f"{built.profile}/{variant.name}")
+            yield tip, _variant(variant, prefix, tip) | known
+
+
+def _architecture(known: Mapping[str, str], name: str) -> dict[str, object]:
+    found = known.get(name, "")
+    return {"architecture": found} if _ARCHITECTURE.fullmatch(found) else {}
+
+
+def _variant(variant: VariantBuild, prefix: str, tip: int) -> dict[str, object]:
+    name = one_line(variant.name)
+    said: dict[str, object] = {
+        "checkout_id": checkout_id(prefix, tip),
+        "id": f"{checkout_id(prefix, tip)}-{name}",
+        "status": BUILD[variant.status],
+        "command": printable(variant.command),
+        "compiler": one_line(variant.compiler),
+        "config_name": name,
+        "duration": variant.seconds,
+        "misc": {"reviewbot": {"variant": name}},
+    }
+    if variant.new:
+        said["log_excerpt"] = _messages(variant.new)
+    return said
 
 
 def _build(
@@ -78,7 +110,6 @@ def _build(
     *,
     prefix: str,
     place: int,
-    architectures: Mapping[str, str],
 ) -> dict[str, object]:
     blamed = commit.status in (Status.FAIL, Status.CRASH)
     misplaced = bool(place) and blamed and wrong_base(run)
@@ -91,22 +122,22 @@ def _build(
         "config_name": one_line(built.config_name),
         "misc": {"reviewbot": {"patch": commit.number, "reused": commit.reused}},
     }
-    architecture = architectures.get(built.profile, "")
-    if _ARCHITECTURE.fullmatch(architecture):
-        said["architecture"] = architecture
     if not commit.reused:
         said["duration"] = commit.seconds
-    lines = [
-        f"{one.path}:{one.line}:{one.column}: {one.level}: {one.message}"
-        + (f" [{one.option}]" if one.option else "")
-        for one in commit.new
-    ]
     if misplaced:
         names = ", ".join(built.missing_symbols[:10])
         said["comment"] = one_line(f"wrong base: neither series nor base defines {names}")
-    if lines:
-        said["log_excerpt"] = excerpt(lines)
+    if commit.new:
+        said["log_excerpt"] = _messages(commit.new)
     return said
+
+
+def _messages(diagnostics: Iterable[Diagnostic]) -> str:
+    return excerpt(
+        f"{one.path}:{one.line}:{one.column}: {one.level}: {one.message}"
+        + (f" [{one.option}]" if one.option else "")
+        for one in diagnostics
+    )
 
 
 def tests(run: Run, prefix: str) -> Iterator[dict[str, object]]:

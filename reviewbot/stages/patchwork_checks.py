@@ -12,6 +12,7 @@ from urllib.parse import quote
 from reviewbot.model.publication import Check, CheckState
 from reviewbot.model.run import Run, VerdictKind
 from reviewbot.model.series import Patch
+from reviewbot.model.status import Status
 from reviewbot.model.test import Change
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import count, one_line
@@ -77,6 +78,8 @@ def _wrong(counted: Tally, patch: Patch) -> list[str]:
         said = [count(len(mine), "error"), *said[:1]]
     if any(built.number == patch.number for built in counted.broken):
         said.insert(0, "does not build")
+    failed = [one.name for one in counted.variants if one.status is Status.FAIL]
+    said += [f"series: does not build with {name}" for name in failed[:2]]
     if counted.boot_failure:
         said.append("the kernel with the series does not come up")
     for change, words in ((Change.REGRESSION, "regression"), (Change.NEW_FAIL, "new test fails")):
@@ -103,6 +106,8 @@ def _doubts(run: Run, counted: Tally, patch: Patch) -> list[str]:
     messages = sum(built.number == patch.number for built, _ in counted.compiler)
     if messages:
         said.append(count(messages, "new compiler warning"))
+    warned = [one.name for one in counted.variants if one.status is not Status.FAIL]
+    said += [f"series: new compiler warnings with {name}" for name in warned[:2]]
     if run.series and not run.series.complete:
         said.append(f"only {len(run.series.patches)} of {run.series.total} patches seen")
     return said

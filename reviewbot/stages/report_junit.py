@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from reviewbot.model.build import CommitBuild
+from reviewbot.model.build import CommitBuild, VariantBuild
 from reviewbot.model.guest import Outcome
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
@@ -79,8 +79,25 @@ def _builds(run: Run) -> Iterator[Case]:
         else:
             yield _as(case, "skipped", "build", excused if spared else "not built")
 
+    for variant in built.variants:
+        yield _variant(variant)
 
-def _diagnostics(commit: CommitBuild) -> str:
+
+def _variant(variant: VariantBuild) -> Case:
+    case = Case(
+        group="build",
+        name=f"tip, {variant.name}",
+        seconds=variant.seconds,
+        text=_diagnostics(variant),
+    )
+    if variant.status is Status.PASS:
+        return replace(case, text="", output=case.text)
+    if variant.status is Status.INFRA:
+        return _as(case, "skipped", "not tried", variant.reason or "not tried")
+    return _as(case, "failure", "build", "does not build")
+
+
+def _diagnostics(commit: CommitBuild | VariantBuild) -> str:
     return "\n".join(
         f"{one.path}:{one.line}:{one.column}: {one.level}: {one.message}" for one in commit.new
     )

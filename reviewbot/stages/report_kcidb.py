@@ -34,8 +34,8 @@ _MAX_FINDINGS = 200
 class KcidbSettings:
     """``origin`` is the name KernelCI knows the bot by; ``trees`` are public addresses by tree name.
 
-    ``architectures`` has the architecture of the builds by name of profile; one that is not there is
-    left out.
+    ``architectures`` has the architecture of builds by name of profile, or profile/variant; what is not
+    there is left out.
     """
 
     origin: str = "reviewbot"
@@ -53,12 +53,14 @@ def settings(config: Config) -> KcidbSettings:
 
 
 def _architectures(named: str) -> dict[str, str]:
-    """{name of a profile: its architecture}, for the shipped ones and that of the settings."""
+    """{profile, or profile/variant: its architecture}, of the shipped ones and that of the settings."""
     found = {}
     for name in (*profile.shipped(), named):
         with contextlib.suppress(UserError):  # who builds with it hears of it
             known = profile.load(name)
             found[known.name] = known.architecture
+            for variant in known.variants:
+                found[f"{known.name}/{variant.name}"] = variant.architecture or known.architecture
     return found
 
 

@@ -6,17 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from web_services import LIST, TOKEN
 
 from reviewbot.model.config import Config, KcidbConfig, ListConfig, PatchworkConfig
 from reviewbot.model.job import Job
 from reviewbot.tools import settings
 from reviewbot.tools.publications import Publications
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "report")]
-
-LIST = "kvm@vger.kernel.org"
-TOKEN = "0123456789abcdef0123456789abcdef01234567"  # noqa: S105 - of the servers here
+TESTS = Path(__file__).resolve().parent.parent
+sys.path += [str(TESTS / "report"), str(TESTS / "engine")]
 
 
 @pytest.fixture

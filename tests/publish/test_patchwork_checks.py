@@ -8,8 +8,10 @@ import sample_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.model.build import VariantBuild
 from reviewbot.model.guest import Outcome
 from reviewbot.model.publication import CheckState
+from reviewbot.model.status import Status
 from reviewbot.stages import patchwork_checks
 
 F, P, S, W = (CheckState.FAIL, CheckState.PENDING, CheckState.SUCCESS, CheckState.WARNING)
@@ -81,6 +83,18 @@ def test_a_kernel_that_does_not_boot_fails_all():
     run = replace(run, boot=replace(run.boot, outcome=Outcome.PANIC), tests=None)
     checks = by_number(sample_runs.replace_verdict(run))
     assert {check.state for check in checks.values()} == {F}
+
+
+@pytest.mark.parametrize(("status", "state"), [(Status.FAIL, F), (Status.PASS, W)])
+def test_other_configurations_count(status, state):
+    run = sample_runs.CASES["build_warning"]()
+    (patch,) = (built for built in run.build.patches if built.new)
+    made = VariantBuild(name="arm64", status=status, compiler="", command="", new=patch.new)
+    run = sample_runs.CASES["clean"]()
+    run = replace(run, build=replace(run.build, variants=(made,)))
+    checks = by_number(sample_runs.replace_verdict(run))
+    assert {check.state for check in checks.values()} == {state}
+    assert "arm64" in checks[1].description
 
 
 def test_places_of_this_host_are_not_told():

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 import sample_runs
-from conftest import LIST, TOKEN
-from web_services import KcidbService, PatchworkService
+from web_services import LIST, TOKEN, KcidbService, PatchworkService
 
 from reviewbot.model.config import ListConfig
 from reviewbot.model.publication import PublicationState, Service

@@ -16,6 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema
 import kcidb_io
 
+LIST = "kvm@vger.kernel.org"
+TOKEN = "0123456789abcdef0123456789abcdef01234567"  # noqa: S105 - of the servers here
+
 # CheckCreate of docs/api/schemas/v1.3/patchwork.yaml, in our words.
 CHECK_CREATE = {
     "type": "object",

@@ -12,6 +12,7 @@ import sample_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.model.build import VariantBuild
 from reviewbot.model.config import Config
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change
@@ -106,6 +107,21 @@ def test_a_broken_patch_is_a_failure_and_a_wrong_base_is_none():
     found = cases(sample_runs.CASES["wrong_base"]())
     assert found["8/8"] == ("skipped", "wrong base")
     assert not [name for name, (kind, _) in found.items() if kind == "failure"]
+
+
+def test_other_configurations_are_cases():
+    run = sample_runs.CASES["clean"]()
+    made = tuple(
+        VariantBuild(name=name, status=status, compiler="", command="", reason="no compiler")
+        for name, status in (("a", Status.PASS), ("b", Status.FAIL), ("c", Status.INFRA))
+    )
+    found = cases(replace(run, build=replace(run.build, variants=made)))
+    kinds = {name: found[f"tip, {name}"] for name in "abc"}
+    assert kinds == {
+        "a": ("", ""),
+        "b": ("failure", "does not build"),
+        "c": ("skipped", "no compiler"),
+    }
 
 
 def test_a_crash_is_a_failure_of_its_own():

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.model.base import BaseRule
+from reviewbot.model.build import VariantBuild
 from reviewbot.model.config import Config, KcidbConfig, LabConfig, TreeConfig
 from reviewbot.model.guest import BootResult, Outcome
 from reviewbot.model.status import Status
@@ -70,7 +71,7 @@ def test_it_is_a_format_of_reports():
 def test_a_profile_that_does_not_load_costs_the_architecture_only(tmp_path):
     config = Config(lab=LabConfig(profile=str(tmp_path / "gone.toml")))
     settings = report_kcidb.settings(config)
-    assert settings.architectures == {"kvm": "x86_64"}
+    assert settings == report_kcidb.settings(Config())
 
 
 def test_the_same_run_has_the_same_ids_and_another_review_has_its_own():
@@ -134,6 +135,36 @@ def test_broken_builds_are_failures_of_their_patch_only():
     assert by_patch[4]["status"] == "FAIL"
     assert "implicit declaration of function" in by_patch[4]["log_excerpt"]
     assert {one["status"] for n, one in by_patch.items() if n != 4} == {"PASS"}
+
+
+def test_other_configurations_are_builds_of_the_whole_series():
+    said = submission(with_variants(), architectures={"kvm": "x86_64", "kvm/arm64": "arm64"})
+    found = {one["id"].rpartition("-0008-")[2]: one for one in said["builds"][9:]}
+    assert {name: one["status"] for name, one in found.items()} == {
+        "clang": "PASS",
+        "arm64": "FAIL",
+    }
+    assert found["arm64"]["architecture"] == "arm64"
+    assert "architecture" not in found["clang"]
+    assert "implicit declaration" in found["arm64"]["log_excerpt"]
+    settings = report_kcidb.settings(Config())
+    assert settings.architectures["kvm"] == "x86_64"
+    assert set(settings.architectures.values()) > {"x86_64"}
+
+
+def with_variants():
+    (broken,) = (b for b in sample_runs.CASES["build_error"]().build.patches if b.new)
+    run = sample_runs.CASES["clean"]()
+    made = [
+        VariantBuild(name=name, status=status, compiler="clang 14", command="make", **more)
+        for name, status, more in (
+            ("clang", Status.PASS, {}),
+            ("arm64", Status.FAIL, {"new": broken.new}),
+            ("s390", Status.INFRA, {"reason": "no compiler in /srv/secret"}),
+        )
+    ]
+    run = replace(run, build=replace(run.build, variants=tuple(made)))
+    return sample_runs.replace_verdict(run)
 
 
 def test_a_wrong_base_says_nothing_about_the_series():
