@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot.cli.rules_eval import evaluate
+from reviewbot.cli.rules_stats import stats
 from reviewbot.cli.rules_write import new, reference
 from reviewbot.cli.selection import selection
 from reviewbot.model.errors import UserError
@@ -25,7 +26,7 @@ def rules() -> None:
     """The rules a series is checked against."""
 
 
-for _command in (evaluate, new, reference):
+for _command in (evaluate, new, reference, stats):
     rules.add_command(_command)
 
 
