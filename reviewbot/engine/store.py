@@ -61,7 +61,7 @@ class Store:
         """The newest runs that can be read; one of an older schema is passed over."""
         for name in self.ids()[:limit]:
             try:
-                yield self._read(name)
+                yield self.read(name)
             except InfrastructureError:
                 continue
 
@@ -76,9 +76,10 @@ class Store:
             raise UserError(f"no run {name!r}; 'reviewbot runs' lists them")
         if len(matches) > 1:
             raise UserError(f"{name!r} could be {', '.join(matches[:3])}; type more of it")
-        return self._read(matches[0])
+        return self.read(matches[0])
 
-    def _read(self, name: str) -> Run:
+    def read(self, name: str) -> Run:
+        """The run with exactly that id.  Raises InfrastructureError when it cannot be read."""
         try:
             data = (self.root / name / "run.json").read_bytes()
         except OSError as error:

@@ -83,7 +83,7 @@ class Triage:
         for name, stamp in store.stamps().items():
             if known.get(name) != stamp:
                 try:
-                    found = reviewed(store.load(name), origin=_RUN)
+                    found = reviewed(store.read(name), origin=_RUN)
                 except (InfrastructureError, UserError):
                     found = None  # of another release, or half written
                 self.desk.put_review(_RUN, name, stamp, found)
