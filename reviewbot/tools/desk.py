@@ -237,6 +237,11 @@ class Desk:
         )
         return {str(series): _REVIEWED.decode(data) for series, data in rows}
 
+    def all_reviews(self) -> list[Reviewed]:
+        """Every review of a series that is remembered, the newest first."""
+        rows = self._rows("SELECT value FROM desk_reviews WHERE series != '' ORDER BY made DESC")
+        return [_REVIEWED.decode(data) for (data,) in rows]
+
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._explained():
             return self._database.execute(query, values).fetchall()
