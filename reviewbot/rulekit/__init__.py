@@ -87,9 +87,10 @@ from reviewbot.rulekit.territory import (
     backport,
     of_kvm_x86,
     other_architecture,
+    softened,
     tested_before,
 )
-from reviewbot.rulekit.together import ranges, together
+from reviewbot.rulekit.together import ranges, several, together
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
 __all__ = [
@@ -189,8 +190,10 @@ __all__ = [
     "removed_macros",
     "resized_ioctls",
     "rule",
+    "several",
     "shape",
     "slots",
+    "softened",
     "structs",
     "switching",
     "tested_before",

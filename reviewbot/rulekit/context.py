@@ -54,7 +54,9 @@ class Context:
     """Everything one rule may look at.
 
     ``steps`` are empty without a usable tree.  ``complete`` is False when a patch is missing or did
-    not apply.  ``unknown`` collects complaints that could not be decided for that reason.
+    not apply.  ``unknown`` collects complaints that could not be decided for that reason.  ``settled`` is
+    False where the series applies in part only, so that the trees are not those it was made for: numbers
+    that are taken there mean nothing.
     """
 
     series: Series
@@ -62,6 +64,7 @@ class Context:
     declaration: Declaration
     complete: bool
     unknown: list[str] = field(default_factory=list)
+    settled: bool = True
 
     @property
     def base(self) -> View:
@@ -235,16 +238,26 @@ def added(hunk: Hunk) -> Iterator[tuple[int, str]]:
 
 
 def _at_removal(problem: Problem, patch: Patch) -> Problem:
-    """The problem at the line of the after-tree where the patch takes out what it is about."""
+    """The problem at the line of the after-tree where the patch takes out what it is about.
+
+    That is rather the definition than a use, and rather in a header for userspace than elsewhere.
+    """
     word = re.compile(rf"(?<!\w){re.escape(problem.removed)}(?!\w)")
+    defined = re.compile(
+        rf"-\s*(?:#\s*define\s+|(?:struct|union|enum)\s+)?{re.escape(problem.removed)}(?!\w)"
+    )
+    found: list[tuple[bool, bool, bool, Problem]] = []
     for file in patch.files:
+        elsewhere = "/uapi/" not in file.path or file.path.startswith("tools/")
         for hunk in file.hunks:
             number = hunk.new_start
             for line in hunk.lines:
                 if line.startswith("-") and word.search(line):
-                    return replace(problem, path=file.path, line=max(number, 1))
+                    place = replace(problem, path=file.path, line=max(number, 1))
+                    use = defined.match(line) is None
+                    found.append((elsewhere, not file.path.endswith(".h"), use, place))
                 number += line[:1] in {"+", " ", ""}
-    return problem
+    return min(found, key=lambda each: each[:3])[3] if found else problem
 
 
 def _location(item: Problem | Verified) -> Location | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from reviewbot.parse.c_structs import DeclaredMember
 from reviewbot.parse.records import Member, Record
 from reviewbot.parse.uapi import Constant, Layouts
 from reviewbot.rulekit.trees import View
@@ -16,9 +17,9 @@ KVM_HEADERS = ("include/uapi/linux/kvm*.h", "arch/*/include/uapi/asm/kvm*.h")
 _PADDING = re.compile(r"_*(?:pad|padding|reserved|rsvd|unused|rsv|res)_?\d*")
 
 
-def is_padding(member: Member) -> bool:
+def is_padding(member: Member | DeclaredMember) -> bool:
     """Whether a member only reserves bytes, by its name (``pad``, ``reserved1``, ``padding``)."""
-    return _PADDING.fullmatch(member.name) is not None
+    return _PADDING.fullmatch(member.name.rpartition(".")[2]) is not None
 
 
 def architectures(paths: Iterable[str]) -> tuple[str, ...]:

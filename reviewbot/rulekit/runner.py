@@ -120,7 +120,11 @@ def _run(rule: Rule, trees: Trees) -> Answer:
     started = time.monotonic()
     declaration = rule.declaration
     context = Context(
-        series=trees.series, steps=trees.steps, declaration=declaration, complete=trees.complete
+        series=trees.series,
+        steps=trees.steps,
+        declaration=declaration,
+        complete=trees.complete,
+        settled=not trees.basis,
     )
     findings: list[Finding] = []
     facts: list[Fact] = []

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The same remark about many patches, said once.
+"""The same remark about many patches or many names, said once.
 
 Twenty times "the subject begins with kvm:" is what makes maintainers switch a bot off.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from reviewbot.model.finding import Finding
+from reviewbot.model.finding import Fact, Finding, Severity
 from reviewbot.rulekit.context import Context
 from reviewbot.rulekit.problem import Problem
 
 MANY = 3
 """Up to so many patches get the remark each: their authors look under their own patch."""
+
+_LISTED = 12
 
 
 def together(context: Context, found: Iterable[tuple[int, Problem]]) -> Iterator[Finding]:
@@ -33,6 +35,38 @@ def together(context: Context, found: Iterable[tuple[int, Problem]]) -> Iterator
             continue
         for number, problem in group:
             yield from context.report(problem, patch=number)
+
+
+def several(
+    found: Iterable[Finding | Fact], verbs: Mapping[str, str], *, most: int = MANY
+) -> Iterator[Finding | Fact]:
+    """Findings of one patch that say the same about many names, as one.
+
+    Titles must be "NAME VERB REST"; ``verbs`` has the plural of each VERB, blanks included:
+    ``{" is removed": " are removed"}``.  Up to ``most`` findings stay as they are, and so does what has
+    none of the verbs.
+    """
+    groups: dict[tuple[int, Severity, str, str], list[Finding]] = {}
+    for item in found:
+        verb = next((v for v in verbs if isinstance(item, Finding) and v in item.title), None)
+        if isinstance(item, Finding) and verb is not None:
+            rest = item.title.partition(verb)[2]
+            groups.setdefault((item.patch, item.severity, verb, rest), []).append(item)
+        else:
+            yield item
+    for (_, _, verb, rest), group in groups.items():
+        if len(group) <= most:
+            yield from group
+            continue
+        names = [item.title.partition(verb)[0] for item in group]
+        several_names = names if len(names) <= MANY else [names[0], f"{len(names) - 1} more"]
+        left = "" if len(names) <= _LISTED else f" and {len(names) - _LISTED} more"
+        also = f"  The same goes for {', '.join(names[1:_LISTED])}{left}."
+        yield replace(
+            group[0],
+            title=f"{', '.join(several_names[:-1])} and {several_names[-1]}{verbs[verb]}{rest}",
+            why=group[0].why + also,
+        )
 
 
 def ranges(numbers: Sequence[int]) -> str:

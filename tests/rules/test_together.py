@@ -13,8 +13,8 @@ from reviewbot.rulekit.definitions import definitions
 from reviewbot.rulekit.includes import includes
 from reviewbot.rulekit.problem import Problem
 from reviewbot.rulekit.rule import Declaration, Needs
-from reviewbot.rulekit.territory import backport, of_kvm_x86
-from reviewbot.rulekit.together import ranges, together
+from reviewbot.rulekit.territory import backport, of_kvm_x86, softened
+from reviewbot.rulekit.together import ranges, several, together
 from reviewbot.rulekit.trees import Facts, View
 
 
@@ -108,3 +108,34 @@ def test_a_patch_defines_what_it_adds_and_does_not_move(small):
     file = FileDiff(kind=ChangeKind.MODIFY, old_path="a.c", new_path="a.c", hunks=(hunk,))
     patch = replace(small.patch(1, ("a.c",)), files=(file,))
     assert definitions(patch) == {"kvm_new", "KVM_NEW", "new_member", "NEW_ENUMERATOR"}
+
+
+def gone(context, *names):
+    return [context.finding(replace(remark("k"), title=f"{n} is gone"), patch=1) for n in names]
+
+
+def test_what_holds_for_many_names_is_said_once(context):
+    (only,) = several(gone(context, *"ABCDE"), {" is gone": " are gone"})
+    assert only.title == "A and 4 more are gone"
+    assert only.why == "Because.  The same goes for B, C, D, E."
+
+
+def test_few_names_stay_apart_unless_asked(context):
+    assert len(list(several(gone(context, *"ABC"), {" is gone": " are gone"}))) == 3
+    (only,) = several(gone(context, *"ABC"), {" is gone": " are gone"}, most=1)
+    assert only.title == "A, B and C are gone"
+
+
+def test_what_says_something_else_stays_apart(context):
+    other = context.finding(remark("k"), patch=1)
+    late = [context.finding(replace(remark("k"), title="F is gone"), patch=2)]
+    found = list(several([*gone(context, *"ABCD"), other, *late], {" is gone": " are gone"}))
+    assert [one.title for one in found] == ["wrong k", "A and 3 more are gone", "F is gone"]
+
+
+def test_a_series_of_headers_alone_misses_nothing_for_certain(context, small):
+    found = [replace(each, severity=Severity.ERROR) for each in gone(context, "A")]
+    header, code = "include/uapi/linux/kvm.h", "virt/kvm/kvm_main.c"
+    for paths, severity in (((header,), Severity.WARNING), ((header, code), Severity.ERROR)):
+        series = small.series([small.patch(1, paths)])
+        assert [one.severity for one in softened(series, found)] == [severity]
