@@ -54,6 +54,7 @@ from reviewbot.rulekit import (
     kvm_records,
     matches,
     rule,
+    several,
 )
 
 _KERNEL_ONLY = ("BIT", "BIT_ULL", "GENMASK", "GENMASK_ULL", "BIT_MASK", "FIELD_PREP")
@@ -67,6 +68,7 @@ _KNOBS = frozenset(
     {"RATIO", "FACTOR", "THRESHOLD", "TIMEOUT", "INTERVAL", "PERIOD", "BUDGET", "BATCH", "RETRIES"}
 )
 _WORDS = frozenset({"long", "unsigned long", "size_t", "ssize_t"})
+REJECTED = ": does not compile in userspace"
 _REFERENCE = "Documentation/dev-tools/checkuapi.rst"
 
 
@@ -76,9 +78,10 @@ def header_hygiene(context: Context) -> Iterator[Finding | Fact]:
     paths = sorted({path for patch in context.series.patches for path in files_of(patch)})
     names = tuple(name for name in architectures(paths) if name != "i386")
     headers = tuple(path for path in paths if matches(path, KVM_HEADERS))
-    yield from context.introduced(
+    found = context.introduced(
         lambda view: scan(view, names, headers), touching=(*KVM_HEADERS, API_RST)
     )
+    yield from several(found, {REJECTED: ": do not compile in userspace"}, most=1)
 
 
 def scan(view: View, names: tuple[str, ...], headers: tuple[str, ...]) -> Iterator[Problem]:
@@ -157,7 +160,7 @@ def errors(view: View, architecture: str) -> Iterator[Problem]:
         if matches(path, KVM_HEADERS):
             yield Problem(
                 key=("error", path, message),
-                title=f"does not compile in userspace: {message}",
+                title=f"{message}{REJECTED}",
                 why="The installed header is compiled without the kernel's own headers.",
                 fix="Use __u8 to __u64, __s8 to __s64 and __aligned_u64, and include what is used from uapi.",
                 reference=_REFERENCE,

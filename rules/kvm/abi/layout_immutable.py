@@ -67,6 +67,7 @@ from reviewbot.rulekit import (
     kvm_records,
     overfull,
     rule,
+    several,
     shape,
 )
 
@@ -78,9 +79,8 @@ def layout_immutable(context: Context) -> Iterator[Finding | Fact]:
     """Compare each tree with the base, on every architecture whose headers change."""
     paths = [path for patch in context.series.patches for path in files_of(patch)]
     names = architectures(paths)
-    yield from context.introduced(
-        lambda view: scan(context.base, view, names), touching=KVM_HEADERS
-    )
+    found = context.introduced(lambda view: scan(context.base, view, names), touching=KVM_HEADERS)
+    yield from several(found, {" is removed": " are removed", " gets its 64": " get their 64"})
 
 
 def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:

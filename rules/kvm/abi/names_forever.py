@@ -38,7 +38,7 @@ Constants under an ``#ifdef`` that neither x86 nor the touched architecture take
 and loongarch are not compiled: there, and without a tree, only a ``#define`` that gets a new name is seen.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reviewbot.rulekit import (
@@ -59,6 +59,7 @@ from reviewbot.rulekit import (
     files_of,
     matches,
     rule,
+    several,
 )
 
 _COLLECTIVE = frozenset(
@@ -67,7 +68,6 @@ _COLLECTIVE = frozenset(
 _IOCTL_TYPE = 0xAE
 _AN_API = "The existing names are an API: programs that use this one no longer compile."
 _REMOVED = " is removed"
-_FEW, _LISTED = 3, 8
 _REFERENCE = "https://lore.kernel.org/r/20200902014908.GA272502@thinks.paulus.ozlabs.org"
 
 
@@ -87,27 +87,11 @@ def names_forever(context: Context) -> Iterator[Finding | Fact]:
     if not context.steps:
         raise NoSuchFileError("without a tree only new names for old values are seen")
     names = architectures(paths)
-    yield from few(
-        context.introduced(lambda view: scan(context.base, view, names), touching=KVM_HEADERS)
+    settled = context.settled  # else the tree has numbers that the author could not know of
+    found = context.introduced(
+        lambda view: scan(context.base, view, names, numbers=settled), touching=KVM_HEADERS
     )
-
-
-def few(found: Iterable[Finding | Fact]) -> Iterator[Finding | Fact]:
-    """Names that one patch removes in one finding, when they are more than three."""
-    removals: dict[int, list[Finding]] = {}
-    for item in found:
-        if isinstance(item, Finding) and item.title.endswith(_REMOVED):
-            removals.setdefault(item.patch, []).append(item)
-        else:
-            yield item
-    for each in removals.values():
-        if len(each) <= _FEW:
-            yield from each
-            continue
-        names = [item.title.removesuffix(_REMOVED) for item in each]
-        title = f"{names[0]} and {len(names) - 1} other names are removed"
-        listed = ", ".join(names[1:_LISTED]) + (" and more" if len(names) > _LISTED else "")
-        yield replace(each[0], title=title, fix=f"Keep {names[0]}, {listed}.")
+    yield from several(found, {_REMOVED: " are removed"})
 
 
 def renamed(context: Context, headers: tuple[str, ...]) -> Iterator[Finding | Fact]:
@@ -151,7 +135,7 @@ def kept(context: Context, name: str) -> bool:
     )
 
 
-def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
+def scan(old: View, new: View, names: tuple[str, ...], *, numbers: bool) -> Iterator[Problem]:
     """What is gone, what has another value, and capability numbers taken twice."""
     seen: set[str] = set()
     for name in names:
@@ -173,7 +157,8 @@ def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
             if problem is not None:
                 seen.add(constant.name)
                 yield problem
-        yield from taken_twice(after)
+        if numbers:
+            yield from taken_twice(after, before)
 
 
 def lasting(constant: Constant) -> bool:
@@ -257,24 +242,24 @@ def shown(value: int) -> str:
     return str(value) if -1024 < value < 1024 else hex(value)
 
 
-def taken_twice(constants: Mapping[str, Constant]) -> Iterator[Problem]:
-    """Two capabilities with one number."""
+def taken_twice(
+    constants: Mapping[str, Constant], before: Mapping[str, Constant]
+) -> Iterator[Problem]:
+    """Two capabilities with one number; the one that was there ``before`` has it."""
     owners: dict[int, Constant] = {}
-    for constant in constants.values():
-        if constant.value is None or not capability(constant):
-            continue
-        first = owners.setdefault(constant.value, constant)
+    ours = [one for one in constants.values() if capability(one)]
+    for constant in sorted(ours, key=lambda one: (one.name not in before, one.line)):
+        first = owners.setdefault(constant.value or 0, constant)
         if first is not constant:
-            late, early = sorted((first, constant), key=lambda c: c.line)[::-1]
             yield Problem(
-                key=("twice", *sorted((late.name, early.name))),
-                title=f"{late.name} has the number {late.value} of {early.name}",
+                key=("twice", *sorted((constant.name, first.name))),
+                title=f"{constant.name} has the number {constant.value} of {first.name}",
                 why="KVM_CHECK_EXTENSION can not tell two capabilities with one number apart. On a newer "
                 "tree the number may have been taken meanwhile.",
                 fix="Take the next free number; the maintainer settles it when applying.",
                 reference="Documentation/virt/kvm/review-checklist.rst",
-                path=late.path,
-                line=late.line,
+                path=constant.path,
+                line=constant.line,
                 severity=Severity.NOTE,
                 confidence=Confidence.MEDIUM,
             )

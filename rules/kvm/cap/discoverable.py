@@ -53,6 +53,8 @@ from reviewbot.rulekit import (
     View,
     matches,
     rule,
+    several,
+    softened,
 )
 
 HEADER = "include/uapi/linux/kvm.h"
@@ -76,15 +78,21 @@ TRUSTED = "https://lore.kernel.org/r/871raueg7y.fsf@vitty.brq.redhat.com"
 def discoverable(context: Context) -> Iterator[Finding | Fact]:
     """New capabilities without a case at the tip, and ioctls that write more without a capability."""
     if any(PREFIX in text for *_, text in context.added_lines(HEADER)):
-        if not context.steps or not context.complete:
-            yield from in_mails(context)
-            return
-        old = frozenset(capabilities(context.base))
-        yield from context.introduced(partial(scan, old=old), touching=(HEADER, *SOURCES))
+        found = softened(context.series, unanswered(context))
+        yield from several(found, {" is unknown to ": " are unknown to "})
     elif context.steps and any(COPY in line for line in context.changed_lines(*SOURCES)):
         touched = sorted({p for s in context.steps for p in s.paths if matches(p, SOURCES)})
         compare = partial(writes_more, context.base, paths=touched)
         yield from context.introduced(compare, touching=SOURCES)
+
+
+def unanswered(context: Context) -> Iterator[Finding | Fact]:
+    """New capabilities that no handler knows."""
+    if not context.steps or not context.complete:
+        yield from in_mails(context)
+        return
+    old = frozenset(capabilities(context.base))
+    yield from context.introduced(partial(scan, old=old), touching=(HEADER, *SOURCES))
 
 
 def scan(view: View, old: frozenset[str]) -> Iterator[Problem]:
@@ -166,7 +174,7 @@ def in_mails(context: Context) -> Iterator[Finding]:
 def _problem(name: str, line: int) -> Problem:
     return Problem(
         key=name,
-        title=f"KVM_CHECK_EXTENSION does not know {name}",
+        title=f"{name} is unknown to KVM_CHECK_EXTENSION",
         why=(
             f"No KVM_CHECK_EXTENSION handler, generic or of an architecture, has a case {name}.  "
             "Userspace always gets 0 and must take the feature for absent."

@@ -55,6 +55,7 @@ from reviewbot.rulekit import (
     files_of,
     matches,
     rule,
+    several,
 )
 
 DOCUMENTS = ("Documentation/virt/kvm/*.rst",)
@@ -74,11 +75,15 @@ def rst_messages(context: Context) -> Iterator[Finding | Fact]:
         if not suspicious(context.tip, context.base, path):
             continue
         old = document(context.base, path)
-        for problem in scan(context.tip, path, old):
-            step, line = blame(context, path, problem.line)
-            yield from context.report(
-                replace(problem, line=line), patch=step.number, view=step.after
-            )
+        found = complaints(context, path, old)
+        yield from several(found, {" is taken": " are taken"}, most=1)
+
+
+def complaints(context: Context, path: str, old: Document | None) -> Iterator[Finding]:
+    """What is new in one document, each at the patch that brought it."""
+    for problem in scan(context.tip, path, old, numbered=context.settled):
+        step, line = blame(context, path, problem.line)
+        yield from context.report(replace(problem, line=line), patch=step.number, view=step.after)
 
 
 def blame(context: Context, path: str, line: int) -> tuple[Step, int]:
@@ -117,13 +122,18 @@ def document(view: View, path: str) -> Document | None:
     return view.rst(path) if view.exists(path) else None
 
 
-def scan(view: View, path: str, old: Document | None) -> Iterator[Problem]:
-    """Messages and section numbers of one document that its ``old`` version does not have."""
+def scan(view: View, path: str, old: Document | None, *, numbered: bool) -> Iterator[Problem]:
+    """Messages and section numbers of one document that its ``old`` version does not have.
+
+    Numbers only where the tree is the one that the author ``numbered`` them for: every newer one has taken
+    the next.
+    """
     new = document(view, path)
     if new is None or new is old:
         return
     yield from messages(new, old, path)
-    yield from numbers(new, old, path)
+    if numbered:
+        yield from numbers(new, old, path)
 
 
 def messages(new: Document, old: Document | None, path: str) -> Iterator[Problem]:

@@ -79,6 +79,8 @@ from reviewbot.rulekit import (
     refused_cases,
     removed_macros,
     rule,
+    several,
+    softened,
     tested_before,
     together,
     undocumented,
@@ -110,7 +112,9 @@ def uapi_documented(context: Context) -> Iterator[Finding | Fact]:
     if context.steps:
         yield from settable(context)
         yield from tested_types(context)
-    yield from new_names(context)
+    yield from several(
+        softened(context.series, new_names(context)), {" is not documented": " are not documented"}
+    )
 
 
 def new_names(context: Context) -> Iterator[Finding | Fact]:

@@ -56,6 +56,7 @@ from reviewbot.rulekit import (
     Severity,
     View,
     rule,
+    several,
 )
 
 SOURCES = ("arch/x86/kvm/*.c",)
@@ -75,7 +76,8 @@ def host_initiated(context: Context) -> Iterator[Finding | Fact]:
     """Exemptions that the base does not have, wherever they were moved to."""
     paths = context.changed_files(*SOURCES, words=(HOST,))
     if paths and any(CENTRAL in (context.base.read(home) or b"") for home in HOMES):
-        yield from context.introduced(partial(scan, paths=paths), touching=paths)
+        found = context.introduced(partial(scan, paths=paths), touching=paths)
+        yield from several(found, {" exempts ": " exempt "}, most=1)
 
 
 def scan(view: View, paths: list[str]) -> Iterator[Problem]:

@@ -55,6 +55,8 @@ from reviewbot.rulekit import (
     Verified,
     View,
     rule,
+    several,
+    softened,
 )
 
 HEADER = "arch/x86/include/uapi/asm/kvm.h"
@@ -78,6 +80,12 @@ def documented(context: Context) -> Iterator[Finding | Fact]:
         yield from wrong_names(context, new)
     if not any(PREFIX in line for line in context.changed_lines(HEADER, API_RST)):
         return
+    found = softened(context.series, undescribed(context))
+    yield from several(found, {" is not documented": " are not documented"})
+
+
+def undescribed(context: Context) -> Iterator[Finding | Fact]:
+    """Quirks without a row, in the trees or, where they are not whole, in the mails."""
     if not context.steps or not context.complete:
         yield from in_mails(context)
         return

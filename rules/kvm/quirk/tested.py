@@ -32,7 +32,17 @@ Whether the test checks anything.  Older quirks without a test are not reported.
 
 from collections.abc import Iterator
 
-from reviewbot.rulekit import Context, Fact, Finding, Needs, Problem, Severity, View, rule
+from reviewbot.rulekit import (
+    Context,
+    Fact,
+    Finding,
+    Needs,
+    Problem,
+    Severity,
+    View,
+    rule,
+    several,
+)
 
 HEADER = "arch/x86/include/uapi/asm/kvm.h"
 SELFTESTS = "tools/testing/selftests/kvm"
@@ -50,7 +60,8 @@ def tested(context: Context) -> Iterator[Finding | Fact]:
     if tested_elsewhere(context):
         return
     old = frozenset(context.base.constants())
-    yield from context.introduced(lambda view: scan(old, view), touching=(HEADER, SELFTESTS + "/*"))
+    found = context.introduced(lambda view: scan(old, view), touching=(HEADER, SELFTESTS + "/*"))
+    yield from several(found, {" is used by ": " are used by "})
 
 
 def tested_elsewhere(context: Context) -> bool:
@@ -67,7 +78,7 @@ def scan(old: frozenset[str], view: View) -> Iterator[Problem]:
             continue
         yield Problem(
             key=name,
-            title=f"no selftest uses {name}",
+            title=f"{name} is used by no selftest",
             why=(
                 f"Nothing below {SELFTESTS} mentions {name}.  What KVM does with the quirk "
                 "disabled is never executed by a test."
