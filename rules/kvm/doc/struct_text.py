@@ -5,8 +5,9 @@ What
 ----
 Where a document below Documentation/virt/kvm shows a whole struct, the series leaves no new
 difference to the header: members that are missing, superfluous, in another order, or arrays (padding
-above all) of another size.  Where the series makes KVM_CHECK_EXTENSION return a capability on one more
-architecture, the sections about the capability name that architecture.
+above all) of another size.  Padding that the compiler inserts anyhow is worth a note.  Where the series
+makes KVM_CHECK_EXTENSION return a capability on one more architecture, the sections about the capability
+name that architecture, if it has the ioctl or takes the capability in KVM_ENABLE_CAP.
 
 Why
 ---
@@ -48,11 +49,14 @@ from reviewbot.rulekit import (
     Fact,
     Finding,
     Problem,
+    Section,
     Severity,
     View,
     documented_structs,
+    is_padding,
     matches,
     rule,
+    several,
     structs,
     userspace_headers,
 )
@@ -64,6 +68,15 @@ REFERENCE = (
     f"{API_RST}; https://lore.kernel.org/r/85399389-9b5a-d72a-5db1-b8418008ad58@redhat.com"
 )
 ARCHITECTURES = "https://lore.kernel.org/r/aMMba1r3AVdC9cQw@linux.dev"
+LACKS = " lacks padding"
+# Ioctls in a section's title, and what handles KVM_ENABLE_CAP.
+IOCTL = re.compile(r"\bKVM_(?!CAP_)\w+")
+ANYWHERE: tuple[str, ...] = ("",)
+ENABLE: tuple[str, ...] = (
+    "kvm_vm_ioctl_enable_cap",
+    "kvm_vcpu_ioctl_enable_cap",
+    "kvm_vm_ioctl_enable_cap_generic",
+)
 CHECK = "kvm_vm_ioctl_check_extension"
 NEW_CASE = re.compile(r"\s*case (KVM_CAP_\w{1,100}):")
 # How Architectures: lines call the directories of arch/.
@@ -85,7 +98,8 @@ CALLED = {
 )
 def struct_text(context: Context) -> Iterator[Finding | Fact]:
     """What differs at the tip and did not at the base."""
-    yield from context.introduced(differences, touching=(*KVM_HEADERS, DOCUMENTS + "/*.rst"))
+    found = context.introduced(differences, touching=(*KVM_HEADERS, DOCUMENTS + "/*.rst"))
+    yield from several(found, {LACKS: LACKS.replace("lacks", "lack")}, most=1)
     for (capability, architecture), path in newly_returned(context).items():
         step = next((s for s in context.steps if returns(s.after, path, capability)), None)
         if step is None:
@@ -110,10 +124,10 @@ def differences(view: View) -> Iterator[Problem]:
                 if (shown.name, kind, name) in seen:
                     continue
                 seen.add((shown.name, kind, name))
-                in_header = kind in {"missing", "size"}
+                in_header = kind in {"missing", "padding", "size"}
                 yield Problem(
                     key=(shown.name, kind, name, text if kind == "size" else ""),
-                    title=f"struct {shown.name} in {path.rpartition('/')[2]} {text}",
+                    title=f"struct {shown.name} in {path.rpartition('/')[2]}{LACKS if kind == 'padding' else ' ' + text}",
                     why=(
                         f"{path}:{shown.line} shows struct {shown.name}, and it {text}; the struct is "
                         f"defined in {header}.  Whoever copies it from there gets "
@@ -123,8 +137,8 @@ def differences(view: View) -> Iterator[Problem]:
                     reference=REFERENCE,
                     path=header if in_header else path,
                     line=line if in_header else shown.line + line - 1,
-                    missing=kind in {"missing", "extra"},
-                    severity=Severity.NOTE if kind == "name" else None,
+                    missing=kind in {"missing", "padding", "extra"},
+                    severity=Severity.NOTE if kind in {"name", "padding"} else None,
                 )
 
 
@@ -153,6 +167,11 @@ def compare(
     lacking = [member for name, member in there.items() if name not in here]
     extra = [member for name, member in here.items() if name not in there]
     found = []
+    bare = [member for member in lacking if natural(member) and not extra]
+    if bare:
+        names = ", ".join(plain(member) for member in bare)
+        found.append(("padding", names, f'lacks "{names}"', bare[0].line))
+        lacking = [member for member in lacking if member not in bare]
     for member in lacking:
         twin = next((m for m in extra if (m.type, m.size) == (member.type, member.size)), None)
         if twin:
@@ -175,6 +194,11 @@ def compare(
         first = next(a for a, b in zip(here, there, strict=True) if a != b)
         found.append(("order", first, f"has {first} at another place", here[first].line))
     return sorted(found)
+
+
+def natural(member: DeclaredMember) -> bool:
+    """Whether a member is padding of so few bytes that a compiler may insert it by itself."""
+    return is_padding(member) and "64" not in member.type and (length(member) or 8) < 8
 
 
 def plain(member: DeclaredMember) -> str:
@@ -204,6 +228,24 @@ def newly_returned(context: Context) -> dict[tuple[str, str], str]:
     return found
 
 
+def concerned(view: View, section: Section, capability: str, architecture: str) -> bool:
+    """Whether the architecture has what the section is about, besides returning the capability.
+
+    KVM_CAP_IRQCHIP is also for KVM_GET_LAPIC; chapters 6 and 7 are about KVM_ENABLE_CAP.
+    """
+    wanted, functions = IOCTL.findall(section.title), ANYWHERE
+    if section.number.partition(".")[0] in {"6", "7"} and capability in section.title:
+        wanted, functions = [capability], ENABLE
+    if not wanted:
+        return True
+    for path in (*view.paths(f"arch/{architecture}/kvm/", ".c"), *view.paths("virt/kvm/", ".c")):
+        text = view.read(path) or b""
+        cases = [name for name in wanted if f"case {name}:".encode() in text]
+        if any(view.c(path).mentions(name, one) for name in cases for one in functions):
+            return True
+    return False
+
+
 def removed(context: Context) -> Iterator[str]:
     """The lines that the series takes out of KVM's code."""
     for patch in context.series.patches:
@@ -230,6 +272,8 @@ def unnamed(view: View, capability: str, architecture: str, path: str) -> Iterat
         listed = section.field("architectures")
         about = word.search(section.title) or word.search(section.field("capability") or "")
         if not listed or not about or re.search(rf"\b(?:all|any)\b|{known}", listed, re.IGNORECASE):
+            continue
+        if not concerned(view, section, capability, architecture):
             continue
         yield Problem(
             key=(capability, architecture, section.title),
