@@ -3,7 +3,8 @@
 
 What
 ----
-A patch to arch/x86/kvm or virt/kvm whose subject says "Fix" has a Fixes: trailer.  A Fixes: trailer
+A patch to arch/x86/kvm or virt/kvm whose subject says "Fix" has a Fixes: trailer; in a series most of
+whose patches fix nothing that is a note, for what it repairs may never have mattered before.  A Fixes: trailer
 begins with twelve or more digits of the commit and has its subject in quotes.  A patch that changes
 selftests only does not say Fixes: about a commit of the kernel proper.
 
@@ -60,6 +61,7 @@ TRIFLES = re.compile(
     r"|grammar|formatting|style",
     re.IGNORECASE,
 )
+FIX = re.compile(r"fix(es)?\b", re.IGNORECASE)
 FORM = re.compile(r"[0-9a-f]{12,64} \(\"[^\n]+\"\)")
 KVM_X86 = "Documentation/process/maintainer-kvm-x86.rst"
 SUBMITTING = "Documentation/process/submitting-patches.rst, Describe your changes"
@@ -80,31 +82,43 @@ def fixes_tag(context: Context) -> Iterator[Finding | Fact]:
         for file in patch.files
         if file.old_path is None
     }
+    usual = mostly_fixes(context.series.patches)
     for patch in () if backport(context.series) else context.series.patches:
         values = [each.value for each in patch.trailers if each.name.lower() == "fixes"]
         early = "RFC" in context.series.prefixes
-        absent = () if early else lacking(patch, values, new)
+        absent = () if early else lacking(patch, values, new, usual=usual)
         for problem in (*absent, *wrong(patch, values)):
             yield context.finding(problem, patch=patch.number)
 
 
-def lacking(patch: Patch, values: list[str], new: set[str]) -> Iterator[Problem]:
+def mostly_fixes(patches: tuple[Patch, ...]) -> bool:
+    """Whether at least half of the patches to the kernel proper say that they fix something."""
+    kernel = [p for p in patches if not all(matches(f.path, TOOLS) for f in p.files)]
+    return len(kernel) <= 2 * sum(FIX.match(said(patch)) is not None for patch in kernel)
+
+
+def said(patch: Patch) -> str:
+    """A subject without its scopes."""
+    return patch.subject.rpartition(": ")[2]
+
+
+def lacking(patch: Patch, values: list[str], new: set[str], *, usual: bool) -> Iterator[Problem]:
     """A fix of KVM x86 code that is older than the series, without the trailer."""
     paths = [file.path for file in patch.files]
-    said = patch.subject.rpartition(": ")[2]
-    if values or not paths or not re.match(r"fix(es)?\b", said, re.IGNORECASE):
+    if values or not paths or not FIX.match(said(patch)):
         return
-    if TRIFLES.search(said) or new & set(paths) or not all(matches(p, X86) for p in paths):
+    if TRIFLES.search(said(patch)) or new & set(paths) or not all(matches(p, X86) for p in paths):
         return
     yield Problem(
         key="missing",
         title="a fix without a Fixes: trailer",
         why=(
-            f'The subject says "{said}", and nothing says which commit had the bug.  KVM x86 wants '
+            f'The subject says "{said(patch)}", and nothing says which commit had the bug.  KVM x86 wants '
             "Fixes: even for what need not be backported."
         ),
         fix='Add Fixes: <12 digits> ("<subject>"), or say what is changed instead of "fix".',
         reference=f"{KVM_X86}: add a Fixes: tag even if the change doesn't need to be backported",
+        severity=None if usual else Severity.NOTE,
     )
 
 
