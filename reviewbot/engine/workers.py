@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from dbos import DBOS
@@ -14,6 +15,7 @@ from reviewbot.engine.durable import (
     LAYOUT,
     SERIALIZER,
     TRIES,
+    JobQueue,
     errors_explained,
     queues_for,
 )
@@ -89,6 +91,7 @@ class Worker:
         self._register = liveness.register(url, state)
         self._presence: liveness.Presence | None = None
         self._stop = threading.Event()
+        self._active: set[str] = set()
         self._rescuer = threading.Thread(target=self._watch, name="rescue", daemon=True)
 
     def start(self) -> None:
@@ -159,7 +162,14 @@ class Worker:
     def stop(self) -> None:
         """End running jobs (they go on at the next start, here or elsewhere) and give up the name."""
         self._stop.set()
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while self._active and time.monotonic() < deadline:
+            time.sleep(0.05)
         DBOS.destroy(workflow_completion_timeout_sec=0)
+        with contextlib.suppress(InfrastructureError):  # else they are found when we are dead
+            queue = JobQueue(self._url)
+            queue.give_back(self.name)
+            queue.close()
         if self._presence:
             self._presence.release()
 
@@ -184,11 +194,13 @@ class Worker:
     def _once(self, job: Job) -> tuple[Done | None, str]:
         """One try: the result, or why there is none.  Steps return their failures: those are replayed too."""
         performance = self._perform(job, self._cancelled(job.id))
+        self._active.add(job.id)
 
         def reach(stage: Stage) -> str:
             try:
                 performance.until(stage)
             except InfrastructureError as error:
+                self._unless_stopping()
                 return str(error)
             return ""
 
@@ -196,6 +208,7 @@ class Worker:
             try:
                 return to_json(performance.result()).decode()
             except InfrastructureError as error:
+                self._unless_stopping()
                 return to_json(Done(failure=str(error))).decode()
 
         try:
@@ -206,13 +219,28 @@ class Worker:
             return (None, done.failure) if done.failure else (done, "")
         finally:
             performance.close()
+            self._active.discard(job.id)
+
+    def _unless_stopping(self) -> None:
+        """Leave a step that failed because this worker stops, without an answer that would be recorded."""
+        if self._stop.is_set():
+            raise StoppingError
 
     def _cancelled(self, job_id: str) -> Cancelled:
         def ask() -> bool:
+            if self._stop.is_set():
+                return True
             known = DBOS.get_workflow_status(job_id)
-            return known is None or known.status == "CANCELLED" or self._stop.is_set()
+            return known is None or known.status == "CANCELLED"
 
         return ask
+
+
+class StoppingError(BaseException):
+    """This worker stops; the step it was in is done again, here or elsewhere.
+
+    No Exception: DBOS would record that as the step's answer.
+    """
 
 
 class ParkedError(Exception):

@@ -79,6 +79,11 @@ class Farm:
         worker.kill()
         worker.communicate()
 
+    def stop(self, name: str) -> None:
+        """Let it end by itself."""
+        worker = self.workers.pop(name)
+        worker.communicate(timeout=20)
+
     def end(self) -> None:
         for name in list(self.workers):
             self.kill(name)
@@ -161,6 +166,21 @@ def test_a_worker_that_comes_back_takes_up_its_own_job(farm: Farm) -> None:
     farm.kill("a")
     farm.start("a")
     assert farm.wait(one, JobState.DONE).tries == 2
+
+
+@slow
+def test_stopping_a_worker_costs_its_job_nothing(farm: Farm) -> None:
+    one = job("one")
+    farm.queue.add(one)
+    for turn in range(4):
+        farm.start("a", seconds=1.0)
+        begun = [("a", f"begin {STAGES[turn]}")]
+        until(lambda: set(begun) <= set(farm.notes("one")), "the job does not go on")  # noqa: B023
+        farm.stop("a")
+        time.sleep(0.2)
+    farm.start("b")
+    done = farm.wait(one, JobState.DONE, seconds=20)
+    assert done.run == "by b"
 
 
 @slow
