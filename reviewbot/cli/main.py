@@ -117,7 +117,9 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG0
 def main() -> NoReturn:
     """Run the command; every error is one line on standard error."""
     signal.signal(signal.SIGTERM, _terminated)
-    os.umask(0o022)  # the sandbox's user reads what we write (tools.sandbox)
+    # The sandbox's user reads what we write (tools.sandbox).  Whether our group may write it is the
+    # environment's choice: the units' three users share a file of SQLite.
+    os.umask(os.umask(0o022) & 0o020 | 0o002)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:

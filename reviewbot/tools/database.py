@@ -52,6 +52,7 @@ def prepare(url: str) -> None:
         return
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.touch()  # as the umask allows; SQLite itself would keep our group from writing
     try:
         connection = sqlite3.connect(place, timeout=30)
         try:

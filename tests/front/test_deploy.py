@@ -10,7 +10,9 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETUP = CHECKOUT / "deploy/setup-debian"
-SCRIPTS = sorted(p for p in (CHECKOUT / "deploy").iterdir() if p.read_bytes().startswith(b"#!"))
+SCRIPTS = sorted(
+    p for p in (CHECKOUT / "deploy").iterdir() if p.is_file() and p.read_bytes().startswith(b"#!")
+)
 
 
 class Machine:
