@@ -48,6 +48,7 @@ IO_MODULES = STARTS_PROGRAMS | {
     "aiosmtpd",
     "b4",
     "dbos",
+    "dns",
     "fcntl",
     "ftplib",
     "git",

@@ -195,7 +195,7 @@ class Commands:
             done.append((carried, outcome.text.partition("\n")[0], outcome.job))
         if not done:
             return f"nothing to do for {attested.identity}: done before, or over the limit"
-        name = self._answer(mail, said, target, attested.identity, now)
+        name = self._answer(mail, said, target, now)
         for carried, text, job in done:
             standing = Standing.WAITING if job else Standing.DONE
             self._log.settle(
@@ -204,13 +204,11 @@ class Commands:
         what = "; ".join(carried.said for carried, _, _ in done)
         return f"done for {attested.identity} ({attested.how}): {what}"
 
-    def _answer(
-        self, mail: Mail, said: Sequence[Said], target: Target, who: str, now: float
-    ) -> str:
+    def _answer(self, mail: Mail, said: Sequence[Said], target: Target, now: float) -> str:
         """Enter the answer into the outbox; its Message-ID, "" when the policy wants none."""
         made = answer(mail, said, series=target.series, sender=self._sender, now=now)
         policy = policy_of(self._config, target.inbox)
-        row = entry(made, policy, inbox=target.inbox, series=target.series, author=who, now=now)
+        row = entry(made, policy, inbox=target.inbox, series=target.series, now=now)
         if row is None:
             return ""
         self._outbox.add(row)
@@ -236,7 +234,6 @@ class Commands:
                 policy,
                 inbox=carried.inbox,
                 series=carried.series,
-                author=carried.who,
                 now=now,
             )
             if row:

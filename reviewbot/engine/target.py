@@ -57,7 +57,7 @@ def target_of(mail: Mail, config: Config, ledger: Ledger, outbox: Outbox) -> Tar
 
 def _target(watched: WatchedSeries, config: Config, outbox: Outbox) -> Target:
     ours = outbox.entries(series=watched.message_id)
-    # The author of an answer is who asked, and that may be anybody.
+    # Of an answer it would be who asked, and that may be anybody.
     reported = {entry.author.lower() for entry in ours if entry.kind is not Kind.ANSWER}
     authors = {watched.sender.email.lower(), *reported}
     return Target(

@@ -7,21 +7,24 @@ What the signers of kernel lists cover was counted on a sample of kvm@: all sign
 kernel.org leaves out Message-ID, amd.com In-Reply-To and References, most Content-Type.
 """
 
+import quopri
 import re
 from collections import Counter
 from collections.abc import Collection
 
 from reviewbot.model.command import Attested
+from reviewbot.parse.commands import commands_of
 from reviewbot.parse.mail import Mail
+from reviewbot.parse.text import decode
 
 DAY = 86400.0
 
 _SINGLE = frozenset({
     "from", "subject", "date", "message-id", "in-reply-to", "references", "mime-version",
-    "content-type", "content-transfer-encoding", "auto-submitted", "precedence",
+    "content-type", "content-transfer-encoding", "auto-submitted",
 })  # fmt: skip
 _READ = _SINGLE | {
-    "return-path", "list-id", "x-mailing-list", "x-autoreply", "x-autorespond",
+    "precedence", "return-path", "list-id", "x-mailing-list", "x-autoreply", "x-autorespond",
 }  # fmt: skip
 _PROGRAMS = re.compile(
     r"mailer-daemon|postmaster|majordomo|listserv|mailman|no-?reply|do-?not-?reply|autoreply"
@@ -29,8 +32,6 @@ _PROGRAMS = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_TYPE = re.compile(r"text/plain\b", re.IGNORECASE)
-_PLAIN_ENCODINGS = ("", "7bit", "8bit")
-_SOFT_BREAK = re.compile(rb"=\r?$", re.MULTILINE)  # of quoted-printable
 _OTHER_TYPE = re.compile(
     rb"\x1b|^content-(?:type|transfer-encoding):", re.IGNORECASE | re.MULTILINE
 )
@@ -87,24 +88,25 @@ def automatic(headers: dict[str, str], mail: Mail, lists: Collection[str]) -> st
     return ""
 
 
-def readable_as_signed(raw: bytes, headers: dict[str, str], signed: Collection[str]) -> str:
-    """Why the text of a DKIM-signed mail may not be what was signed, "" when it is.
+def readable_as_signed(
+    raw: bytes, mail: Mail, headers: dict[str, str], signed: Collection[str]
+) -> str:
+    """Why the commands of a DKIM-signed mail may not be what was signed, "" when they are.
 
     The signature is over bytes.  When Content-Type or the transfer encoding is not signed, another one
-    may have been put there; the bytes must then mean the same under any: one plain part.
+    may have been put there: then there must be one plain part, with the same commands in any encoding.
     """
-    body = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[-1]
-    if "content-type" not in set(signed) & headers.keys():
+    body = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[-1].replace(b"\r\n", b"\n")
+    covered = set(signed) & headers.keys()
+    if "content-type" not in covered:
         if not _PLAIN_TYPE.match(headers.get("content-type", "text/plain").strip()):
             return "its signature does not cover Content-Type; send plain text"
         if _OTHER_TYPE.search(body):
             return "its text could be read as another type, which the signature does not cover"
-    if "content-transfer-encoding" not in set(signed) & headers.keys():
-        encoding = headers.get("content-transfer-encoding", "").strip().lower()
-        if encoding not in _PLAIN_ENCODINGS:
+    if "content-transfer-encoding" not in covered:
+        readings = (decode(body), decode(quopri.decodestring(body)), mail.body)
+        if len({tuple(one.said for one in commands_of(text)) for text in readings}) > 1:
             return "its signature does not cover Content-Transfer-Encoding; send 7bit or 8bit text"
-        if _SOFT_BREAK.search(body):
-            return "its text could be read as another encoding, which the signature does not cover"
     return ""
 
 

@@ -87,10 +87,11 @@ def result(before: Mail, text: str, *, message_id: str, now: float) -> Mail:
     )
 
 
-def entry(
-    mail: Mail, policy: PolicyConfig, *, inbox: str, series: str, author: str, now: float
-) -> Entry | None:
-    """The mail as the list's policy lets it out, or not at all."""
+def entry(mail: Mail, policy: PolicyConfig, *, inbox: str, series: str, now: float) -> Entry | None:
+    """The mail as the list's policy lets it out, or not at all.
+
+    It has no author: who asks has a limit of his own, and that of reports is for authors of series.
+    """
     if policy.mode == "off":
         return None
     if policy.mode == "owner":
@@ -104,7 +105,6 @@ def entry(
         mail=mail,
         inbox=inbox,
         series=series,
-        author=author,
         kind=Kind.ANSWER,
         state=EntryState.HELD if policy.mode == "hold" else EntryState.READY,
         created=now,

@@ -92,7 +92,7 @@ class Attestation:
                 name.strip().decode("ascii", "replace").lower()
                 for name in tags.get(b"h", b"").split(b":")
             )
-            why = readable_as_signed(raw, headers, signed)
+            why = readable_as_signed(raw, mail, headers, signed)
             if not why:
                 when = mail.when if "date" in signed else 0.0
                 return Attested(

@@ -89,6 +89,10 @@ _PATTERNS = {
         re.compile(r"|https?://[^%\s]+%s[^%\s]*"),
         "expected an address with one %s for the review's id",
     ),
+    "lists.*.commands.allow": (
+        re.compile(r"author|[^@\s<>]*@[^@\s<>]+"),
+        'expected an address, "@" and a domain, or "author"',
+    ),
     "kcidb.origin": (re.compile(r"[a-z0-9_]+"), 'expected a-z, 0-9 and "_" only'),
 }
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")

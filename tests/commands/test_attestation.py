@@ -170,7 +170,7 @@ def test_another_encoding_cannot_make_a_command_of_a_quote(asked, key):
     """Content-Type and encoding are unsigned with many senders; the attacker wrote what is quoted."""
     loose = tuple(name for name in HEADERS if not name.startswith(b"content"))
     quoted = sign(reply("> foo =0A#reviewbot test\nNo.\n"), key, DOMAIN, loose)
-    assert verdict(asked, quoted)[0], "plain as it is, it is good"
+    assert verdict(asked, quoted)[0] is None, "nobody knows which encoding was signed"
     forged = quoted.replace(b"\n\n", b"\nContent-Transfer-Encoding: quoted-printable\n\n", 1)
     assert "#reviewbot test" in parse_mail(forged).body.split("\n"), "else this tests nothing"
     assert verdict(asked, forged)[0] is None
@@ -180,6 +180,8 @@ def test_another_encoding_cannot_make_a_command_of_a_quote(asked, key):
     signed = sign(soft, key, DOMAIN, loose)
     stripped = signed.replace(b"\nContent-Transfer-Encoding: quoted-printable", b"")
     assert verdict(asked, stripped)[0] is None
+    code = reply("> +\tu64 value =\n> +\t\tone;\nNo.\n\n#reviewbot mute\n")
+    assert verdict(asked, sign(code, key, DOMAIN, loose))[0], "means the same in any encoding"
     whole = sign(soft, key, DOMAIN)
     assert verdict(asked, whole)[0], "signed with the encoding, it is good"
     parts = b'\nContent-Type: multipart/mixed; boundary="b"\n\n'

@@ -107,6 +107,7 @@ def test_severities_by_code_for_everybody_and_for_one_list():
         ("[lists.kvm]", "lists.kvm: a list is named by its address"),
         ("[lists.'a@b'.severity]\nKVM = 3", "lists.'a@b'.severity.KVM: expected a string in quotes, got 3"),
         ("[lists.'a@b']\nseverities = {}", "lists.'a@b'.severities: unknown key in [lists.'a@b']; did you mean severity?"),
+        ("[lists.'a@b'.commands]\nallow = ['ann']", "lists.'a@b'.commands.allow[0]: expected an address, \"@\" and a domain, or \"author\", got \"ann\""),
         ("[patchwork]\nurl = 'http://patchwork.example.org'", "patchwork.url: expected an address that begins with https://, without user, ? and #, got \"http://patchwork.example.org\""),
         ("[kcidb]\nurl = 'https://token@db.example.org'", "kcidb.url: expected an address that begins with https://, without user, ? and #, got \"https://token@db.example.org\""),
         ("[kcidb]\norigin = 'Me'", 'kcidb.origin: expected a-z, 0-9 and "_" only, got "Me"'),
