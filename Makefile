@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs lint test bench bench-rules fresh-check lock clean
+.PHONY: help venv demo check docs lint test chaos bench bench-bot bench-rules fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -28,8 +28,14 @@ lint: venv ## ruff and mypy only
 test: venv ## the quick tests only, a minute or less
 	@.venv/bin/pytest -q -m 'not slow'
 
+chaos: ## kill and break the bot for ten minutes, see that nothing is lost (KILLS=..., SEED=...)
+	@deploy/chaos
+
 bench: ## time a review beside checkpatch.pl and a clean kernel build
 	@deploy/bench
+
+bench-bot: ## queue and drain 10,000 jobs without work, measure the idle bot: time, memory
+	@deploy/bench-bot
 
 bench-watch: ## replay a list through the bot (INBOX=... an epoch): series, speed, memory
 	@deploy/bench-watch
