@@ -70,7 +70,7 @@ def open_desk(
     with opened as triage:
         with contextlib.suppress(FileNotFoundError):
             triage.read_runs(store())
-        _read_finished(triage, config)
+        read_finished(triage, config)
         triage.refresh()
         yield triage
 
@@ -130,8 +130,8 @@ def _complain(troubles: dict[str, str]) -> None:
         click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
 
 
-def _read_finished(triage: Triage, config: Config) -> None:
-    """The reviews of workers.  Loading the database's library takes a while: only when there is one."""
+def read_finished(triage: Triage, config: Config) -> None:
+    """Take in the reviews of workers.  Loading the database's library takes a while: only when there is one."""
     if not config.engine.database and not (state_directory() / "engine.sqlite").exists():
         return
     from reviewbot.tools import database  # noqa: PLC0415 - see above

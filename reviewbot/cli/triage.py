@@ -55,6 +55,28 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
 
+class _List(click.Command):
+    """Words such as "-state:new" are no heap of short options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put them behind "--", where click takes everything as it is."""
+        taking = {
+            name for one in self.params if not getattr(one, "is_flag", True) for name in one.opts
+        }
+        options: list[str] = []
+        words: list[str] = []
+        before = ""
+        for at, one in enumerate(args):
+            if one == "--":
+                words += args[at + 1 :]
+                break
+            turned = one[:1] == "-" and one[1:2] not in ("-", "") and len(one) > 2
+            short = one[:2] in ("-n", "-h") and (one[2:].isdigit() or len(one) == 2)
+            (words if turned and not short and before not in taking else options).append(one)
+            before = one
+        return super().parse_args(ctx, [*options, "--", *words])
+
+
 @click.group(cls=_Commands)
 def triage() -> None:
     """Show pending series, those that deserve attention first.
@@ -64,7 +86,7 @@ def triage() -> None:
     """
 
 
-@triage.command(name="list", context_settings={"ignore_unknown_options": True})
+@triage.command(name="list", cls=_List)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.option("--view", metavar="NAME", help="A saved filter: mine, ready, fixes, or yours.")
 @click.option("--sort", metavar="KEY", help=f"One of {', '.join(SORTS)}; -KEY turns it around.")
@@ -97,7 +119,6 @@ def list_series(
     """
     invocation: Invocation = ctx.obj
     config = invocation.config()
-    _no_options(words)
     chosen = (*_view(config, view), *words)
     with open_desk(invocation, origin, days=days, cached=cached) as desk:
         wanted, holds = parse_wanted(chosen, desk.me)
@@ -114,13 +135,6 @@ def list_series(
     if not invocation.quiet:
         hidden = Counter(one.standing for one in fitting) - Counter(one.standing for one in shown)
         click.echo(sums(shown, hidden), err=True)
-
-
-def _no_options(words: tuple[str, ...]) -> None:
-    """A word may begin with one dash, which turns it around; "--sorted" is a mistake."""
-    for one in words:
-        if one.startswith("--"):
-            raise click.UsageError(f"no such option: {one}; see 'reviewbot triage list --help'")
 
 
 def _view(config: Config, name: str | None) -> list[str]:

@@ -135,7 +135,7 @@ class Reviewed:
     ``made`` is in seconds since 1970, ``origin`` "run" for one of this host's runs, else the job's id.
     ``tree`` names the tip it was applied to ("kvm-x86/next"); ``why_not`` says where it stops applying.
     ``regressions`` counts tests that got worse and new crashes, ``tests`` those that were compared.
-    ``mails`` are the message-ids of cover (or "") and patches.
+    ``mails`` are the message-ids of cover (or "") and patches, ``unbuilt`` the patches that do not build.
     """
 
     run: str
@@ -154,6 +154,7 @@ class Reviewed:
     why_not: str = ""
     builds: Answer = Answer.UNKNOWN
     build_line: str = ""
+    unbuilt: tuple[int, ...] = ()
     tests: int = 0
     regressions: int = 0
     tests_line: str = ""
