@@ -117,12 +117,14 @@ def _clerk(
         return
     from reviewbot.engine.clerk import Clerk  # noqa: PLC0415 - DBOS is slow to load
     from reviewbot.engine.durable import JobQueue  # noqa: PLC0415 - see above
+    from reviewbot.engine.publisher import Publisher  # noqa: PLC0415 - see above
 
     url = database.url_of(config.engine.database, state_directory())
     with (
         contextlib.closing(JobQueue(url)) as queue,
         contextlib.closing(Finished(url)) as finished,
         contextlib.closing(Outbox(url)) as outbox,
+        contextlib.closing(Publisher(config, url, log)) as publisher,
     ):
         yield Clerk(
             config,
@@ -132,6 +134,7 @@ def _clerk(
             outbox=outbox,
             say=log,
             seen=meters.finished,
+            publisher=publisher,
         )
 
 

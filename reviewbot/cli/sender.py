@@ -14,6 +14,7 @@ from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.engine.sender import Sender
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.say import Level
+from reviewbot.stages import publish
 from reviewbot.tools import archive, b4, database
 from reviewbot.tools.pulse import Pulse
 
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 @listen_option
 @click.pass_context
 def sender(ctx: click.Context, log: Log, listen: str | None, *, once: bool, every: int) -> None:
-    """Send the mails of the outbox that are approved and due, within the limits of the settings.
+    """Send the mails of the outbox that are approved and due, and tell Patchwork and KCIDB.
 
-    A mail whose sending was cut off is looked up in the list's archive and never sent again blindly.
+    All limits of the settings are kept.  A mail whose sending was cut off is looked up in the list's
+    archive and never sent again blindly.
     """
     from reviewbot.engine.metrics import SenderMeters  # noqa: PLC0415 - as in the bot
 
@@ -55,10 +57,12 @@ def sender(ctx: click.Context, log: Log, listen: str | None, *, once: bool, ever
             in_archive=lambda name: archive.has(midmask, name, config.inbox.timeout),
             say=log,
         )
+        telling = publish.PublishRequest(database=url, say=log)
         while True:
             try:
                 mine.reconcile()
                 meters.sent(mine.send())
+                publish.run(telling, tools)
                 pulse.turned()
             except InfrastructureError as error:
                 if once:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reviewbot.engine.durable import JobQueue
+    from reviewbot.engine.publisher import Publisher
     from reviewbot.model.config import Config
+    from reviewbot.model.job import JobStatus
     from reviewbot.model.outbox import Entry
     from reviewbot.model.run import Run
     from reviewbot.model.say import Say
@@ -59,6 +61,7 @@ class Clerk:
         say: Say,
         seen: Callable[[Run], None] = lambda run: None,  # noqa: ARG005 - nobody counts
         mailed: Callable[[Run, Sequence[Entry]], None] = lambda run, entries: None,  # noqa: ARG005
+        publisher: Publisher | None = None,
         archive_seconds: float = ARCHIVE_SECONDS,
     ) -> None:
         """``say`` is told of everything that is done, ``seen`` of every review that somebody finished.
@@ -73,6 +76,7 @@ class Clerk:
         self._say = say
         self._seen = seen
         self._mailed = mailed
+        self._publisher = publisher
         self._archive_seconds = archive_seconds
         self._settings = report.settings(config)
 
@@ -105,6 +109,8 @@ class Clerk:
             self._finished.decide(name, decision)
             self._say("decided", decision, job=name)
             count += 1
+        if self._publisher and self._config.patchwork.url:
+            self._publisher.given_up(self._queue.jobs((JobState.PARKED,), limit=_BATCH))
         return count
 
     def _act(self, event: WatchEvent) -> None:
@@ -119,11 +125,14 @@ class Clerk:
             WatchState.INCOMPLETE,
         ):
             again = event.number if event.kind is EventKind.CHANGED else 0
+            patches = [patch.message_id for patch in current.patches]
             if again:
-                self._stop(series.message_id)
+                self._stop(series.message_id, "other mails belong to it now", keep=patches)
             job = replace(self._job(current), again=again)
             if self._queue.add(job, delay=self._archive_seconds):
                 self._say("queued", f"queued, v{job.revision} {job.title}", job=job.id)
+            if self._publisher:
+                self._publisher.queued(job, patches)
 
     def _job(self, series: WatchedSeries) -> Job:
         fix = bool(_FIX.search(series.subject))
@@ -143,25 +152,34 @@ class Clerk:
 
     def _forget(self, message_id: str, why: str) -> None:
         """Stop a review whose series is out of date, and never send what waits about it."""
-        self._stop(message_id)
+        self._stop(message_id, why)
         for entry in self._outbox.entries(_UNSENT, series=message_id):
             if entry.kind is Kind.ANSWER:
                 continue
             if self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=why):
                 self._say("dropped", f"dropped, {why}", mail=entry.message_id)
 
-    def _stop(self, message_id: str) -> None:
+    def _stop(self, message_id: str, why: str, keep: Sequence[str] = ()) -> None:
         for name in self._config.lists:
             for status in self._queue.of_series(name, message_id):
                 if status.state in _STOPPABLE:
                     self._queue.cancel(status.job.id)
                     self._say("cancelled", "cancelled", job=status.job.id)
+                if self._publisher:
+                    self._publisher.withdrawn(status.job, why, keep)
 
-    def _decide(self, name: str) -> str:
-        """One line: what is mailed about a finished job, or why nothing."""
+    def _review(self, name: str) -> tuple[Run | None, JobStatus | None]:
+        """A finished review and its job, once those who only want to know of it do."""
         run, status = self._finished.get(name), self._queue.get(name)
         if run is not None:
             self._seen(run)
+        if run is not None and status is not None and self._publisher:
+            self._publisher.finished(status.job, run)
+        return run, status
+
+    def _decide(self, name: str) -> str:
+        """One line: what is mailed about a finished job, or why nothing."""
+        run, status = self._review(name)
         if run is None or status is None or run.series is None:
             return "nothing: there is no series"
         listed = self._config.lists.get(status.job.source)

@@ -30,7 +30,7 @@ from reviewbot.stages import patchwork_checks, report_kcidb
 from reviewbot.tools import kcidb, secret
 from reviewbot.tools.patchwork import Patchwork
 from reviewbot.tools.publications import Publications
-from reviewbot.tools.web_api import RefusedError, UnavailableError
+from reviewbot.tools.web_api import RefusedError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -45,8 +45,8 @@ RETRY_SECONDS = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 86400.0)
 """How long a row waits after its first, second ... try; after the last it is given up."""
 UNKNOWN_SECONDS = (300.0, 1800.0, 7200.0)
 """The same for a patch that Patchwork does not have: it may read the list later than we do."""
-BATCH = 500
-"""Rows of one service in one call of :func:`run`."""
+ROUND_SECONDS = 60.0
+"""No row is begun later than this after :func:`run` began with a service: mails wait behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,8 @@ class _Round:
         """``connect`` gives what tells a row, and returns a note; it raises UserError."""
         tell: Callable[[Publication], str] | None = None
         done = 0
-        for _ in range(BATCH):
+        end = time.monotonic() + ROUND_SECONDS
+        while time.monotonic() < end:
             row = self.rows.take(self.service, self.request.clock())
             if row is None:
                 break
@@ -159,7 +160,7 @@ class _Round:
                 note = tell(row)
             except _UnknownError as error:
                 self._later(row, str(error), UNKNOWN_SECONDS, PublicationState.UNKNOWN)
-            except UnavailableError as error:
+            except TryLaterError as error:
                 self._later(row, str(error), RETRY_SECONDS, PublicationState.REFUSED)
                 if not error.reached:
                     break  # the others would only wait for the same time limit

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from reviewbot.model.publication import Check, CheckState
-from reviewbot.tools.web_api import UnavailableError, call
+from reviewbot.tools.web_api import TryLaterError, call
 
 T = TypeVar("T")
 _PAGE = 100
@@ -60,7 +60,7 @@ class Patchwork:
     def patches(self, message_id: str) -> list[int]:
         """The ids of the patches that came as this mail: one a project, none when it is not known.
 
-        Raises RefusedError and UnavailableError, as all methods do.
+        Raises RefusedError and TryLaterError, as all methods do.
         """
         wanted = {"msgid": message_id, "per_page": str(_PAGE)}
         if self.project:
@@ -110,7 +110,7 @@ class Patchwork:
             return msgspec.convert(answer, kind)
         except msgspec.ValidationError as error:
             text = f"{self.url}: does not answer like Patchwork's API 1.3: {error}"
-            raise UnavailableError(text, reached=True) from error
+            raise TryLaterError(text, reached=True) from error
 
     def _call(self, path: str, send: object = None) -> object:
         return call(

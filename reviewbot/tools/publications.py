@@ -175,6 +175,7 @@ class Publications:
 
 
 def _row(entry: Publication) -> dict[str, object]:
+    now = time.time()
     return {
         "name": entry.name,
         "service": entry.service.value,
@@ -184,7 +185,7 @@ def _row(entry: Publication) -> dict[str, object]:
         "state": PublicationState.WAITING.value,
         "version": 1,
         "tries": 0,
-        "due": entry.due,
-        "changed": entry.changed or time.time(),
+        "due": entry.due or now,  # first come, first told
+        "changed": entry.changed or now,
         "note": entry.note,
     }

@@ -17,7 +17,7 @@ class RefusedError(UserError):
     """The service understood, and says no; it would say so again."""
 
 
-class UnavailableError(InfrastructureError):
+class TryLaterError(InfrastructureError):
     """The service did not do it; later it may.  ``reached`` when it answered at all."""
 
     def __init__(self, said: str, *, reached: bool) -> None:
@@ -28,7 +28,7 @@ class UnavailableError(InfrastructureError):
 def call(url: str, *, authorization: str, timeout: float, send: object = None) -> object:
     """The JSON that ``url`` answers, to a POST of ``send`` when that is given.
 
-    Raises RefusedError and UnavailableError; their text is one printable line and never has the token.
+    Raises RefusedError and TryLaterError; their text is one printable line and never has the token.
     """
     body = None if send is None else json.dumps(send, ensure_ascii=True).encode()
     try:
@@ -40,14 +40,14 @@ def call(url: str, *, authorization: str, timeout: float, send: object = None) -
             authorization=authorization,
         )
     except UserError as error:
-        raise UnavailableError(str(error), reached=False) from error
+        raise TryLaterError(str(error), reached=False) from error
     if 200 <= answer.status < 300:
         return _value(answer.body, url)
     token = authorization.rpartition(" ")[2]
     said = _reason(answer.body)
     text = f"{url.partition('?')[0]}: HTTP {answer.status}{said.replace(token, '***') if token else said}"
     if answer.status in _LATER or not 400 <= answer.status < 500:
-        raise UnavailableError(text, reached=True)
+        raise TryLaterError(text, reached=True)
     raise RefusedError(text)
 
 
@@ -56,7 +56,7 @@ def _value(body: bytes, url: str) -> object:
         value: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         text = f"{url.partition('?')[0]}: does not answer in JSON; check the address"
-        raise UnavailableError(text, reached=True) from error
+        raise TryLaterError(text, reached=True) from error
     return value
 
 

@@ -2,6 +2,7 @@
 """The rows of what is to be told, on both databases: nothing lost, one sender at a time."""
 
 import threading
+import time
 
 import pytest
 from postgres import server
@@ -9,7 +10,7 @@ from postgres import server
 from reviewbot.model.publication import Publication, PublicationState, Service
 from reviewbot.tools.publications import LEASE_SECONDS, Publications
 
-NOW = 1_800_000_000.0
+NOW = time.time() + 60
 
 
 @pytest.fixture(scope="module")

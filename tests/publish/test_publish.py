@@ -4,6 +4,7 @@
 import json
 import socket
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ class Desk:
 
     def __init__(self, url, rows, job, tools):
         self.url, self.rows, self.job, self.tools = url, rows, job, tools
-        self.now = 1_800_000_000.0
+        self.now = time.time() + 60
         self.said = []
 
     def tell(self, config):
@@ -375,6 +376,19 @@ def test_several_senders_tell_everything_once(patchwork, with_patchwork, desk):
         sender.join()
     assert [patchwork.states(n) for n in ids] == [["success"]] * 8
     assert desk.states() == {PublicationState.DONE}
+
+
+def test_a_slow_service_does_not_keep_the_mails_waiting(
+    patchwork, with_patchwork, desk, monkeypatch
+):
+    run = sample_runs.CASES["clean"]()
+    config = with_patchwork(patchwork.url)
+    known(patchwork, run)
+    publish.finished(desk.rows, desk.job, run, config)
+    monkeypatch.setattr(publish, "ROUND_SECONDS", 0.0)
+    assert desk.tell(config) == 0
+    monkeypatch.undo()
+    assert desk.tell(config) == 8
 
 
 def test_a_row_of_a_dead_sender_is_free_again(patchwork, with_patchwork, desk):

@@ -18,7 +18,7 @@ from reviewbot.model.publication import CheckState, PublicationState
 from reviewbot.stages import publish
 from reviewbot.tools import secret
 from reviewbot.tools.patchwork import Patchwork
-from reviewbot.tools.web_api import RefusedError, UnavailableError
+from reviewbot.tools.web_api import RefusedError, TryLaterError
 
 MAIL = "20260414080000.77411-1-jo@example.org"
 """tests/fixtures/series/regression.mbox"""
@@ -90,7 +90,7 @@ def test_what_it_does_not_know_or_allow(settings, request_, rows, job, tools):
     assert replace(service, project="no-such-project").patches(MAIL) == []
     (patch,) = service.patches(MAIL)
     check = publish.patchwork_checks.pending()
-    with pytest.raises(UnavailableError, match="HTTP 403"):
+    with pytest.raises(TryLaterError, match="HTTP 403"):
         replace(service, token="0" * 40).post(patch, check)
     with pytest.raises(RefusedError, match="HTTP 400"):
         replace(service, context="not allowed").post(patch, check)
