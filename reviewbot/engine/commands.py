@@ -52,6 +52,9 @@ RETRY_SECONDS = 600.0
 PATIENCE_SECONDS = 3 * DAY
 """For how long that is tried."""
 
+_SLOW = 3
+"""Mails whose key could not be fetched before the bot turns to its other work: each may take seconds."""
+
 _ENDED = (JobState.DONE, JobState.PARKED, JobState.CANCELLED)
 
 
@@ -95,14 +98,19 @@ class Commands:
 
     def act(self) -> int:
         """Look at every mail that waits, and at the reviews people asked for; return how many ended."""
-        count = 0
+        count = slow = 0
         for request in self._ledger.requests.untaken(self._clock()):
-            count += self._take(request)
+            taken = self._take(request)
+            count += taken
+            slow += not taken
+            if slow == _SLOW:
+                break
         for carried in self._log.waiting():
             count += self._follow(carried)
         return count
 
-    def _take(self, request: Request) -> int:
+    def _take(self, request: Request) -> bool:
+        """Look at a mail; False when it must be looked at again later."""
         now = self._clock()
         try:
             outcome = self._look(request, now)
@@ -111,7 +119,7 @@ class Commands:
                 why = f"tried again later: {error}"
                 self._ledger.requests.postpone(request.number, now + RETRY_SECONDS, why)
                 self._say("command waits", why, mail=request.message_id, level=Level.WARNING)
-                return 0
+                return False
             outcome = f"not obeyed: {error}"
         except MailError as error:
             outcome = f"not obeyed: {error}"
@@ -121,7 +129,7 @@ class Commands:
             outcome = f"not obeyed: our own mistake: {type(error).__name__}: {error}"[:300]
         self._say("command", outcome, mail=request.message_id, list=request.source)
         self._ledger.requests.take(request.number, now, outcome)
-        return 1
+        return True
 
     def _look(self, request: Request, now: float) -> str:
         """What became of a mail, one line.  Raises UnavailableError when nobody can say yet."""

@@ -36,6 +36,7 @@ _OTHER_TYPE = re.compile(
     rb"\x1b|^content-(?:type|transfer-encoding):", re.IGNORECASE | re.MULTILINE
 )
 _SHORTEST_SUBJECT = 8
+_VALUE_LIMIT = 8192  # characters of a header that are looked at
 
 
 def headers_of(raw: bytes) -> tuple[dict[str, str], str]:
@@ -49,7 +50,7 @@ def headers_of(raw: bytes) -> tuple[dict[str, str], str]:
     name = ""
     for line in re.split(rb"\r\n|\n|\r", head):
         if line[:1] in (b" ", b"\t"):
-            if times[name] == 1 and name in found:
+            if times[name] == 1 and len(found[name]) < _VALUE_LIMIT:
                 found[name] += " " + _text(line)
             continue
         left, colon, right = line.partition(b":")

@@ -507,6 +507,22 @@ def test_a_nameserver_that_fails_means_later(office: Office) -> None:
     assert SERIES in office.outbox.muted()
 
 
+def test_a_nameserver_that_fails_does_not_hold_up_the_bot(office: Office) -> None:
+    office.post()
+    office.zone.broken = True
+    for number in range(6):
+        name = f"r{number}@kernel.example"
+        office.desk.deliver(office.written("#reviewbot help", message_id=name, minute=31 + number))
+    office.zone.asked = 0
+    assert office.commands.act() == 0
+    assert len(office.desk.ledger.requests.untaken(office.desk.now)) == 3, "three were tried"
+    office.zone.broken = False
+    assert office.commands.act() == 3
+    office.desk.now += RETRY_SECONDS + 1
+    assert office.commands.act() == 3
+    assert len(office.answers()) == 6
+
+
 def test_a_nameserver_that_fails_for_days_means_no(office: Office) -> None:
     office.post()
     office.zone.broken = True
