@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from reviewbot.model.finding import Fact, Finding, Location, Severity
-from reviewbot.model.series import Hunk, Patch, Series
+from reviewbot.model.series import FileDiff, Hunk, Patch, Series
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.rule import Declaration
 from reviewbot.rulekit.trees import View
@@ -242,22 +242,27 @@ def _at_removal(problem: Problem, patch: Patch) -> Problem:
 
     That is rather the definition than a use, and rather in a header for userspace than elsewhere.
     """
-    word = re.compile(rf"(?<!\w){re.escape(problem.removed)}(?!\w)")
-    defined = re.compile(
-        rf"-\s*(?:#\s*define\s+|(?:struct|union|enum)\s+)?{re.escape(problem.removed)}(?!\w)"
-    )
-    found: list[tuple[bool, bool, bool, Problem]] = []
-    for file in patch.files:
-        elsewhere = "/uapi/" not in file.path or file.path.startswith("tools/")
+    headers = [file for file in patch.files if file.path.endswith(".h")]
+    userspace = [f for f in headers if "/uapi/" in f.path and not f.path.startswith("tools/")]
+    for files in (userspace, headers, patch.files):
+        found = list(_removals(problem.removed, files))
+        if found:
+            path, line, _ = next((one for one in found if one[2]), found[0])
+            return replace(problem, path=path, line=max(line, 1))
+    return problem
+
+
+def _removals(name: str, files: Iterable[FileDiff]) -> Iterator[tuple[str, int, bool]]:
+    """Where removed lines have a name: path, line of the after-tree, whether they define it."""
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    definition = re.compile(r"-\s*(?:#\s*define\s+|(?:struct|union|enum)\s+)?" + word.pattern)
+    for file in files:
         for hunk in file.hunks:
             number = hunk.new_start
             for line in hunk.lines:
                 if line.startswith("-") and word.search(line):
-                    place = replace(problem, path=file.path, line=max(number, 1))
-                    use = defined.match(line) is None
-                    found.append((elsewhere, not file.path.endswith(".h"), use, place))
+                    yield file.path, number, definition.match(line) is not None
                 number += line[:1] in {"+", " ", ""}
-    return min(found, key=lambda each: each[:3])[3] if found else problem
 
 
 def _location(item: Problem | Verified) -> Location | None:

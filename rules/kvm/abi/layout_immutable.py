@@ -80,7 +80,7 @@ def layout_immutable(context: Context) -> Iterator[Finding | Fact]:
     paths = [path for patch in context.series.patches for path in files_of(patch)]
     names = architectures(paths)
     found = context.introduced(lambda view: scan(context.base, view, names), touching=KVM_HEADERS)
-    yield from several(found, {" is removed": " are removed", " gets its 64": " get their 64"})
+    yield from several(found, {" is no longer": " are no longer", " gets its 64": " get their 64"})
 
 
 def scan(old: View, new: View, names: tuple[str, ...]) -> Iterator[Problem]:
@@ -108,7 +108,7 @@ def gone(was: Record) -> Problem:
     """A struct that is no longer there.  Dead interfaces are removed at times, so this is a warning."""
     return Problem(
         key=was.name,
-        title=f"{was.kind} {was.name} is removed",
+        title=f"{was.kind} {was.name} is no longer defined",
         why="Programs that use it no longer compile, and the names of an existing interface are part of it.",
         fix=f"Keep {was.kind} {was.name} in the header, even if KVM itself no longer uses it.",
         reference=_REFERENCE,

@@ -68,6 +68,8 @@ REFERENCE = (
     f"{API_RST}; https://lore.kernel.org/r/85399389-9b5a-d72a-5db1-b8418008ad58@redhat.com"
 )
 ARCHITECTURES = "https://lore.kernel.org/r/aMMba1r3AVdC9cQw@linux.dev"
+# What is wrong with a copy, where it is not the layout.
+WRONG = {"name": "other names.", "padding": "bytes without a name, and may not clear them."}
 LACKS = " lacks padding"
 # Ioctls in a section's title, and what handles KVM_ENABLE_CAP.
 IOCTL = re.compile(r"\bKVM_(?!CAP_)\w+")
@@ -131,7 +133,7 @@ def differences(view: View) -> Iterator[Problem]:
                     why=(
                         f"{path}:{shown.line} shows struct {shown.name}, and it {text}; the struct is "
                         f"defined in {header}.  Whoever copies it from there gets "
-                        + ("other names." if kind == "name" else "another layout.")
+                        + WRONG.get(kind, "another layout.")
                     ),
                     fix=f"Show the struct as {header} has it, padding included.",
                     reference=REFERENCE,
@@ -167,7 +169,8 @@ def compare(
     lacking = [member for name, member in there.items() if name not in here]
     extra = [member for name, member in here.items() if name not in there]
     found = []
-    bare = [member for member in lacking if natural(member) and not extra]
+    spare = {(member.type, member.size) for member in extra}
+    bare = [m for m in lacking if natural(m) and (m.type, m.size) not in spare]
     if bare:
         names = ", ".join(plain(member) for member in bare)
         found.append(("padding", names, f'lacks "{names}"', bare[0].line))

@@ -49,6 +49,7 @@ they stand for.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from reviewbot.rulekit import (
@@ -97,6 +98,7 @@ ALWAYS = ("KVM_MEM_", "KVM_MEMORY_ATTRIBUTE_")
 VM_TYPE = re.compile(r"\bKVM_X86_[A-Z0-9_]+_VM\b")
 CODE = ("arch/*/kvm/*.c", "virt/kvm/*.c")
 CASE = re.compile(r"\s*case (KVM_CAP_\w+):")
+ARCHITECTURE = re.compile(r"KVM_[A-Z]+_(LOONGARCH|MIPS|PPC|RISCV|S390)_")
 ENABLE = ("kvm_vm_ioctl_enable_cap", "kvm_vcpu_ioctl_enable_cap", "kvm_vm_ioctl_enable_cap_generic")
 REJECTS = re.compile(r"\b(?:reject|disallow|forbid|refuse|prohibit)\b", re.IGNORECASE)
 # What all 133 sections of chapter 4 have in 6.12.
@@ -149,7 +151,15 @@ def scan(
                 known[group] = documented_family(base, group, old)
             if not known[group]:
                 continue
-        yield _problem(name, kind, path, macro, view.text(API_RST))
+        problem = _problem(name, kind, path, macro, view.text(API_RST))
+        unheard = newcomer(name, base) and problem.severity is None
+        yield replace(problem, severity=Severity.WARNING) if unheard else problem
+
+
+def newcomer(name: str, base: View) -> bool:
+    """Whether a name is of an architecture that documents none of its own so far."""
+    found = ARCHITECTURE.match(name)
+    return found is not None and f"_{found[1]}_" not in base.text(API_RST)
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
@@ -247,6 +257,7 @@ def settable(context: Context) -> Iterator[Finding | Fact]:
 def not_explained(context: Context, view: View, names: set[str]) -> Iterator[Problem]:
     """Those of the names that one tree can enable, without a section on them."""
     paths = {p for step in context.steps for p in step.paths if matches(p, CODE) and view.exists(p)}
+    paths = {path for path in paths if b"_ioctl_enable_cap" in (view.read(path) or b"")}
     text = view.text(API_RST)
     for name in sorted(names):
         at = [(p, n) for p in sorted(paths) for f in ENABLE for n in view.c(p).mentions(name, f)]
