@@ -134,7 +134,7 @@ def job(ctx: click.Context) -> None:
     try:
         done = _do(wanted, config)
     except UnavailableError as error:  # the inbox may answer the next time
-        done = Done(failure=one_line(str(error)), exit_code=error.exit_code)
+        done = Done(failure=one_line(str(error)), exit_code=error.exit_code, away=True)
     except UserError as error:
         done = Done(problem=one_line(str(error)), exit_code=error.exit_code)
     except InfrastructureError as error:

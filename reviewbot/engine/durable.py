@@ -8,7 +8,9 @@ facts that shape this module (each was met in practice) are in docs/engine.md.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -32,8 +34,15 @@ LAYOUT = "1"
 """Pinned as DBOS's application version: work of another layout stays where it is.  Raised only when
 the steps of a job change, because half-done work cannot be continued then."""
 
+AGAIN_AT = "again_at"
+"""Attribute of a failed workflow: when to try again, in seconds since the epoch; 0: never."""
+
 TRIES = 3
 """Workers that may die of a job before it is parked."""
+
+_UNDER_WAY = (JobState.QUEUED, JobState.DELAYED, JobState.RUNNING)
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+_LONGEST_WAIT = 3 * 24 * 3600.0
 
 SERIALIZER = DBOSPortableJSONSerializer()
 """JSON: the default is pickle, and whoever can write the database could run code on every host."""
@@ -146,16 +155,37 @@ class JobQueue:
             ):
                 self._client.resume_workflow(known.workflow_id, queue_name=known.queue_name)
 
+    def retry_due(self, now: float) -> None:
+        """Queue failed jobs again whose wait is over."""
+        since = time.strftime(_ISO, time.gmtime(now - _LONGEST_WAIT))
+        with errors_explained():
+            failed = self._client.list_workflows(
+                status="ERROR", name=WORKFLOW, completed_after=since, load_output=False
+            )
+        for known in failed:
+            if 0 < _again_at(known) <= now:
+                # Another worker may have been quicker; then it is queued already.
+                with contextlib.suppress(InfrastructureError):
+                    self._rewind(self._status(known).job)
+
     def retry(self, job_id: str) -> None:
-        """Do a job again that is parked, cancelled or done.  Raises UserError for one under way."""
+        """Do a job again that is parked, cancelled, done or waits after a failure, with all its tries.
+
+        Raises UserError for one that is queued or under way.
+        """
         status = self.find(job_id)
-        if status.state in {JobState.QUEUED, JobState.DELAYED, JobState.RUNNING}:
+        if not status.error and status.state in _UNDER_WAY:
             raise UserError(f"{job_id} is {status.state} already; 'queue cancel' stops it")
         with errors_explained():
+            self._client.update_workflow_attributes(job_id, {})
+        self._rewind(status.job)
+
+    def _rewind(self, job: Job) -> None:
+        with errors_explained():
             self._client.rewind_workflow(
-                job_id,
-                queue_name=queue_of(status.job.needs),
-                queue_partition_key=status.job.tree or "any",
+                job.id,
+                queue_name=queue_of(job.needs),
+                queue_partition_key=job.tree or "any",
                 application_version=LAYOUT,
             )
 
@@ -164,7 +194,7 @@ class JobQueue:
         self._client.destroy()
 
     def _status(self, known: WorkflowStatus, *, stages: bool = False) -> JobStatus:
-        state = STATES[known.status]
+        state = JobState.DELAYED if _again_at(known) else STATES[known.status]
         steps: tuple[str, ...] = ()
         if stages:
             with errors_explained():
@@ -183,8 +213,15 @@ class JobQueue:
             stages=steps,
             run=output.run,
             verdict=output.verdict or output.problem,
-            error=_error(known) if state is JobState.PARKED else "",
+            error=_error(known) if STATES[known.status] is JobState.PARKED else "",
         )
+
+
+def _again_at(known: WorkflowStatus) -> float:
+    """When a failed job is tried again, 0 for never and for one that has not failed."""
+    if known.status != "ERROR":
+        return 0.0
+    return float((known.attributes or {}).get(AGAIN_AT, 0))
 
 
 def _error(known: WorkflowStatus) -> str:

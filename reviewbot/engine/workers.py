@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from dbos import DBOS
 
 from reviewbot.engine.durable import (
+    AGAIN_AT,
     APPLICATION,
     LAYOUT,
     SERIALIZER,
@@ -37,6 +38,7 @@ RESCUE_SECONDS = 10.0
 """How often to look for dead workers' jobs.  The mission's limit for them to move is a minute."""
 
 _RETRY_SECONDS = (30.0, 300.0)
+_AWAY_SECONDS = (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 _POLL_SECONDS = 1.0
 _DRAIN_SECONDS = 20
 
@@ -75,10 +77,15 @@ class Worker:
         parallel: int = 1,
         tree_limit: int = 0,
         retry_seconds: tuple[float, ...] = _RETRY_SECONDS,
+        away_seconds: tuple[float, ...] = _AWAY_SECONDS,
         poll_seconds: float = _POLL_SECONDS,
         rescue_seconds: float = RESCUE_SECONDS,
     ) -> None:
-        """``parallel`` jobs at once here, ``tree_limit`` for one tree on all hosts (0: no limit)."""
+        """``parallel`` jobs at once here, ``tree_limit`` for one tree on all hosts (0: no limit).
+
+        ``retry_seconds`` are the waits after our own failures, ``away_seconds`` those for a server that does
+        not answer; after the last of them a job is parked.
+        """
         self.name = name
         self._url = url
         self._queues = queues_for(abilities)
@@ -86,6 +93,7 @@ class Worker:
         self._parallel = parallel
         self._tree_limit = tree_limit or None
         self._retry_seconds = retry_seconds
+        self._away_seconds = away_seconds
         self._poll_seconds = poll_seconds
         self._rescue_seconds = rescue_seconds
         self._register = liveness.register(url, state)
@@ -178,21 +186,40 @@ class Worker:
             # The database may be away for a while; there is always a next time.
             with contextlib.suppress(Exception):
                 self.rescue()
+                self._retry()
+
+    def _retry(self) -> None:
+        """Queue failed jobs again whose wait is over.  Whichever worker comes first does it."""
+        queue = JobQueue(self._url)
+        try:
+            queue.retry_due(time.time())
+        finally:
+            queue.close()
 
     def _review(self, text: str) -> str:
         """The workflow.  Must do the same steps in the same order every time it is replayed."""
         job = from_json(text.encode(), Job)
-        why = ""
-        for delay in (*self._retry_seconds, None):
-            done, why = self._once(job)
-            if done is not None:
-                return to_json(done).decode()
-            if delay is not None:
-                DBOS.sleep(delay)
-        raise ParkedError(why)
+        done = self._once(job)
+        if not done.failure:
+            return to_json(done).decode()
+        DBOS.run_step({"name": "fail"}, self._note_failure, job.id, away=done.away)
+        raise FailedError(done.failure)
 
-    def _once(self, job: Job) -> tuple[Done | None, str]:
-        """One try: the result, or why there is none.  Steps return their failures: those are replayed too."""
+    def _note_failure(self, job_id: str, *, away: bool) -> None:
+        """Write down when the job is to be tried again, in its attributes; not at all after the last wait.
+
+        It does not wait here: it would keep other jobs from this worker.
+        """
+        known = DBOS.get_workflow_status(job_id)
+        before = (known.attributes if known else None) or {}
+        kind = "away" if away else "failed"
+        count = int(before.get(kind, 0))
+        waits = self._away_seconds if away else self._retry_seconds
+        again = time.time() + waits[count] if count < len(waits) else 0
+        DBOS.update_workflow_attributes(job_id, {**before, kind: count + 1, AGAIN_AT: again})
+
+    def _once(self, job: Job) -> Done:
+        """One try.  Steps return their failures: those are replayed too."""
         performance = self._perform(job, self._cancelled(job.id))
         self._active.add(job.id)
 
@@ -214,9 +241,8 @@ class Worker:
         try:
             for stage in STAGES:
                 if why := DBOS.run_step({"name": stage.value}, reach, stage):
-                    return None, why
-            done = from_json(DBOS.run_step({"name": "finish"}, finish).encode(), Done)
-            return (None, done.failure) if done.failure else (done, "")
+                    return Done(failure=why)
+            return from_json(DBOS.run_step({"name": "finish"}, finish).encode(), Done)
         finally:
             performance.close()
             self._active.discard(job.id)
@@ -243,5 +269,5 @@ class StoppingError(BaseException):
     """
 
 
-class ParkedError(Exception):
-    """A job has failed as often as it may; the message is the last failure."""
+class FailedError(Exception):
+    """A job failed; the message says why."""

@@ -67,7 +67,8 @@ class Done:
     """What a job came to: the id of the review and its verdict.
 
     ``problem`` is set instead when nothing can be reviewed (the message-id is unknown): no try will
-    help.  ``failure`` says that our own tools failed: another may.
+    help.  ``failure`` says that our own tools failed: another may.  ``away``: because a server that we need
+    does not answer, which is tried for longer.
     """
 
     run: str = ""
@@ -75,6 +76,7 @@ class Done:
     exit_code: int = 0
     problem: str = ""
     failure: str = ""
+    away: bool = False
 
 
 class JobState(StrEnum):

@@ -38,6 +38,8 @@ class Noted:
         self._note(f"end {stage}")
 
     def result(self) -> Done:
+        if self.job.series == "away":
+            return Done(failure="the inbox does not answer", away=True)
         return Done(run=f"by {self.settings['name']}", verdict="no findings")
 
     def close(self) -> None:
@@ -60,6 +62,7 @@ def main() -> None:
         parallel=settings["parallel"],
         tree_limit=settings["tree_limit"],
         retry_seconds=(0.1, 0.1),
+        away_seconds=(0.1, 0.1, 0.1, 0.1),
         poll_seconds=0.1,
         rescue_seconds=1.0,
     )

@@ -210,6 +210,27 @@ def test_a_job_that_fails_is_tried_again_then_parked_with_its_error(farm: Farm) 
     parked = farm.wait(one, JobState.PARKED)
     assert "the disk is made of cheese" in parked.error
     assert farm.notes("fails").count(("a", "begin fetch")) == 3
+    farm.queue.retry(one.id)
+    farm.wait(one, JobState.PARKED)
+    assert farm.notes("fails").count(("a", "begin fetch")) == 6
+
+
+@slow
+def test_a_server_that_is_away_is_waited_for_longer_and_nobody_waits_for_it(farm: Farm) -> None:
+    away, good = job("away", urgency=10), job("good")
+    farm.queue.add(away)
+    farm.start("a")
+    farm.queue.add(good)
+    parked = farm.wait(away, JobState.PARKED)
+    assert "the inbox does not answer" in parked.error
+    assert farm.notes("away").count(("a", "begin fetch")) == 5
+    farm.wait(good, JobState.DONE)
+    last = max(i for i, note in enumerate(_series(farm)) if note == "away")
+    assert _series(farm).index("good") < last, "the failing job kept the other waiting"
+
+
+def _series(farm: Farm) -> list[str]:
+    return [line.split(" ")[2] for line in farm.log.read_text().splitlines()]
 
 
 @slow
