@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.cli.log import Log
     from reviewbot.cli.main import Invocation
     from reviewbot.engine.clerk import Clerk
+    from reviewbot.engine.commands import Commands
     from reviewbot.engine.metrics import BotMeters
     from reviewbot.engine.watch import Polled
     from reviewbot.model.config import Config
@@ -68,12 +70,12 @@ def bot(
     with (
         answering(listen, meters, log),
         _ledger(dry_run=dry_run) as ledger,
-        _clerk(config, ledger, log, meters, dry_run=dry_run) as clerk,
+        _staff(config, ledger, log, meters, dry_run=dry_run) as staff,
     ):
         watcher = Watcher(ledger, lists)
         while True:
             try:
-                polled = _turn(watcher, clerk, log, meters, summary=once)
+                polled = _turn(watcher, staff, log, meters, summary=once)
                 pulse.turned()
             except ReviewbotError as error:  # the database is away, the disk full: it may pass
                 if once:
@@ -87,9 +89,9 @@ def bot(
 
 
 def _turn(
-    watcher: Watcher, clerk: Clerk | None, log: Log, meters: BotMeters, *, summary: bool
+    watcher: Watcher, staff: Staff | None, log: Log, meters: BotMeters, *, summary: bool
 ) -> Polled:
-    """Look at all lists, act on what they brought, and on what workers have finished."""
+    """Look at all lists, act on what they brought and ask for, and on what workers have finished."""
     polled = watcher.poll()
     meters.polled(polled.mails, polled.troubles)
     for name, trouble in polled.troubles.items():
@@ -102,20 +104,29 @@ def _turn(
             log(f"series {event.kind}", one_line_of(series), series=series.message_id, list=name)
     else:
         _print(polled, watcher.ledger, summary=summary)
-    while clerk and (clerk.schedule() or clerk.report()):
+    while staff and (staff.clerk.schedule() or staff.clerk.report() or staff.commands.act()):
         pass
     return polled
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staff:
+    """Who acts on what the watcher finds."""
+
+    clerk: Clerk
+    commands: Commands
+
+
 @contextlib.contextmanager
-def _clerk(
+def _staff(
     config: Config, ledger: Ledger, log: Log, meters: BotMeters, *, dry_run: bool
-) -> Iterator[Clerk | None]:
-    """The desk between lists and workers; none for a dry run, which only looks."""
+) -> Iterator[Staff | None]:
+    """Who works between lists and workers; nobody for a dry run, which only looks."""
     if dry_run:
         yield None
         return
     from reviewbot.engine.clerk import Clerk  # noqa: PLC0415 - DBOS is slow to load
+    from reviewbot.engine.commands import Commands  # noqa: PLC0415 - see above
     from reviewbot.engine.durable import JobQueue  # noqa: PLC0415 - see above
     from reviewbot.engine.publisher import Publisher  # noqa: PLC0415 - see above
 
@@ -126,7 +137,10 @@ def _clerk(
         contextlib.closing(Outbox(url)) as outbox,
         contextlib.closing(Publisher(config, url, log)) as publisher,
     ):
-        yield Clerk(
+        commands = Commands(
+            config, ledger=ledger, queue=queue, finished=finished, outbox=outbox, say=log
+        )
+        clerk = Clerk(
             config,
             ledger=ledger,
             queue=queue,
@@ -134,8 +148,11 @@ def _clerk(
             outbox=outbox,
             say=log,
             seen=meters.finished,
+            mailed=commands.mailed,
             publisher=publisher,
         )
+        with contextlib.closing(commands):
+            yield Staff(clerk=clerk, commands=commands)
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ class Commands:
         say: Say,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``say`` is told of everything that is done or refused.  Raises UserError without a nameserver."""
+        """``say`` is told of everything that is done or refused."""
         own = config.commands
         self._config = config
         self._ledger = ledger

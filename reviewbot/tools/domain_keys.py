@@ -23,15 +23,13 @@ class DomainKeys:
     """
 
     def __init__(self, nameservers: tuple[str, ...] = (), timeout: float = 5.0) -> None:
-        """Raises UserError for a nameserver that is no address."""
+        """Raises UserError for a nameserver that is no address.  A host without any only finds no key."""
         self._timeout = timeout
         try:
             self._resolver = dns.resolver.Resolver(configure=not nameservers)
-            self._set_up(nameservers)
-        except dns.resolver.NoResolverConfiguration as error:
-            raise UserError(
-                "no nameserver is known; set commands.nameservers, or write /etc/resolv.conf"
-            ) from error
+        except dns.resolver.NoResolverConfiguration:
+            self._resolver = dns.resolver.Resolver(configure=False)
+        self._set_up(nameservers)
 
     def _set_up(self, nameservers: tuple[str, ...]) -> None:
         self._resolver.cache = dns.resolver.LRUCache(_CACHED)

@@ -4,6 +4,7 @@
 import re
 import time
 
+import dns.resolver
 import mails
 import pytest
 from signing import (
@@ -205,6 +206,19 @@ def test_hostile_signatures_cost_no_time(asked):
         many = (b"DKIM-Signature: " + value[:500].replace(b"\n", b"\n ") + b"\n") * 200 + reply()
         assert verdict(asked, many)[0] is None
     assert time.monotonic() - started < 10
+
+
+def test_a_host_without_nameservers_only_finds_no_key(key, monkeypatch, tmp_path):
+    real = dns.resolver.Resolver
+    missing = str(tmp_path / "resolv.conf")
+    monkeypatch.setattr(
+        dns.resolver,
+        "Resolver",
+        lambda *, configure: real(missing, configure=configure),
+    )
+    lost = Attestation(DomainKeys())
+    with pytest.raises(UnavailableError):
+        verdict(lost, sign(reply(), key, DOMAIN))
 
 
 def test_a_nameserver_that_is_no_address_is_named():
