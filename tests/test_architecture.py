@@ -22,7 +22,8 @@ ARROWS = {
     "tools": {"model", "parse", "assets"},
     "stages": {"model", "parse", "assets", "rulekit", "tools"},
     "engine": {"model", "parse", "assets", "rulekit", "tools", "stages"},
-    "cli": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine"},
+    "web": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine"},
+    "cli": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine", "web"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -69,6 +70,7 @@ IO_MODULES = STARTS_PROGRAMS | {
     "tempfile",
     "urllib.request",
     "urllib3",
+    "waitress",
 }
 IO_METHODS = {
     "chmod",

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``reviewbot serve`` and ``reviewbot export``: the stores as web pages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reviewbot.cli.environment import cache_directory, state_directory, store
+from reviewbot.engine.library import Library
+from reviewbot.engine.lists import at_hand
+from reviewbot.model.errors import ReviewbotError
+from reviewbot.rulekit.registry import rules_for
+from reviewbot.stages.printable import count, one_line
+from reviewbot.tools import database, templates
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.inbox_http import HttpInbox
+from reviewbot.web.site import Site
+from reviewbot.web.snapshot import Snapshot, snapshot
+
+if TYPE_CHECKING:
+    from reviewbot.cli.main import Invocation
+    from reviewbot.rulekit.rule import Rule
+
+_PAUSE = 2.0
+"""Seconds between two looks at the stores."""
+
+
+@click.command()
+@click.option(
+    "--listen",
+    default="127.0.0.1:8000",
+    show_default=True,
+    metavar="ADDRESS:PORT",
+    envvar="REVIEWBOT_WEB",
+    help="Port 0 is any that is free.",
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="HOST",
+    help="Also answer to this name, which a proxy passes on; repeatable.",
+)
+@click.pass_context
+def serve(ctx: click.Context, listen: str, *, names: tuple[str, ...]) -> None:
+    """Show series, reviews and rules as web pages, to read only.
+
+    There are no accounts: whoever reaches the port reads everything but your notes and marks of triage.
+    Put a web server with TLS and passwords in front where that matters.
+    """
+    from reviewbot.tools.web_server import serving  # noqa: PLC0415 - not needed by export
+    from reviewbot.web.application import Application, names_of  # noqa: PLC0415 - see above
+
+    invocation: Invocation = ctx.obj
+    shelf = _Shelf(invocation)
+    shelf.look()
+    site = Site(templates.load_web(), shelf.library)
+    application = Application(site, lambda: shelf.shot, names_of(listen, names))
+    with serving(listen, application) as place:
+        if not invocation.quiet:
+            click.echo(f"reviewbot: http://{place}/ shows {shelf.said()}; Ctrl-C ends it", err=True)
+        pause = threading.Event()
+        while not pause.wait(_PAUSE):
+            shelf.look()
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.pass_context
+def export(ctx: click.Context, directory: Path) -> None:
+    """Write the pages of 'reviewbot serve' as files below DIRECTORY, to be put on any web server.
+
+    Done again, it writes only what changed and takes away its own pages that are no more.
+    """
+    from reviewbot.tools.static_site import StaticSite  # noqa: PLC0415 - not needed by serve
+    from reviewbot.web.export import pages  # noqa: PLC0415 - see above
+
+    invocation: Invocation = ctx.obj
+    target = StaticSite(directory)
+    shelf = _Shelf(invocation)
+    shelf.look()
+    for one in pages(Site(templates.load_web(), shelf.library), shelf.shot):
+        target.put(one.name, one.page.body)
+    gone = target.finish()
+    if not invocation.quiet:
+        said = f"{target.written} written, {target.kept} as before, {gone} taken away"
+        click.echo(f"reviewbot: {shelf.said()}: {said}; open {directory}/index.html", err=True)
+
+
+class _Shelf:
+    """The snapshot in force.  What is wrong with a store is said once; what is known is shown all the same."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        config = invocation.config()
+        self.rules: tuple[Rule, ...] = rules_for(config)
+        self.library = Library(
+            store(),
+            state_directory() / "ledger.sqlite",
+            Cache(cache_directory()),
+            database_url=database.url_of(config.engine.database, state_directory()),
+            sources={
+                name: source
+                for name, source in at_hand(config, cache_directory() / "inboxes").items()
+                if not isinstance(source, HttpInbox)  # what is on this host; the bot asks others
+            },
+        )
+        self.shot: Snapshot = snapshot((), (), self.rules, stamp="", made=time.time())
+        self.complained: set[str] = set()
+
+    def look(self) -> None:
+        """Take in what is new."""
+        try:
+            if self.library.look():
+                self.shot = snapshot(
+                    self.library.items,
+                    self.library.reviews,
+                    self.rules,
+                    stamp=self.library.stamp,
+                    made=time.time(),
+                )
+        except ReviewbotError as error:
+            self._complain(str(error))
+        for name, trouble in self.library.troubles.items():
+            self._complain(f"{name}: {trouble}")
+
+    def _complain(self, trouble: str) -> None:
+        if trouble not in self.complained and len(self.complained) < 100:
+            self.complained.add(trouble)
+            click.echo(f"reviewbot: {one_line(trouble)}", err=True)
+
+    def said(self) -> str:
+        """How much there is."""
+        return f"{len(self.shot.items)} series, {count(len(self.shot.reviews), 'review')}"

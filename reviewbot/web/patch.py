@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A patch side by side: what was on the left, what is on the right, remarks below their lines.  Pure.
+
+A block is a run of lines that stay, or that one change takes away and puts in their place.  On a narrow
+screen the style sheet puts the right half below the left one, which reads like the mail.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from reviewbot.model.run import Run
+from reviewbot.model.series import FileDiff, Hunk, Patch
+from reviewbot.parse.landing import as_landed
+from reviewbot.stages.printable import one_line
+from reviewbot.stages.quote import hunk_header, moved, new_numbers, quoted_line
+from reviewbot.stages.remarks import Remark, remarks
+from reviewbot.stages.tally import Tally
+
+LINES = 1500
+"""Lines of a diff on one page: more is slow to make, to load and to read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of one half, without its sign; ``remarks`` are said below it."""
+
+    number: int
+    text: str
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Block:
+    """Lines beside each other.  ``kind`` is "same" or "change"."""
+
+    kind: str
+    old: list[Line] = field(default_factory=list)
+    new: list[Line] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A file's heading (``path``), a hunk's (``hunk``), or a ``block``; one of them is set."""
+
+    path: str = ""
+    what: str = ""
+    hunk: str = ""
+    block: Block | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """One page of a patch.  ``elsewhere`` are remarks on no line of the patch; ``pages`` there are."""
+
+    parts: tuple[Part, ...]
+    elsewhere: tuple[Remark, ...]
+    page: int
+    pages: int
+
+
+def split(run: Run, counted: Tally, patch: Patch, page: int = 1) -> Split:
+    """The page of a patch; one that is not there has no parts."""
+    found = remarks(run, counted, patch)
+    placed: set[int] = set()
+    landed = as_landed(patch, moved(run, patch))
+    pairs = zip(patch.files, landed.files, strict=True)
+    parts = [part for diff, there in pairs for part in _file(diff, there, found, placed)]
+    pages = list(_pages(parts)) or [[]]
+    return Split(
+        parts=tuple(pages[page - 1]) if 1 <= page <= len(pages) else (),
+        elsewhere=tuple(one for one in found if id(one) not in placed),
+        page=page,
+        pages=len(pages),
+    )
+
+
+def page_count(patch: Patch) -> int:
+    """How many pages a patch has, without making them."""
+    return len(list(_pages([part for one in patch.files for part in _file(one, one, (), set())])))
+
+
+def _pages(parts: list[Part]) -> Iterator[list[Part]]:
+    """Pages of about LINES lines; one that begins within a file says which file that is."""
+    page: list[Part] = []
+    room, path = LINES, Part()
+    for part in parts:
+        path = part if part.path else path
+        size = max(len(part.block.old), len(part.block.new)) if part.block else 1
+        if page and size > room:
+            yield page
+            page, room = [], LINES
+            if not part.path:
+                page.append(path)
+        page.append(part)
+        room -= size
+    if page:
+        yield page
+
+
+def _file(
+    diff: FileDiff, there: FileDiff, found: tuple[Remark, ...], placed: set[int]
+) -> Iterator[Part]:
+    what = "binary" if diff.binary else diff.kind.value
+    if diff.old_path and diff.new_path and diff.old_path != diff.new_path:
+        what += f" of {one_line(diff.old_path)}"
+    yield Part(path=one_line(diff.path) or "?", what=what)
+    said: dict[int, list[Remark]] = {}
+    for one in found:
+        if one.location and one.location.path == diff.new_path:
+            said.setdefault(one.location.line, []).append(one)
+    for hunk, landed in zip(diff.hunks, there.hunks, strict=True):
+        yield Part(hunk=hunk_header(hunk))
+        for block in _blocks(hunk, landed, said, placed):
+            yield Part(block=block)
+
+
+def _blocks(
+    hunk: Hunk, landed: Hunk, said: dict[int, list[Remark]], placed: set[int]
+) -> Iterator[Block]:
+    block = Block(kind="same")
+    old = hunk.old_start
+    for text, new in zip(hunk.lines, new_numbers(landed), strict=True):
+        sign = text[:1]
+        if sign == "\\":  # "No newline at end of file"
+            continue
+        kind = "change" if sign in ("+", "-") else "same"
+        turned = kind != block.kind or (sign == "-" and block.new and kind == "change")
+        if turned or max(len(block.old), len(block.new)) >= LINES // 2:
+            if block.old or block.new:
+                yield block
+            block = Block(kind=kind)
+        shown = quoted_line(text)[1:]
+        if sign != "+":
+            block.old.append(Line(number=old, text=shown))
+            old += 1
+        if new is not None:
+            here = tuple(said.get(new, ()))
+            placed.update(id(one) for one in here)
+            block.new.append(Line(number=new, text=shown, remarks=here))
+    if block.old or block.new:
+        yield block

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One review -> what its page shows.  Pure; the facts are those of the HTML report."""
+
+from dataclasses import dataclass
+
+from reviewbot.model.guest import Crash
+from reviewbot.model.run import Run
+from reviewbot.model.series import Patch
+from reviewbot.stages.judge import label
+from reviewbot.stages.printable import clipped, printable
+from reviewbot.stages.quote import ELISION, moved, passages
+from reviewbot.stages.remarks import Remark, remarks
+from reviewbot.stages.report_html import archive_link, facts
+from reviewbot.stages.tally import Tally, tally
+
+MOST_PATCHES = 100
+"""Patches that are shown on one page with what was said about them; the rest has links."""
+MOST_PASSAGES = 20
+"""Places of one patch that are quoted there; its own page shows all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """Lines of a patch as (class of the style sheet, text), and what is said below them."""
+
+    lines: tuple[tuple[str, str], ...]
+    where: str
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPatch:
+    """A patch in brief; ``left`` counts the places that only its own page shows."""
+
+    number: int
+    label: str
+    subject: str
+    link: str
+    added: int
+    removed: int
+    files: int
+    total: int
+    broken: str
+    quoted: tuple[Quoted, ...]
+    left: int
+
+
+def review(run: Run) -> dict[str, object]:
+    """What the template needs of a run."""
+    counted = tally(run)
+    patches = run.series.patches if run.series else ()
+    broken = {built.number: built.command for built in counted.broken}
+    return {
+        **facts(run, counted),
+        "patches": [
+            _patch(run, counted, one, broken.get(one.number, "")) for one in patches[:MOST_PATCHES]
+        ],
+        "more_patches": [
+            (one.number, label(run, one.number), one.subject) for one in patches[MOST_PATCHES:]
+        ],
+        "consoles": [(one, marked(one)) for one in run.new_crashes],
+    }
+
+
+def marked(crash: Crash) -> tuple[tuple[bool, str], ...]:
+    """The excerpt line by line; True for those that the fingerprint is made of."""
+    shown = []
+    frames = set(crash.frames)
+    for number, text in enumerate(crash.excerpt):
+        function = text.strip().partition("+0x")[0].rpartition(" ")[2].partition(".")[0]
+        part = number == 0 or ("+0x" in text and "? " not in text and function in frames)
+        if part and number:
+            frames.discard(function)  # once: the same function below is not part of it
+        shown.append((part, clipped(printable(text).replace("\n", " "))))
+    return tuple(shown)
+
+
+def _patch(run: Run, counted: Tally, patch: Patch, broken: str) -> ShownPatch:
+    found = remarks(run, counted, patch)
+    placed = passages(patch, found, moved(run, patch)) if found else ()
+    lines = [line for one in patch.files for hunk in one.hunks for line in hunk.lines]
+    return ShownPatch(
+        number=patch.number,
+        label=label(run, patch.number),
+        subject=patch.subject,
+        link=archive_link(patch.message_id),
+        added=sum(line[:1] == "+" for line in lines),
+        removed=sum(line[:1] == "-" for line in lines),
+        files=len(patch.files),
+        total=sum(one.kind != "fact" for one in found),
+        broken=broken,
+        quoted=tuple(
+            Quoted(
+                lines=tuple((_class(text), text) for text in one.quote),
+                where=one.where,
+                remarks=one.remarks,
+            )
+            for one in placed[:MOST_PASSAGES]
+        ),
+        left=max(0, len(placed) - MOST_PASSAGES),
+    )
+
+
+def _class(text: str) -> str:
+    if text == ELISION or text.startswith(("@@", "--- ", "+++ ")):
+        return "hunk"
+    return {"+": "add", "-": "del"}.get(text[:1], "same")

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An address -> the page, as HTML, JSON or Atom.  Pure: it reads nothing but a snapshot and whole reviews."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reviewbot import __version__
+from reviewbot.model.errors import UserError
+from reviewbot.model.finding import Severity
+from reviewbot.model.run import Run
+from reviewbot.model.triage import Item, Reviewed
+from reviewbot.parse.wanted import SORTS
+from reviewbot.stages.report import marked_up
+from reviewbot.stages.report_html import archive_link
+from reviewbot.stages.tally import tally
+from reviewbot.web import query as queries
+from reviewbot.web import records
+from reviewbot.web.links import NAME, Links
+from reviewbot.web.patch import split
+from reviewbot.web.review import review
+from reviewbot.web.rules import Spoken, groups, section, spoken
+from reviewbot.web.snapshot import Reviews, Snapshot
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+ATOM = "application/atom+xml; charset=utf-8"
+CSS = "text/css; charset=utf-8"
+FEED = 50
+"""Reviews in the feed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is sent.  ``modified`` is when what it shows last changed, in seconds since 1970, 0 for unknown."""
+
+    kind: str
+    body: bytes
+    modified: float = 0.0
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request: the parts of the path without ".json", the query, and which form is wanted."""
+
+    shot: Snapshot
+    links: Links
+    path: tuple[str, ...]
+    values: Mapping[str, str]
+    json: bool
+
+
+class Site:
+    """``sources`` are the templates by name (tools.templates.load_web)."""
+
+    def __init__(self, sources: Mapping[str, str], reviews: Reviews) -> None:
+        self.reviews = reviews
+        self.style = (sources["report.css"] + sources["web.css"]).encode()
+        self._templates = marked_up(tuple(sources.items()))
+        self._pages: dict[str, Callable[[Asked], Page | None]] = {
+            "": self._list,
+            "index": self._list,
+            "series": self._series,
+            "review": self._review,
+            "rules": self._rules,
+            "feed.atom": self._feed,
+            "style.css": self._style,
+        }
+        self._summed: tuple[Snapshot, dict[str, Spoken], queries.Choices] | None = None
+
+    def page(
+        self, shot: Snapshot, links: Links, path: str, values: Mapping[str, str], *, json: bool
+    ) -> Page:
+        """The page at ``path``, which begins with "/"; ``json`` when the client would rather have that."""
+        plain = path.removesuffix(".json")
+        parts = tuple(plain.split("/")[1:])
+        asked = Asked(shot=shot, links=links, path=parts, values=values, json=json or plain != path)
+        make = self._pages.get(parts[0]) if parts else None
+        known = make and all(NAME.fullmatch(part) for part in parts[1:])
+        return (make(asked) if make and known else None) or self.trouble(
+            shot, links, 404, "There is no such page.", json=asked.json
+        )
+
+    def codes(self, shot: Snapshot) -> tuple[str, ...]:
+        """Rules that have a page."""
+        return tuple(code for code in self._sums(shot)[0] if NAME.fullmatch(code))
+
+    def trouble(self, shot: Snapshot, links: Links, status: int, said: str, *, json: bool) -> Page:
+        """A page that says what is wrong."""
+        if json:
+            return Page(kind=JSON, body=records.encoded({"error": said}), status=status)
+        body = self._render("trouble.html.j2", shot, links, said=said, status_code=status)
+        return Page(kind=HTML, body=body, status=status)
+
+    def _list(self, asked: Asked) -> Page | None:
+        if len(asked.path) > 1:
+            return None
+        shot, links = asked.shot, asked.links
+        query, status, said = queries.parse(asked.values), 200, ""
+        if links.static:
+            query = queries.Query(page=query.page, state=queries.ALL)
+        try:
+            found = queries.select(shot.items, query)
+        except UserError as error:
+            found, status, said = queries.Found(items=(), total=0, pages=1), 400, str(error)
+        if asked.json:
+            if said:
+                return self.trouble(shot, links, status, said, json=True)
+            return _json(records.listing(found, query, links), shot.made)
+        body = self._render(
+            "list.html.j2",
+            shot,
+            links,
+            json_link=links.data(links.home(), query.encoded()),
+            query=query,
+            found=found,
+            said=said,
+            choices=self._sums(shot)[1],
+            sorts=SORTS,
+        )
+        return Page(kind=HTML, body=body, modified=shot.made, status=status)
+
+    def _series(self, asked: Asked) -> Page | None:
+        if len(asked.path) != 2 or (item := asked.shot.by_id.get(asked.path[1])) is None:
+            return None
+        shot, links = asked.shot, asked.links
+        revisions = _revisions(shot, item)
+        if asked.json:
+            return _json(records.series(item, revisions, links), shot.made)
+        newest = next((some[0] for _, _, some in revisions if some), None)
+        run = self.reviews.run(newest.run) if newest else None
+        body = self._render(
+            "series.html.j2",
+            shot,
+            links,
+            json_link=links.data(links.series(item.id)),
+            item=item,
+            revisions=revisions,
+            archive=archive_link(item.card.message_id),
+            clashes=[
+                (one, shot.item_of[one.message_id])
+                for one in item.clashes
+                if one.message_id in shot.item_of
+            ][:20],
+            tags=_tags(item),
+            unreviewed=newest is not None and newest.series != item.card.message_id,
+            page_run=newest.run if newest else "",
+            **(review(run) if run else {"run": None}),
+        )
+        return Page(kind=HTML, body=body, modified=shot.made)
+
+    def _review(self, asked: Asked) -> Page | None:
+        if len(asked.path) not in (2, 4):
+            return None
+        known = asked.shot.reviews.get(asked.path[1])
+        run = self.reviews.run(asked.path[1]) if known else None
+        if known is None or run is None:
+            return None
+        if len(asked.path) == 4:
+            return self._patch(asked, known, run) if asked.path[2] == "patch" else None
+        if asked.json:
+            return _json(run, known.made)
+        shot, links = asked.shot, asked.links
+        item = shot.item_of.get(known.series)
+        body = self._render(
+            "review.html.j2",
+            shot,
+            links,
+            json_link=links.data(links.review(known.run)),
+            item=item,
+            revisions=_revisions(shot, item) if item else (),
+            page_run=known.run,
+            **review(run),
+        )
+        return Page(kind=HTML, body=body, modified=known.made)
+
+    def _patch(self, asked: Asked, known: Reviewed, run: Run) -> Page | None:
+        patches = {str(one.number): one for one in run.series.patches} if run.series else {}
+        patch = patches.get(asked.path[3])
+        if patch is None:
+            return None
+        if asked.json:
+            return _json(patch, known.made)
+        links = asked.links
+        page = queries.parse(asked.values).page
+        shown = split(run, tally(run), patch, page)
+        if not shown.parts and page > 1:
+            return None
+        numbers = sorted(one.number for one in patches.values())
+        place = numbers.index(patch.number)
+        body = self._render(
+            "patch.html.j2",
+            asked.shot,
+            links,
+            json_link=links.data(links.patch(known.run, patch.number)),
+            run=run,
+            known=known,
+            patch=patch,
+            shown=shown,
+            total=run.series.total if run.series else 0,
+            item=asked.shot.item_of.get(known.series),
+            archive=archive_link(patch.message_id),
+            before=numbers[place - 1] if place else None,
+            after=numbers[place + 1] if place + 1 < len(numbers) else None,
+        )
+        return Page(kind=HTML, body=body, modified=known.made)
+
+    def _rules(self, asked: Asked) -> Page | None:
+        shot, links = asked.shot, asked.links
+        every = self._sums(shot)[0]
+        if len(asked.path) == 1:
+            if asked.json:
+                return _json(records.rules(every.values(), links), shot.made)
+            body = self._render(
+                "rules.html.j2",
+                shot,
+                links,
+                json_link=links.data(links.rules()),
+                groups=groups(every.values()),
+                most=max((len(one.said) for one in every.values()), default=0),
+            )
+            return Page(kind=HTML, body=body, modified=shot.made)
+        one = every.get(asked.path[1]) if len(asked.path) == 2 else None
+        if one is None:
+            return None
+        if asked.json:
+            return _json(records.rule(one, links), shot.made)
+        docs = one.rule.docs if one.rule else {}
+        body = self._render(
+            "rule.html.j2",
+            shot,
+            links,
+            json_link=links.data(links.rule(one.code)),
+            spoken=one,
+            rule=one.rule,
+            sections=[(name, section(text)) for name, text in docs.items()],
+        )
+        return Page(kind=HTML, body=body, modified=shot.made)
+
+    def _feed(self, asked: Asked) -> Page | None:
+        if len(asked.path) > 1 or asked.json:
+            return None
+        shot = asked.shot
+        query = queries.parse(asked.values)
+        try:
+            wanted = {one.id for one in queries.every(shot.items, query)}
+        except UserError as error:
+            return self.trouble(shot, asked.links, 400, str(error), json=False)
+        entries = [
+            (one, item)
+            for one in shot.reviews.values()
+            if (item := shot.item_of.get(one.series)) and (not query.narrow or item.id in wanted)
+        ][:FEED]
+        updated = entries[0][0].made if entries else shot.made
+        body = self._render("feed.atom.j2", shot, asked.links, entries=entries, updated=updated)
+        return Page(kind=ATOM, body=body, modified=updated)
+
+    def _style(self, asked: Asked) -> Page | None:
+        return Page(kind=CSS, body=self.style) if len(asked.path) == 1 else None
+
+    def _sums(self, shot: Snapshot) -> tuple[dict[str, Spoken], queries.Choices]:
+        """What goes through all series and reviews: once a snapshot."""
+        known = self._summed
+        if known is None or known[0] is not shot:
+            known = (shot, spoken(shot), queries.choices(shot.items))
+            self._summed = known
+        return known[1:]
+
+    def _render(self, name: str, shot: Snapshot, links: Links, **values: object) -> bytes:
+        template = self._templates.get_template(name)
+        common = {
+            "links": links,
+            "shot": shot,
+            "reviewbot": __version__,
+            "severities": tuple(Severity),
+            "day": day,
+            "moment": moment,
+        }
+        return template.render(**(common | values)).encode("utf-8", "replace")
+
+
+def day(seconds: float) -> str:
+    """2026-01-15, in UTC."""
+    return _time(seconds).strftime("%Y-%m-%d")
+
+
+def moment(seconds: float) -> str:
+    """2026-01-15T12:00:00Z."""
+    return _time(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(seconds: float) -> datetime:
+    """A mail's date may be anything; year 1 and year 9999 are as far as dates go."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), 253402300799.0), UTC)
+
+
+def _json(value: object, modified: float) -> Page:
+    return Page(kind=JSON, body=records.encoded(value), modified=modified)
+
+
+def _tags(item: Item) -> list[tuple[str, str, str]]:
+    """(tag, who, for which patches): somebody who tested all patches is named once."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for one in item.card.tags:
+        found.setdefault((one.name, one.who), []).append(one.patch)
+    return [(name, who, _patches(numbers)) for (name, who), numbers in found.items()]
+
+
+def _patches(numbers: list[int]) -> str:
+    if 0 in numbers:
+        return "the series"
+    whole = sorted(set(numbers))
+    starts = [one for one in whole if one - 1 not in whole]
+    ends = [one for one in whole if one + 1 not in whole]
+    spans = [str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
+    return f"patch {spans[0]}" if len(whole) == 1 else f"patches {', '.join(spans)}"
+
+
+def _revisions(shot: Snapshot, item: Item) -> tuple[tuple[int, str, tuple[Reviewed, ...]], ...]:
+    """(number, message-id, its reviews) of all revisions, the newest first."""
+    every = ((item.card.revision, item.card.message_id), *item.history)
+    return tuple((number, name, shot.reviews_of.get(name, ())) for number, name in every)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the pages are made of, all of one moment: requests never wait for a database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from reviewbot.model.run import Run
+from reviewbot.model.triage import Item, Reviewed
+from reviewbot.rulekit.rule import Rule
+
+
+class Reviews(Protocol):
+    """Hands out whole reviews."""
+
+    def run(self, name: str) -> Run | None:
+        """The review called so, None when there is none that can be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """``items`` are the newest revisions, best ranked first; ``stamp`` differs when anything else does.
+
+    ``item_of`` leads from the message-id of any revision to the item, ``reviews_of`` to its reviews,
+    newest first; ``reviews`` has them by run.  ``made`` is in seconds since 1970.
+    """
+
+    stamp: str
+    made: float
+    items: tuple[Item, ...]
+    by_id: dict[str, Item]
+    item_of: dict[str, Item]
+    reviews: dict[str, Reviewed]
+    reviews_of: dict[str, tuple[Reviewed, ...]]
+    rules: tuple[Rule, ...]
+
+
+def snapshot(
+    items: tuple[Item, ...],
+    reviews: tuple[Reviewed, ...],
+    rules: tuple[Rule, ...],
+    *,
+    stamp: str,
+    made: float,
+) -> Snapshot:
+    """Put in order; a review that is in two stores counts once."""
+    ranked = tuple(sorted(items, key=lambda one: (-one.rank, -one.card.sent, one.id)))
+    newest = sorted(reviews, key=lambda one: (one.made, one.run), reverse=True)
+    by_run = {one.run: one for one in newest}
+    of: dict[str, list[Reviewed]] = {}
+    for one in by_run.values():
+        of.setdefault(one.series, []).append(one)
+    item_of = {name: one for one in ranked for _, name in one.history}
+    item_of |= {one.card.message_id: one for one in ranked}
+    return Snapshot(
+        stamp=stamp,
+        made=made,
+        items=ranked,
+        by_id={one.id: one for one in ranked if one.id},
+        item_of=item_of,
+        reviews=by_run,
+        reviews_of={name: tuple(some) for name, some in of.items()},
+        rules=rules,
+    )
+
+
+Latest = Callable[[], Snapshot]
