@@ -41,7 +41,8 @@ The struct is never copied as a whole, such as riscv's registers for KVM_SET_ONE
 What it does not see
 --------------------
 Structs that only the kernel uses.  The end of an alternative of a union is not looked at: the union
-has its own padding.  Holes that were there before are not reported, even when the struct changes.
+has its own padding.  Holes that were there before are not reported, even when the struct changes.  A
+struct that outgrows its ioctl number is KVM-ABI-002's.
 """
 
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ from reviewbot.rulekit import (
     files_of,
     kvm_records,
     leaves,
+    resized_ioctls,
     rule,
 )
 
@@ -73,14 +75,23 @@ def implicit_hole(context: Context) -> Iterator[Finding | Fact]:
     """Holes of each tree; old ones are in the base too."""
     paths = [path for patch in context.series.patches for path in files_of(patch)]
     names = architectures(paths)
-    yield from context.introduced(lambda view: scan(view, names), touching=KVM_HEADERS)
+    yield from context.introduced(
+        lambda view: scan(context.base, view, names), touching=KVM_HEADERS
+    )
 
 
-def scan(view: View, names: tuple[str, ...]) -> Iterator[Problem]:
+def scan(base: View, view: View, names: tuple[str, ...]) -> Iterator[Problem]:
     """All holes and all differences between x86_64 and i386, one of each a struct."""
     holed: set[tuple[str, str]] = set()
+    grown: set[str] = set()
     for name in names:
+        outgrown = set(resized_ioctls(base, view, name).values())
+        before = base.uapi(name).records
         for record in kvm_records(view.uapi(name)).values():
+            was = before.get(record.name)
+            if was is not None and (was.size, record.size) in outgrown:
+                grown.add(record.name)
+                continue  # the new members have to go elsewhere, and their holes with them
             if record.packed or registers(record, name):
                 continue
             for hole in record.holes:
@@ -88,7 +99,7 @@ def scan(view: View, names: tuple[str, ...]) -> Iterator[Problem]:
                     holed.add((record.name, hole.after))
                     yield say(record, hole, name)
     if "i386" in names:
-        yield from differing(view, {record for record, _ in holed})
+        yield from differing(view, grown | {record for record, _ in holed})
 
 
 def registers(record: Record, architecture: str) -> bool:

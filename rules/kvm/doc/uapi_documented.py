@@ -248,6 +248,10 @@ def settable(context: Context) -> Iterator[Finding | Fact]:
     """Capabilities that KVM_ENABLE_CAP newly takes, and that no document says how to enable."""
     cases = {m[1] for *_, text in context.added_lines(*CODE) if (m := CASE.match(text))}
     cases -= written_names(context.series)
+    fresh = {
+        text.split()[1] for *_, text in context.added_lines(*KVM_HEADERS) if len(text.split()) > 1
+    }
+    cases -= set(undocumented(context.tip, sorted(cases & fresh)))  # new_names() says so
     if cases:
         yield from context.introduced(
             lambda view: not_explained(context, view, cases), touching=(*CODE, DOCUMENTS + "/*")
