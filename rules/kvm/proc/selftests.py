@@ -120,11 +120,11 @@ def unlisted(context: Context) -> Iterator[Finding | Fact]:
         )
 
 
-def interfaces(context: Context) -> dict[str, Patch]:
-    """New ioctls, capabilities and flag bits with the patch that defines each; moved ones are old."""
+def interfaces(context: Context) -> dict[str, tuple[Patch, str]]:
+    """New ioctls, capabilities and flag bits with patch and kind; moved ones are old."""
     gone = removed_macros(context.series)
     return {
-        macro.name: patch
+        macro.name: (patch, interface_kind(macro))
         for patch, _, line, text in context.added_lines(*KVM_HEADERS)
         if (macro := macro_in_line(text, line)) and macro.name not in gone and testable(macro)
     }
@@ -136,7 +136,7 @@ def testable(macro: Macro) -> bool:
     return kind in {"ioctl", "capability"} or (kind == "flag" and "<<" in macro.value)
 
 
-def coverage(context: Context, new: dict[str, Patch]) -> Iterator[Finding]:
+def coverage(context: Context, new: dict[str, tuple[Patch, str]]) -> Iterator[Finding]:
     """No test at all, or none that looks at an error."""
     tests: dict[int, list[str]] = {}
     for patch, _, _, text in context.added_lines(*SOURCES):
@@ -144,7 +144,7 @@ def coverage(context: Context, new: dict[str, Patch]) -> Iterator[Finding]:
     lines = [text for added in tests.values() for text in added]
     listed = ", ".join(sorted(new)[:3]) + (" ..." if len(new) > 3 else "")
     if not context.touched(f"{SELFTESTS}/*"):
-        ours = [p for n, p in new.items() if n.startswith("KVM_CAP_") and not other_architecture(p)]
+        ours = [p for p, kind in new.values() if kind != "flag" and not other_architecture(p)]
         if ours and not says_tested(context):
             yield from context.report(untested(listed), patch=ours[0].number)
     elif len(lines) >= A_TEST and not any(NEGATIVE.search(text) for text in lines):
