@@ -12,7 +12,7 @@ from reviewbot.cli.environment import state_directory, tools_for
 from reviewbot.cli.log import Form
 from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.engine.sender import Sender
-from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.errors import ReviewbotError, UserError
 from reviewbot.model.say import Level
 from reviewbot.stages import publish
 from reviewbot.tools import archive, b4, database
@@ -64,8 +64,8 @@ def sender(ctx: click.Context, log: Log, listen: str | None, *, once: bool, ever
                 meters.sent(mine.send())
                 publish.run(telling, tools)
                 pulse.turned()
-            except InfrastructureError as error:
-                if once:
+            except ReviewbotError as error:  # the database is away, the disk full: it may pass
+                if once or (isinstance(error, UserError) and not pulse.began):
                     raise
                 meters.failed("turn")
                 log("failed", str(error), level=Level.ERROR)

@@ -19,20 +19,20 @@ class Pulse:
     """The loop calls :meth:`turned`; others ask :meth:`trouble`, from any thread."""
 
     def __init__(self, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """``interval`` is the pause between turns in seconds.
+        """``interval`` is the pause between turns in seconds; ``began`` says that one turn is done.
 
         ``clock`` must not jump when somebody sets the time.
         """
         self._clock = clock
         self._limit = TURNS * interval + GRACE_SECONDS
         self._last = clock()
-        self._turned = False
+        self.began = False
 
     def turned(self) -> None:
         """One more turn is done, or has got on."""
         self._last = self._clock()
-        if not self._turned:
-            self._turned = True
+        if not self.began:
+            self.began = True
             notify("READY=1")
         notify("WATCHDOG=1")
 
@@ -42,7 +42,7 @@ class Pulse:
 
     def trouble(self) -> str:
         """Why the loop must be taken for stuck, one line; "" while it turns."""
-        age, limit = self.age(), self._limit if self._turned else START_SECONDS
+        age, limit = self.age(), self._limit if self.began else START_SECONDS
         return (
             f"the loop has not turned for {age:.0f} s, {limit:.0f} s are normal"
             if age > limit
