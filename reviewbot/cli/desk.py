@@ -10,14 +10,16 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from reviewbot.cli.environment import cache_directory, state_directory, store
 from reviewbot.engine.lists import at_hand, scope_of
 from reviewbot.engine.triage import Triage
 from reviewbot.engine.watch import FollowedList, Watcher
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import InfrastructureError, ReviewbotError, UserError
 from reviewbot.parse.gather import Following
 from reviewbot.stages.printable import one_line
+from reviewbot.stages.triage_standing import HIDDEN
 from reviewbot.tools.desk import Desk
 from reviewbot.tools.ledger import Ledger
 from reviewbot.tools.own_git import own_address
@@ -144,6 +146,29 @@ def read_finished(triage: Triage, config: Config) -> None:
             triage.read_finished(finished)
     except InfrastructureError as error:
         _complain({"engine.database": str(error)})
+
+
+def complete_id(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Ids of pending series for the shell, from what is known: nothing is read or fetched for it."""
+    path = state_directory() / "ledger.sqlite"
+    try:
+        if origin := ctx.params.get("origin"):
+            found = place(str(origin), cache_directory() / "inboxes", fetch=False)
+            path = state_directory() / "triage" / f"{found.key}.sqlite"
+        if not path.exists():
+            return []
+        with _opened(path) as (ledger, desk):
+            rows = Triage(ledger, desk, {}).items()
+    except ReviewbotError:
+        return []
+    wanted = incomplete.lower()
+    return [
+        CompletionItem(row.id, help=one_line(row.card.subject)[:60])
+        for row in rows
+        if row.id.startswith(wanted) and row.standing not in HIDDEN
+    ]
 
 
 def colourful() -> bool:

@@ -60,6 +60,8 @@ class Commands(click.Group):
         "doctor": "reviewbot.cli.setup:doctor",
         "init": "reviewbot.cli.setup:init",
         "import-source": "reviewbot.cli.setup:import_source",
+        "completion": "reviewbot.cli.manual:completion",
+        "manual": "reviewbot.cli.manual:manual",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -124,7 +126,7 @@ def main() -> NoReturn:
     # environment's choice: the units' three users share a file of SQLite.
     os.umask(os.umask(0o022) & 0o020 | 0o002)
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(prog_name="reviewbot", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

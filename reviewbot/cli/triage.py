@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
@@ -15,6 +16,7 @@ from reviewbot.model.errors import UserError
 from reviewbot.parse.wanted import SORTS, ordered, parse_wanted
 from reviewbot.stages.triage_standing import HIDDEN
 from reviewbot.stages.triage_table import sums, table
+from reviewbot.tools import settings
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
@@ -22,6 +24,17 @@ if TYPE_CHECKING:
 
 VIEWS = {"mine": "is:mine", "ready": "state:ready", "fixes": "is:fix"}
 """Views everybody has; those of the settings go before."""
+
+
+def _complete_view(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
+    own: dict[str, str] = {}
+    with contextlib.suppress(UserError):
+        own = settings.load().triage.views
+    return [name for name in {**VIEWS, **own} if name.startswith(start)]
+
+
+def _complete_sort(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
+    return [name for name in (*SORTS, *(f"-{one}" for one in SORTS)) if name.startswith(start)]
 
 
 class _Commands(click.Group):
@@ -50,6 +63,8 @@ class _Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """'triage' and 'triage WORDS' are 'triage list WORDS'."""
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)  # the shell asks what may follow
         if not args or not (args[0] in self.list_commands(ctx) or args[0] in ("-h", "--help")):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -88,8 +103,18 @@ def triage() -> None:
 
 @triage.command(name="list", cls=_List)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
-@click.option("--view", metavar="NAME", help="A saved filter: mine, ready, fixes, or yours.")
-@click.option("--sort", metavar="KEY", help=f"One of {', '.join(SORTS)}; -KEY turns it around.")
+@click.option(
+    "--view",
+    metavar="NAME",
+    shell_complete=_complete_view,
+    help="A saved filter: mine, ready, fixes, or yours.",
+)
+@click.option(
+    "--sort",
+    metavar="KEY",
+    shell_complete=_complete_sort,
+    help=f"One of {', '.join(SORTS)}; -KEY turns it around.",
+)
 @click.option("--all", "everything", is_flag=True, help="Also what is done, snoozed or applied.")
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot.cli.desk import from_place, open_desk
+from reviewbot.cli.desk import complete_id, from_place, open_desk
 from reviewbot.cli.environment import tools_for
 from reviewbot.model.errors import UserError
 from reviewbot.model.triage import Answer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.option("--branch", metavar="NAME", help="On a new branch, not on the one you are on.")
 @click.option("--base", metavar="REV", help="Where --branch begins (default: the reviewed base).")
 @click.option("--link", is_flag=True, help="Add a Link: trailer to every patch.")

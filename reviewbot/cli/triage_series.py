@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot.cli.desk import colourful, from_place, open_desk, prose_width
+from reviewbot.cli.desk import colourful, complete_id, from_place, open_desk, prose_width
 from reviewbot.cli.environment import tools_for
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import UserError
@@ -34,7 +34,7 @@ _TONES = {"+": "good", "-": "bad", "!": "warn", "@": "new"}
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
 @from_place
 @click.pass_context
@@ -53,7 +53,7 @@ def show(
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.argument("revisions", metavar="[vN..vM]", required=False)
 @click.option("--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository.")
 @from_place
@@ -128,7 +128,7 @@ def _two(desk: Triage, item: Item, revisions: str | None) -> tuple[Card, Card]:
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.argument("text", nargs=-1)
 @from_place
 @click.pass_context
@@ -152,7 +152,7 @@ def note(
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.argument("until", default="7d")
 @from_place
 @click.pass_context
@@ -184,7 +184,7 @@ def _moment(until: str, now: float) -> float:
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.option("--undo", is_flag=True, help="Bring it back.")
 @from_place
 @click.pass_context
