@@ -17,8 +17,9 @@ demo: ## review the example series, or SERIES=..., from nothing to the printed m
 check: ## lint, then every test, unit to virtual machine
 	@deploy/check
 
-docs: venv ## write the rule reference in docs/rules anew
+docs: venv ## write the rule reference and the manual pages anew
 	@REVIEWBOT_CONFIG=/dev/null .venv/bin/reviewbot rules reference docs/rules
+	@.venv/bin/reviewbot manual docs/man
 
 lint: venv ## ruff and mypy only
 	@.venv/bin/ruff check .
@@ -39,6 +40,9 @@ bench-bot: ## queue and drain 10,000 jobs without work, measure the idle bot: ti
 
 bench-watch: ## replay a list through the bot (INBOX=... an epoch): series, speed, memory
 	@deploy/bench-watch
+
+bench-triage: ## read a list for triage (INBOX=... an epoch), then show 2,000 series
+	@deploy/bench-triage
 
 bench-rules: ## time the rules alone on 10, 22 and 60 patches (KIND=dense: the most a patch can touch)
 	@deploy/bench-rules $(KIND)

@@ -139,6 +139,8 @@ def cut(text: str, width: int) -> str:
 
 
 def _fit(text: str, width: int, *, right: bool = False) -> str:
+    if len(text) <= width and text.isascii():
+        return text.rjust(width) if right else text.ljust(width)
     short = cut(text, width)
     space = " " * (width - sum(map(_columns_of, short)))
     return space + short if right else short + space
