@@ -6,13 +6,13 @@ rest of the file is still right.  Nothing is preprocessed: both sides of an ``#i
 have comments removed and white space collapsed.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from reviewbot.parse.c_facts import Assignment, Call, Case, Condition, Function, Macro
 from reviewbot.parse.c_flow import Flow
+from reviewbot.parse.c_functions import Functions, function_at
 from reviewbot.parse.c_members import Access, accesses, names_of_type
 from reviewbot.parse.c_syntax import (
     SourceText,
@@ -20,54 +20,56 @@ from reviewbot.parse.c_syntax import (
     declared,
     guarded_elements,
     nodes_of,
-    parameters_of,
     spliced,
     without_comments,
 )
+
+# Function bodies and declarations; the others are many and have nothing in them.
+_CLOSED = frozenset((
+    "function_definition", "declaration", "type_definition", "comment", "preproc_include",
+    "preproc_def", "preproc_function_def", "preproc_call", "identifier",
+))  # fmt: skip
 
 
 class CFile:
     """One parsed file.  Everything is worked out when it is first asked for."""
 
-    def __init__(self, path: str, source: bytes) -> None:
+    def __init__(self, path: str, source: bytes, near: "CFile | None" = None) -> None:
+        """``near`` is another version of the file, parsed before: it only saves time."""
         self.path = path
         self.source = source
-        self._source = SourceText(source)
+        self._source = SourceText(source, near.text if near is not None else None)
         self._root = self._source.root
         self._text = self._source.of
         self._flow = Flow(self._source)
         self._calls: dict[str, tuple[Call, ...]] = {}
 
+    @property
+    def text(self) -> SourceText:
+        """The bytes and their tree, for parsing another version."""
+        return self._source
+
     @cached_property
-    def functions(self) -> dict[str, Function]:
+    def functions(self) -> Mapping[str, Function]:
         """Function definitions by name; of several under ``#if``, the first (see ``versions``)."""
-        return {name: found[0] for name, found in self._versions.items()}
+        return Functions(self._source, self._function_nodes)
+
+    def functions_with(self, *words: str) -> Iterator[Function]:
+        """Those of ``functions`` in whose text, comments and all, one of the words occurs."""
+        wanted = [word.encode() for word in words]
+        if any(word in self.source for word in wanted):
+            for name, (node, *_) in self._function_nodes.items():
+                text = self.source[node.start_byte : node.end_byte]
+                if any(word in text for word in wanted):
+                    yield self.functions[name]
 
     def versions(self, name: str) -> tuple[Function, ...]:
         """Every definition of a function: a file may have one below ``#ifdef`` and one below ``#else``.
 
         Calls, cases, assignments and conditions of a function are those of all its definitions.
         """
-        return self._versions.get(name, ())
-
-    @cached_property
-    def _versions(self) -> dict[str, tuple[Function, ...]]:
-        return {
-            name: tuple(self._function(name, node) for node in nodes)
-            for name, nodes in self._function_nodes.items()
-        }
-
-    def _function(self, name: str, node: Any) -> Function:
-        return Function(
-            name=name,
-            parameters=tuple(self._text(each) for each in parameters_of(node)),
-            line=node.start_point[0] + 1,
-            end=node.end_point[0] + 1,
-            static=any(
-                c.type == "storage_class_specifier" and c.text == b"static" for c in node.children
-            ),
-            text=self._text(node),
-        )
+        nodes = self._function_nodes.get(name, ())
+        return tuple(function_at(self._source, name, node) for node in nodes)
 
     @cached_property
     def macros(self) -> dict[str, Macro]:
@@ -228,7 +230,7 @@ class CFile:
             node = waiting.pop()
             if node.type in kinds:
                 yield node
-            elif node.type not in {"function_definition", "declaration", "type_definition"}:
+            elif node.type not in _CLOSED:
                 waiting.extend(reversed(node.named_children))
 
     def _within(self, function: str, kind: str) -> Iterator[Any]:
@@ -247,21 +249,14 @@ class CFile:
                 yield node
             start = self.source.find(wanted, end)
 
-    @cached_property
-    def _bodies(self) -> tuple[list[int], list[Any]]:
-        """Function definitions by where they start; one in another (GNU C) comes behind it."""
-        nodes = nodes_of(self._root, "function_definition")
-        return [node.start_byte for node in nodes], nodes
-
     def _definition_around(self, node: Any) -> Any:
         """The innermost function definition that has a node, or None."""
-        starts, nodes = self._bodies
-        for index in range(bisect_right(starts, node.start_byte) - 1, -1, -1):
-            if nodes[index].end_byte >= node.end_byte:
-                return nodes[index]
-            if nodes[index].parent == self._root:
-                return None  # nothing above can reach further
-        return None
+        place, found = self._root, None
+        while place is not None:
+            if place.type == "function_definition":
+                found = place
+            place = place.child_with_descendant(node) if place != node else None
+        return found
 
     def _function_of(self, node: Any) -> str:
         definition = self._definition_around(node)

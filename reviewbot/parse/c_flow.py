@@ -7,7 +7,6 @@ Only the structure of the statements counts; whether a variable changes in betwe
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from reviewbot.parse.c_facts import Case, Condition
@@ -20,6 +19,7 @@ _CHOICES = frozenset({"if_statement", "conditional_expression"})
 _BLOCKS = frozenset({"compound_statement", "case_statement"})
 _DEEPEST = 50
 _Exit = tuple[int, int, Condition | None]  # start and end of an if; None: a case label
+_Jumps = tuple[list[int], list[int]]
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class Flow:
         self._text = text
         self._labels: dict[int, list[Label]] = {}
         self._exits: dict[int, list[_Exit]] = {}
+        self._jumps: dict[int, _Jumps] = {}
 
     def conditions(self, function: Any, node: Any) -> tuple[Condition, ...]:
         """What must hold in ``function`` for ``node`` to be reached, the outermost first."""
@@ -145,7 +146,7 @@ class Flow:
                 break
             if condition is None:
                 found = []
-            elif not self._jumped_over(end, child.start_byte):
+            elif not self._jumped_over(block, end, child.start_byte):
                 found.append(condition)
         return found
 
@@ -198,23 +199,28 @@ class Flow:
                 return False
         return False
 
-    def _jumped_over(self, end: int, place: int) -> bool:
+    def _jumped_over(self, block: Any, end: int, place: int) -> bool:
         """Whether a goto from before ``end`` leads to a label between ``end`` and ``place``."""
-        labels, first = self._targets
+        function = self._text.root
+        while function.type != "function_definition" and function != block:
+            function = function.child_with_descendant(block)
+        if function.start_byte not in self._jumps:
+            self._jumps[function.start_byte] = _jumps_in(function)
+        labels, first = self._jumps[function.start_byte]
         index = bisect_left(labels, end)
         return any(jump < end for jump in first[index : bisect_right(labels, place)])
 
-    @cached_property
-    def _targets(self) -> tuple[list[int], list[int]]:
-        """Positions of labels, and for each that of the first goto to it in the same function."""
-        starts = [node.start_byte for node in nodes_of(self._text.root, "function_definition")]
-        first: dict[tuple[int, bytes], int] = {}
-        labels: dict[tuple[int, bytes], int] = {}
-        for node in nodes_of(self._text.root, "goto_statement", "labeled_statement"):
-            name = node.child_by_field_name("label")
-            if name is not None:
-                key = bisect_right(starts, node.start_byte), name.text
-                found = first if node.type == "goto_statement" else labels
-                found.setdefault(key, node.start_byte)
-        pairs = sorted((place, first[key]) for key, place in labels.items() if key in first)
-        return [place for place, _ in pairs], [jump for _, jump in pairs]
+
+def _jumps_in(function: Any) -> _Jumps:
+    """Positions of labels, and for each that of the first goto to it in the same function."""
+    starts = [node.start_byte for node in nodes_of(function, "function_definition")]
+    first: dict[tuple[int, bytes], int] = {}
+    labels: dict[tuple[int, bytes], int] = {}
+    for node in nodes_of(function, "goto_statement", "labeled_statement"):
+        name = node.child_by_field_name("label")
+        if name is not None:
+            key = bisect_right(starts, node.start_byte), name.text
+            found = first if node.type == "goto_statement" else labels
+            found.setdefault(key, node.start_byte)
+    pairs = sorted((place, first[key]) for key, place in labels.items() if key in first)
+    return [place for place, _ in pairs], [jump for _, jump in pairs]

@@ -5,23 +5,15 @@ Nodes are found by queries, which run outside Python, and walked without recursi
 large, and strangers write the text.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache, cached_property
 from typing import Any
 
-# What stands where C has no place for it, so that a parser that does not preprocess goes astray:
-# include/linux/compiler_attributes.h, compiler_types.h, init.h, and __entry's kin are not among them.
-_ATTRIBUTES = re.compile(
-    rb"\b(?:__always_inline|__always_unused|__bitwise|__cold|__exit|__flatten|__force|__head|"
-    rb"__hyp_text|__init|__initdata|__iomem|__kprobes|__maybe_unused|__must_check|__naked|"
-    rb"__no_kcsan|__noreturn|__packed|__percpu|__private|__rcu|__read_mostly|__refdata|"
-    rb"__ro_after_init|__sched|__unused|__used|__user|__visible|__weak|asmlinkage|noinline|"
-    rb"noinline_for_stack|noinstr|nokprobe_inline|notrace)\b(?!\s*\()"
-    rb"|\b__(?:acquire|acquires|aligned|alias|counted_by|must_hold|printf|release|releases|section)"
-    rb"[ \t]*\((?:[^()\n]|\([^()\n]*\))*\)"
-)
+from reviewbot.parse.c_attributes import blanked, blanked_near
+from reviewbot.parse.c_near import edits, reparse
+
+_MOST_EDITS = 100
 
 
 @cache
@@ -57,13 +49,28 @@ def nodes_of(root: Any, *kinds: str) -> list[Any]:
 
 
 class SourceText:
-    """A file's bytes and tree, and the text of its nodes as rules want it."""
+    """A file's bytes and tree, and the text of its nodes as rules want it.
 
-    def __init__(self, data: bytes) -> None:
+    ``plain`` is what was parsed, the bytes without attributes; positions are the same.
+    """
+
+    def __init__(self, data: bytes, near: "SourceText | None" = None) -> None:
+        """``near`` is another version of the file: what both have is not parsed again."""
         self.data = data
-        # Same length, so that positions are the file's: texts are cut from ``data``.
-        plain = _ATTRIBUTES.sub(lambda found: b" " * len(found[0]), data)
-        self.root = parser().parse(plain).root_node
+        tree = self._parse_near(near) if near is not None else None
+        if tree is None:
+            # Same length, so that positions are the file's: texts are cut from ``data``.
+            self.plain = blanked(data)
+            tree = parser().parse(self.plain)
+        self.tree = tree
+        self.root = tree.root_node
+
+    def _parse_near(self, near: "SourceText") -> Any | None:
+        changes = edits(near.data, self.data)
+        if len(changes) > _MOST_EDITS:
+            return None
+        self.plain, changes = blanked_near(near.plain, self.data, changes)
+        return reparse(parser(), near.tree, near.plain, self.plain, changes)
 
     @cached_property
     def _comments(self) -> tuple[list[int], list[int]]:
@@ -76,6 +83,9 @@ class SourceText:
 
     def between(self, start: int, end: int) -> str:
         """The text between two byte positions, in the same way."""
+        piece = self.data[start:end]
+        if b"/*" not in piece and b"//" not in piece:
+            return squeeze(piece.decode("utf-8", "replace"))
         starts, ends = self._comments
         index, pieces = bisect_left(starts, start), []
         while index < len(starts) and starts[index] < end:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from reviewbot.parse import clang, rst_pieces
 from reviewbot.parse import rst as documents
@@ -76,6 +77,8 @@ class Facts:
         self._recent: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._weight = 0
         self._keep = keep
+        self.versions: WeakValueDictionary[str, CFile] = WeakValueDictionary()
+        """The version of each C file that was parsed last, for the next one, unless it went."""
 
     def recent(self, key: Hashable, weight: Callable[[T], int], make: Callable[[], T]) -> T:
         """As :func:`of`, for what is large and quick to make again: the least recently used goes.
@@ -181,9 +184,13 @@ class View:
     def c(self, path: str) -> CFile:
         """The file's functions, calls, macros and initialisers.  Raises NoSuchFileError."""
         data = self._demand(path)
-        return self.facts.recent(
-            ("c", self.blob_id(path), path), _tree_weight, lambda: CFile(path, data)
-        )
+        versions = self.facts.versions
+
+        def make() -> CFile:
+            versions[path] = made = CFile(path, data, versions.get(path))
+            return made
+
+        return self.facts.recent(("c", self.blob_id(path), path), _tree_weight, make)
 
     def makefile(self, path: str) -> Makefile:
         """The file's variables.  Raises NoSuchFileError."""

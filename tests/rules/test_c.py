@@ -114,7 +114,7 @@ def test_identifiers_by_prefix(file):
 )
 def test_text_that_is_no_c_gives_facts_without_recursion_errors(text):
     file = CFile("x.c", b"int f(void)\n{\n g();\n" + text)
-    assert isinstance(file.functions, dict)
+    assert set(file.functions) <= {"f"}
     assert isinstance(file.macros, dict)
     file.calls("g")
     file.identifiers("CONFIG_")
