@@ -145,7 +145,7 @@ def job(ctx: click.Context) -> None:
 def _do(wanted: Job, config: Config) -> Done:
     from reviewbot.cli.review import trees_of  # noqa: PLC0415 - loads the pipeline
     from reviewbot.engine.pipeline import ReviewRequest, review  # noqa: PLC0415 - see above
-    from reviewbot.tools.finished import Finished  # noqa: PLC0415 - see above
+    from reviewbot.tools.finished import DamagedReviewError, Finished  # noqa: PLC0415 - see above
 
     trees = trees_of(config)
     if wanted.tree:
@@ -165,9 +165,11 @@ def _do(wanted: Job, config: Config) -> Done:
     finished = Finished(database.url_of(config.engine.database, state_directory()))
     with contextlib.closing(finished), tools_for(config, quiet=True) as tools:
         if wanted.earlier:
-            request = replace(
-                request, earlier=finished.get(replace(wanted, series=wanted.earlier).id)
-            )
+            # One that another release stored may be unreadable: then there is nothing to compare with.
+            with contextlib.suppress(DamagedReviewError):
+                request = replace(
+                    request, earlier=finished.get(replace(wanted, series=wanted.earlier).id)
+                )
         run = review(request, tools, store(), on_stage=_reached)
         finished.put(wanted.id, run)
     verdict = run.verdict
