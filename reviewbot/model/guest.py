@@ -30,7 +30,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
-    """One virtual machine.  Files are paths; ``timeout`` is wall seconds for the whole life."""
+    """One virtual machine.  Files are paths; ``timeout`` is wall seconds for the whole life.
+
+    ``counters`` gives it a port for what gcov counted.
+    """
 
     kernel: str
     initramfs: str
@@ -40,6 +43,7 @@ class GuestSpec:
     timeout: float
     hang_timeout: float
     command_line: str = ""
+    counters: bool = False
 
 
 class Outcome(StrEnum):

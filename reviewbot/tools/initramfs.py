@@ -55,8 +55,12 @@ def acceptable_name(name: str) -> bool:
     return len(name) <= 200 and _NAME.fullmatch(name) is not None
 
 
-def build(modules: Iterable[GuestModule], tests: Iterable[GuestTest]) -> bytes:
+def build(
+    modules: Iterable[GuestModule], tests: Iterable[GuestTest], *, counters: str = ""
+) -> bytes:
     """A cpio archive that loads ``modules`` and runs ``tests``, each in order.
+
+    ``counters`` is the object directory (absolute) whose gcov counters are sent after each test.
 
     Raises UserError when busybox is missing, InfrastructureError for a name that cannot be planned.
     """
@@ -71,7 +75,7 @@ def build(modules: Iterable[GuestModule], tests: Iterable[GuestTest]) -> bytes:
         # Selftests call system(), which wants a shell.
         _Member(path="bin/sh", mode=0o120777, data=b"busybox"),
         _Member(path="init", mode=_EXECUTABLE, data=init),
-        _Member(path="plan", mode=_PLAIN, data=_plan(loads, runs).encode()),
+        _Member(path="plan", mode=_PLAIN, data=_plan(loads, runs, counters).encode()),
         *(_Member(path=f"modules/{load.name}", mode=_PLAIN, data=load.data) for load in loads),
         *(
             _Member(path=f"tests/{number}", mode=_EXECUTABLE, data=test.data)
@@ -81,8 +85,8 @@ def build(modules: Iterable[GuestModule], tests: Iterable[GuestTest]) -> bytes:
     return b"".join(_archive(members))
 
 
-def _plan(modules: tuple[GuestModule, ...], tests: tuple[GuestTest, ...]) -> str:
-    lines = []
+def _plan(modules: tuple[GuestModule, ...], tests: tuple[GuestTest, ...], counters: str) -> str:
+    lines = [f"counters {counters}"] if counters else []
     for module in modules:
         if not acceptable_name(module.name) or "/" in module.name:
             raise InfrastructureError(f"module name {module.name!r} cannot be used in a guest")

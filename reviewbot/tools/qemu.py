@@ -28,21 +28,27 @@ from reviewbot.tools.process import Completed
 from reviewbot.tools.sandbox import Bind, Limits
 
 CONSOLE, RESULTS, ALIVE, STOP = "console.log", "results.ktap", "alive", "stop"
+COUNTERS = "counters"
 _INSIDE = "/guest"
 _POLL = 0.1
 _GRACE = 10.0  # seconds between a guest's last word and its power-off
 _UNKILLABLE = 30.0  # seconds after a test's own limit (and its KILL 5 s later) before we say "hung"
 _OUTPUT = 64 << 20  # bytes of console or results; a guest that prints more is ended by the limit
 # The reader of the FIFO goes when the script does: the sandbox has its own process namespace.
+_COUNTER_PORT = (
+    *("-chardev", f"file,id=counters,path={COUNTERS}"),
+    *("-device", "virtserialport,chardev=counters,name=org.reviewbot.counters"),
+)
 _SCRIPT = '"$@" & qemu=$!; { read -r _ < stop; kill -KILL $qemu; } & wait $qemu'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """How a guest ended and what it said: ``results`` is the text of the result port."""
+    """How a guest ended and what it said: the result port's text, the counter port's bytes."""
 
     boot: BootResult
     results: str
+    counters: bytes = b""
 
 
 def find(name: str) -> str:
@@ -79,6 +85,7 @@ def arguments(spec: GuestSpec) -> list[str]:
         *("-device", "virtserialport,chardev=results,name=org.reviewbot.ktap"),
         *("-chardev", f"file,id=alive,path={ALIVE}"),
         *("-device", "virtserialport,chardev=alive,name=org.reviewbot.alive"),
+        *(_COUNTER_PORT if spec.counters else ()),
     ]
 
 
@@ -125,7 +132,7 @@ def _prepare(spec: GuestSpec, place: Path) -> dict[str, int]:
         os.mkfifo(place / STOP)
         sandbox.give(place / STOP)
         streams = {}
-        for name in (CONSOLE, RESULTS, ALIVE):
+        for name in (CONSOLE, RESULTS, ALIVE, COUNTERS):
             streams[name] = os.open(place / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             sandbox.give(place / name)
     return streams
@@ -266,7 +273,8 @@ class _Watch:
             crashes=console.crashes(log),
             module_error=said.module_error,
         )
-        return Life(boot=boot, results=results)
+        counters = self._bytes(COUNTERS) if self.spec.counters else b""
+        return Life(boot=boot, results=results, counters=counters)
 
     def _outcome(self, done: Completed, said: guest.GuestReport, log: str) -> Outcome:
         if console.panicked(log):
@@ -282,9 +290,11 @@ class _Watch:
         return Outcome.LOST if log or results_seen(said) else Outcome.INFRA
 
     def _text(self, name: str) -> str:
+        return self._bytes(name).decode("utf-8", "replace")
+
+    def _bytes(self, name: str) -> bytes:
         handle = self.streams[name]
-        size = min(os.fstat(handle).st_size, _OUTPUT)
-        return os.pread(handle, size, 0).decode("utf-8", "replace")
+        return os.pread(handle, min(os.fstat(handle).st_size, _OUTPUT), 0)
 
 
 def killed_by(done: Completed) -> str:

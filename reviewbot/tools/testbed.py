@@ -56,14 +56,18 @@ def boot(
     *,
     on_test: Callable[[guest.Started], None] | None = None,
     cancel: threading.Event | None = None,
+    counters: str = "",
 ) -> qemu.Life:
-    """One guest's life: load the profile's modules, run ``tests`` (none: just boot), power off."""
+    """One guest's life: load the profile's modules, run ``tests`` (none: just boot), power off.
+
+    ``counters`` is the object directory whose gcov counters are sent after each test.
+    """
     modules, command_line = _modules(tools, kernel)
     programs = [
         GuestTest(name=test.name, data=tools.cache.get(test.digest), limit=round(test.limit))
         for test in tests
     ]
-    archive = initramfs.build(modules, programs)
+    archive = initramfs.build(modules, programs, counters=counters)
     lab = tools.config.lab
     place = Path(tempfile.mkdtemp(prefix="guest-", dir=tools.scratch))
     write_whole(place / "initramfs.cpio", archive)
@@ -77,6 +81,7 @@ def boot(
         timeout=_BOOT_SECONDS[accelerator] + sum(test.limit + _PER_TEST_SECONDS for test in tests),
         hang_timeout=_HANG_SECONDS[accelerator],
         command_line=command_line,
+        counters=bool(counters),
     )
     try:
         return qemu.run(
@@ -102,7 +107,7 @@ def run(
     host, have status INFRA.
     """
     known = _known(tools, kernel, tests) if repeat == 0 else {}
-    session = _Session(results={}, boots=[], logs=[])
+    session = Session(results={}, boots=[], logs=[])
     pending = [test for test in tests if test.name not in known]
 
     def started(test: guest.Started) -> None:
@@ -121,7 +126,7 @@ def run(
 
 
 @dataclass(slots=True)
-class _Session:
+class Session:
     """What the guests of one run said so far."""
 
     results: dict[str, TestResult]

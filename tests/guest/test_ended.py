@@ -110,7 +110,7 @@ def test_a_panic_stays_a_panic(life, ended):
 
 
 def results_of(life_):
-    session = testbed._Session(results={}, boots=[], logs=[])
+    session = testbed.Session(results={}, boots=[], logs=[])
     session.take(life_, [TEST])
     return session.results[TEST.name]
 
