@@ -3,10 +3,11 @@
 
 What
 ----
-Every KVM patch has text besides its trailers.  Changelogs of KVM x86, common KVM code and its
-selftests do not say we, us, our, I, my or "this patch", do not begin "Added ..." or "This adds ...",
-and do not refer to sections, tables or figures of Intel's SDM and AMD's APM by number.  A sentence
-or two without any word that gives a reason is too little for ten lines of code.  One note a patch.
+Every KVM patch but a spelling fix has text besides its trailers.  Changelogs of KVM x86, common KVM
+code and its selftests do not say we, us, our, I, my or "this patch", do not begin "Added ..." or "This
+adds ...", and do not refer to sections, tables or figures of Intel's SDM and AMD's APM by number.  A
+sentence or two without any word that gives a reason is too little for ten lines of code.  One note a
+patch.
 
 Why
 ---
@@ -88,6 +89,7 @@ NUMBERED = re.compile(
 TRAILER = re.compile(r"[A-Z][A-Za-z-]+: \S|\[[^\]\s]+: |Cc:|Link:|\(cherry picked|base-commit:")
 # What is quoted: up to three lines between quotation marks, and code between backquotes.
 QUOTED = re.compile(r'"[^"]{1,300}"|“[^”]{1,300}”|`[^`]{1,200}`|\[[^\]]{1,600}\]|https?://\S+')
+TYPO = re.compile(r"\b(?:typos?|spelling|misspell\w*|white ?space)\b", re.IGNORECASE)
 SHOWN = 6
 # A changelog that gives a reason has one of these, or more words than this.
 REASON = re.compile(
@@ -118,6 +120,8 @@ def remark(patch: Patch) -> Problem | None:
         return None
     lines = text_lines(patch)
     if not any(line.strip() for line in lines):
+        if TYPO.search(patch.subject):
+            return None  # the subject says it all
         return Problem(
             key="empty",
             title="the patch has no changelog",
