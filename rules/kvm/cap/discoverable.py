@@ -5,6 +5,7 @@ What
 ----
 For each KVM_CAP_* that the series adds to include/uapi/linux/kvm.h, some function that answers
 KVM_CHECK_EXTENSION, generic or of an architecture, has a ``case`` for it once all patches are applied.
+A series of nothing but userspace headers gets a warning: its code is somewhere else.
 
 A series that adds no capability does not make an existing ioctl write to userspace after a failure that
 so far left the memory alone (a warning).

@@ -5,8 +5,9 @@ What
 ----
 A KVM_CAP_*, KVM_EXIT_* or ioctl number that the series adds to a KVM userspace header is named below
 Documentation/virt/kvm.  The same holds, as a warning, for flags and attributes whose siblings are
-nearly all documented (KVM_MEM_*, KVM_XEN_*, KVM_GUESTDBG_*), and for a capability that KVM_ENABLE_CAP
-newly takes: it has a section.  A new section of chapter 4 has the fields that all
+nearly all documented (KVM_MEM_*, KVM_XEN_*, KVM_GUESTDBG_*), for names of an architecture that
+documents none of its own, for series of nothing but userspace headers, and for a capability that
+KVM_ENABLE_CAP newly takes: it has a section.  A new section of chapter 4 has the fields that all
 have (a warning), and says which errors there are (a note).  Notes also go to a patch that says it
 rejects something of which no document of the series speaks, and to the first test of a VM type that
 is not documented.

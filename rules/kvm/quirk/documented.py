@@ -6,7 +6,7 @@ What
 A quirk that the series adds to arch/x86/include/uapi/asm/kvm.h is named in the first column of the
 table below KVM_CAP_DISABLE_QUIRKS2 in Documentation/virt/kvm/api.rst once all patches are applied, and
 the row says what happens when the quirk is disabled (a warning).  The lines of such a series name only
-quirks that exist (a warning).
+quirks that exist (a warning).  A series of nothing but userspace headers gets a warning at most.
 
 Why
 ---

@@ -4,7 +4,8 @@ r"""KVM_X86_VALID_QUIRKS holds exactly the quirks that exist, and each has a bit
 What
 ----
 After every patch KVM_X86_VALID_QUIRKS compiles; after the series its value is the OR of all
-KVM_X86_QUIRK_* bits, and no two quirks share a bit.
+KVM_X86_QUIRK_* bits, and no two quirks share a bit.  That a series of nothing but userspace headers
+leaves a quirk out is a warning.
 
 Why
 ---
