@@ -17,9 +17,10 @@ from reviewbot.model.series import Series
 from reviewbot.parse.clang import HeadersUnreadableError
 from reviewbot.parse.rst import DocumentUnreadableError
 from reviewbot.rulekit.context import Context, Step, files_of
+from reviewbot.rulekit.facts import Facts, Keep
 from reviewbot.rulekit.inline_ignore import set_aside
 from reviewbot.rulekit.rule import Needs, Rule
-from reviewbot.rulekit.trees import Facts, Keep, NoSuchFileError, TreeView, UnsureFileError, View
+from reviewbot.rulekit.trees import NoSuchFileError, TreeView, UnsureFileError, View
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _FINDINGS_LIMIT = 200
@@ -61,10 +62,13 @@ def on_trees(
     """Trees of the patches ``numbers`` of a series, at least one.  ``after`` is one view a patch."""
     facts = Facts(keep)
     by_number = {patch.number: patch for patch in series.patches}
-    before = first = View(tree=base, facts=facts, label="before the series")
+    changed = frozenset[str]().union(*map(files_of, series.patches))
+    before = first = View(tree=base, facts=facts, label="before the series", changed=changed)
     steps = []
     for number, tree in zip(numbers, after, strict=True):
-        view = View(tree=tree, facts=facts, label=f"after patch {number}", base=first)
+        view = View(
+            tree=tree, facts=facts, label=f"after patch {number}", base=first, changed=changed
+        )
         patch = by_number[number]
         steps.append(
             Step(number=number, patch=patch, before=before, after=view, paths=files_of(patch))

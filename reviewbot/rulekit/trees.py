@@ -6,11 +6,9 @@ so a file that a patch does not touch is parsed once for the whole series.
 """
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
-from weakref import WeakValueDictionary
+from typing import Protocol
 
 from reviewbot.parse import clang, rst_pieces
 from reviewbot.parse import rst as documents
@@ -18,11 +16,8 @@ from reviewbot.parse.c import CFile
 from reviewbot.parse.internal import read_internal
 from reviewbot.parse.makefile import Makefile, read_makefile
 from reviewbot.parse.uapi import Constant, Layouts, evaluate, read_constants, read_layouts
+from reviewbot.rulekit.facts import Facts
 
-T = TypeVar("T")
-
-_RECENT_BYTES = 80 * 1024 * 1024
-"""Texts and syntax trees kept at a time: a series of 60 patches has 60 versions of x86.c."""
 _WORD = re.compile(r"\w+")
 
 API_RST = "Documentation/virt/kvm/api.rst"
@@ -59,82 +54,21 @@ def _tree_weight(file: CFile) -> int:
     return 20 * len(file.source)
 
 
-class Keep(Protocol):
-    """Where facts outlive a review: the base's are the same for the next series."""
-
-    def load(self, key: Hashable, kind: type[T]) -> T | None:
-        """What was kept under the key, or None."""
-
-    def save(self, key: Hashable, value: object) -> None:
-        """Keep a value, a dataclass or a dictionary of them."""
-
-
-class Facts:
-    """What was parsed so far, by kind and blob ids; failures are remembered as well."""
-
-    def __init__(self, keep: Keep | None = None) -> None:
-        self._known: dict[Hashable, Any] = {}
-        self._recent: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._weight = 0
-        self._keep = keep
-        self.versions: WeakValueDictionary[str, CFile] = WeakValueDictionary()
-        """The version of each C file that was parsed last, for the next one, unless it went."""
-
-    def recent(self, key: Hashable, weight: Callable[[T], int], make: Callable[[], T]) -> T:
-        """As :func:`of`, for what is large and quick to make again: the least recently used goes.
-
-        ``weight`` says about how many bytes of memory a value takes.
-        """
-        if key in self._recent:
-            self._recent.move_to_end(key)
-            return self._recent[key][0]  # type: ignore[no-any-return]
-        value = make()
-        size = weight(value)
-        self._recent[key] = value, size
-        self._weight += size
-        while self._weight > _RECENT_BYTES and len(self._recent) > 1:
-            _, (_, freed) = self._recent.popitem(last=False)
-            self._weight -= freed
-        return value
-
-    def kept(self, key: Hashable, kind: type[T], make: Callable[[], T]) -> T:
-        """As :func:`of`, for what is slow to make and worth keeping for the next review."""
-        return self.of(key, lambda: self._load_or_make(key, kind, make))
-
-    def _load_or_make(self, key: Hashable, kind: type[T], make: Callable[[], T]) -> T:
-        if self._keep is None:
-            return make()
-        value = self._keep.load(key, kind)
-        if value is None:
-            value = make()
-            self._keep.save(key, value)
-        return value
-
-    def of(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The remembered value of ``key``, made by ``make()`` the first time."""
-        if key not in self._known:
-            try:
-                self._known[key] = make()
-            except clang.HeadersUnreadableError as error:
-                self._known[key] = error
-        value = self._known[key]
-        if isinstance(value, clang.HeadersUnreadableError):
-            raise value
-        return value  # type: ignore[no-any-return]
-
-
 @dataclass(slots=True, kw_only=True)
 class View:
     """One tree with its facts.  ``label`` names it for people ("after patch 3").
 
-    ``base`` is the tree before the series, None in that tree itself.
+    ``base`` is the tree before the series, None in that tree itself; ``changed`` are the files that the
+    series names.  All others are the base's.
     """
 
     tree: TreeView
     facts: Facts
     label: str
     base: "View | None" = None
+    changed: frozenset[str] = frozenset()
     _blobs: dict[str, str | None] = field(default_factory=dict)
+    _listed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes, or None."""
@@ -146,7 +80,8 @@ class View:
     def blob_id(self, path: str) -> str | None:
         """The git blob id, or None."""
         if path not in self._blobs:
-            self._blobs[path] = self.tree.blob_id(path)
+            base = self.base if path not in self.changed else None
+            self._blobs[path] = base.blob_id(path) if base else self.tree.blob_id(path)
         return self._blobs[path]
 
     def exists(self, path: str) -> bool:
@@ -155,7 +90,12 @@ class View:
 
     def paths(self, prefix: str, suffix: str = "") -> tuple[str, ...]:
         """All files below ``prefix`` whose name ends with ``suffix``, sorted."""
-        return tuple(sorted(path for path in self.tree.paths(prefix) if path.endswith(suffix)))
+        if prefix not in self._listed:
+            same = not any(path.startswith(prefix.rstrip("/")) for path in self.changed)
+            base = self.base if same else None
+            listed = base.paths(prefix) if base else tuple(sorted(self.tree.paths(prefix)))
+            self._listed[prefix] = listed
+        return tuple(path for path in self._listed[prefix] if path.endswith(suffix))
 
     def text(self, path: str) -> str:
         """The file as text, "" when there is none; bytes that are not UTF-8 become U+FFFD."""
@@ -284,5 +224,12 @@ class View:
         return files, headers, (name, headers, contents)
 
     def tree_key(self) -> Hashable:
-        """Something that is equal only for the same View: gathered headers are kept per tree."""
-        return id(self)
+        """Equal for trees of a series that have the same userspace headers."""
+        headers = sorted(path for path in self.changed if "include/uapi/" in path)
+        return (id(self.base or self), *map(self._state, headers))
+
+    def _state(self, path: str) -> str | None:
+        try:
+            return self.blob_id(path)
+        except UnsureFileError:
+            return "unsure"

@@ -7,7 +7,7 @@ end.  Each rule has a time limit; one that exceeds it or dies is "could not run"
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reviewbot.model.base import Applied, Confidence, Conflict
 from reviewbot.model.codec import key_of
@@ -15,17 +15,19 @@ from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Patch, Series
 from reviewbot.parse.landing import as_landed
+from reviewbot.rulekit.facts import Keep
 from reviewbot.rulekit.registry import chosen, code_digest, rules_for
 from reviewbot.rulekit.rule import Needs, Rule
 from reviewbot.rulekit.runner import Answer, Trees, collect, on_trees, run_rule, without_trees
-from reviewbot.rulekit.trees import Keep
-from reviewbot.rulekit.trees import TreeView as AnyTree
 from reviewbot.stages import partial
 from reviewbot.stages.severities import adjust
 from reviewbot.tools import worker
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView, open_repository
+
+if TYPE_CHECKING:
+    from reviewbot.rulekit.trees import TreeView as AnyTree
 
 T = TypeVar("T")
 

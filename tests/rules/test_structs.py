@@ -2,8 +2,9 @@
 """Members of structs as text declares them, in headers and in documents."""
 
 from reviewbot.parse.c_structs import declared_structs
+from reviewbot.rulekit.facts import Facts
 from reviewbot.rulekit.structs import documented_structs
-from reviewbot.rulekit.trees import Facts, View
+from reviewbot.rulekit.trees import View
 
 HEADER = b"""
 struct kvm_example {

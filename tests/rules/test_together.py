@@ -10,12 +10,13 @@ from reviewbot.model.finding import Severity
 from reviewbot.model.series import ChangeKind, FileDiff, Hunk
 from reviewbot.rulekit.context import Context
 from reviewbot.rulekit.definitions import definitions
+from reviewbot.rulekit.facts import Facts
 from reviewbot.rulekit.includes import includes
 from reviewbot.rulekit.problem import Problem
 from reviewbot.rulekit.rule import Declaration, Needs
 from reviewbot.rulekit.territory import backport, of_kvm_x86, softened
 from reviewbot.rulekit.together import ranges, several, together
-from reviewbot.rulekit.trees import Facts, View
+from reviewbot.rulekit.trees import View
 
 
 def remark(key):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from reviewbot.cli.environment import cache_directory
-from reviewbot.rulekit.trees import Facts, View
+from reviewbot.rulekit.facts import Facts
+from reviewbot.rulekit.trees import View
 from reviewbot.tools.objects import TreeView, open_repository, resolve_commit
 from reviewbot.tools.source_import import import_source
 
