@@ -47,13 +47,19 @@ def listen_option(command: F) -> F:
 
 @contextlib.contextmanager
 def answering(listen: str | None, meters: Meters, log: Log) -> Iterator[None]:
-    """Serve /metrics and /healthz for the time of a ``with``, when it was asked for."""
+    """Serve /metrics and /healthz for the time of a ``with``, when it was asked for.
+
+    Whoever is told to end (SIGTERM, Ctrl-C) within ends with status 0: for a service that is no failure.
+    """
     from reviewbot.tools.monitoring import serving  # noqa: PLC0415 - not needed by most
 
-    with contextlib.closing(meters):
-        if not listen:
-            yield
-            return
-        with serving(listen, meters.registry, meters.trouble) as port:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.closing(meters))
+        if listen:
+            port = stack.enter_context(serving(listen, meters.registry, meters.trouble))
             log("listening", f"http://{listen.rpartition(':')[0]}:{port}/metrics and /healthz")
+        try:
             yield
+        except KeyboardInterrupt:
+            log("ended", "told to end; what was finished is kept, the same command continues")
+            raise SystemExit(0) from None

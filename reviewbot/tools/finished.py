@@ -106,6 +106,8 @@ def _unpacked(data: bytes) -> Run:
         raise DamagedReviewError(f"the stored review is damaged: {error}") from error
     if inflate.unconsumed_tail:
         raise DamagedReviewError("the stored review is larger than 256 MiB")
+    if not inflate.eof:
+        raise DamagedReviewError("the stored review is damaged: its end is missing")
     try:
         return from_json(text, Run)
     except InfrastructureError as error:
