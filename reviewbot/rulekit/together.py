@@ -43,7 +43,7 @@ def several(
     """Findings of one patch that say the same about many names, as one.
 
     Titles must be "NAME VERB REST"; ``verbs`` has the plural of each VERB, blanks included:
-    ``{" is removed": " are removed"}``.  Up to ``most`` findings stay as they are, and so does what has
+    ``{" is removed": " are removed"}``.  Equal titles are one, with the lines of the others.  Up to ``most`` findings stay as they are, and so does what has
     none of the verbs.
     """
     groups: dict[tuple[int, Severity, str, str], list[Finding]] = {}
@@ -58,7 +58,15 @@ def several(
         if len(group) <= most:
             yield from group
             continue
-        names = [item.title.partition(verb)[0] for item in group]
+        names = list(dict.fromkeys(item.title.partition(verb)[0] for item in group))
+        if len(names) == 1:
+            lines = [item.location.line for item in group[1:] if item.location]
+            what = (
+                ("lines " if len(lines) > 1 else "line ") + ranges(sorted(lines)) if lines else ""
+            )
+            also = f"  The same goes for {what or 'other places'}."
+            yield replace(group[0], why=group[0].why + also)
+            continue
         several_names = names if len(names) <= MANY else [names[0], f"{len(names) - 1} more"]
         left = "" if len(names) <= _LISTED else f" and {len(names) - _LISTED} more"
         also = f"  The same goes for {', '.join(names[1:_LISTED])}{left}."

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from reviewbot.model.base import Confidence
-from reviewbot.model.finding import Severity
+from reviewbot.model.finding import Location, Severity
 from reviewbot.model.series import ChangeKind, FileDiff, Hunk
 from reviewbot.rulekit.context import Context
 from reviewbot.rulekit.definitions import definitions
@@ -140,3 +140,13 @@ def test_a_series_of_headers_alone_misses_nothing_for_certain(context, small):
     for paths, severity in (((header,), Severity.WARNING), ((header, code), Severity.ERROR)):
         series = small.series([small.patch(1, paths)])
         assert [one.severity for one in softened(series, found)] == [severity]
+
+
+def test_the_same_title_many_times_is_once_with_the_lines(context):
+    places = [Location(path="f.c", line=line) for line in (3, 7, 9)]
+    found = [
+        replace(each, location=p) for each, p in zip(gone(context, *"AAA"), places, strict=True)
+    ]
+    (only,) = several(found, {" is gone": " are gone"}, most=1)
+    assert (only.title, only.location) == ("A is gone", places[0])
+    assert only.why == "Because.  The same goes for lines 7 and 9."

@@ -61,8 +61,10 @@ from reviewbot.rulekit import (
     leaves,
     matches,
     rule,
+    several,
 )
 
+_STALE = " is left as it was by "
 _SOURCES = ("arch/*/kvm/*.c", "virt/kvm/*.c")
 _HEADER = "include/uapi/linux/kvm.h"
 _ARCHITECTURES = {"arm64": "arm64", "riscv": "riscv64", "s390": "s390x", "x86": "x86_64"}
@@ -88,9 +90,9 @@ def initialised(context: Context) -> Iterator[Finding | Fact]:
     }
     yield from context.introduced(lambda view: leaks(view, hinted), touching=_SOURCES)
     if context.touched(_HEADER):
-        yield from context.introduced(
-            lambda view: stale(context.base, view), touching=(_HEADER, *_SOURCES)
-        )
+        touching = (_HEADER, *_SOURCES)
+        found = context.introduced(lambda view: stale(context.base, view), touching=touching)
+        yield from several(found, {_STALE: " are left as they were by "}, most=1)
 
 
 def leaks(view: View, paths: set[str]) -> Iterator[Problem]:
@@ -286,7 +288,7 @@ def left(path: str, function: Function, owner: str, member: Member) -> Problem:
     """One member of an exit that keeps an old value."""
     return Problem(
         key=("stale", path, function.name, owner, member.name),
-        title=f"{function.name}() leaves `run->{owner}.{member.name}` as it was",
+        title=f"`run->{owner}.{member.name}`{_STALE}{function.name}()",
         why="The exits share their memory in struct kvm_run, so userspace reads the data of an earlier "
         "exit there.",
         fix=f"Set it, or clear the exit with memset(&run->{owner}, 0, sizeof(run->{owner})) first.",

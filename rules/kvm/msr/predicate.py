@@ -60,6 +60,7 @@ from reviewbot.rulekit import (
     View,
     fragments,
     rule,
+    several,
 )
 
 SOURCES = ("arch/x86/kvm/*.c",)
@@ -92,7 +93,8 @@ def predicate(context: Context) -> Iterator[Finding | Fact]:
     paths = context.changed_files(*SOURCES, words=tuple(f"{name}(" for name in (*HOST, GUEST)))
     if paths:
         guest = guest_severity(context.base)
-        yield from context.introduced(partial(scan, paths=paths, guest=guest), touching=paths)
+        found = context.introduced(partial(scan, paths=paths, guest=guest), touching=paths)
+        yield from several(found, {" ignores ": " ignore "}, most=1)
 
 
 def guest_severity(view: View) -> Severity | None:

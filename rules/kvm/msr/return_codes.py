@@ -189,13 +189,13 @@ def looks(source: CFile, function: str) -> bool:
 
 def _errno(view: View, path: str, handler: str, function: Function, code: str) -> Problem:
     lines = range(function.line, function.end + 1)
-    through = "" if handler == function.name else f", whose value {handler}() returns"
+    through = "" if handler == function.name else f", whose value {handler}() returns,"
     reading = handler in READING
     return Problem(
         key=("errno", function.name, code),
         title=f"{function.name}() answers an MSR access with -{code}",
         why=(
-            f"{function.name}(){through}, returns -{code}.  "
+            f"{function.name}(){through} returns -{code}.  "
             + (
                 "RDMSR makes #GP of it, whatever the reason was."
                 if reading
