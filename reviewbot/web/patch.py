@@ -5,8 +5,9 @@ A block is a run of lines that stay, or that one change takes away and puts in t
 screen the style sheet puts the right half below the left one, which reads like the mail.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from reviewbot.model.run import Run
 from reviewbot.model.series import FileDiff, Hunk, Patch
@@ -18,6 +19,8 @@ from reviewbot.stages.tally import Tally
 
 LINES = 1500
 """Lines of a diff on one page: more is slow to make, to load and to read."""
+PAGES = 16
+"""Pages of a patch: one of 17 MB, which was posted once, would have hundreds that nobody turns to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """One page of a patch.  ``elsewhere`` are remarks on no line of the patch; ``pages`` there are."""
+    """One page of a patch.  ``elsewhere`` are remarks on no line that any page shows; ``pages`` there are.
+
+    ``cut`` when the patch is longer than that.
+    """
 
     parts: tuple[Part, ...]
     elsewhere: tuple[Remark, ...]
     page: int
     pages: int
+    cut: bool
 
 
 def split(run: Run, counted: Tally, patch: Patch, page: int = 1) -> Split:
@@ -64,22 +71,26 @@ def split(run: Run, counted: Tally, patch: Patch, page: int = 1) -> Split:
     placed: set[int] = set()
     landed = as_landed(patch, moved(run, patch))
     pairs = zip(patch.files, landed.files, strict=True)
-    parts = [part for diff, there in pairs for part in _file(diff, there, found, placed)]
-    pages = list(_pages(parts)) or [[]]
+    parts = (part for diff, there in pairs for part in _file(diff, there, found, placed))
+    pages = list(islice(_pages(parts), PAGES + 1)) or [[]]
+    cut = len(pages) > PAGES
+    pages = pages[:PAGES]
     return Split(
         parts=tuple(pages[page - 1]) if 1 <= page <= len(pages) else (),
         elsewhere=tuple(one for one in found if id(one) not in placed),
         page=page,
         pages=len(pages),
+        cut=cut,
     )
 
 
 def page_count(patch: Patch) -> int:
     """How many pages a patch has, without making them."""
-    return len(list(_pages([part for one in patch.files for part in _file(one, one, (), set())])))
+    parts = (part for one in patch.files for part in _file(one, one, (), set()))
+    return max(1, len(list(islice(_pages(parts), PAGES))))
 
 
-def _pages(parts: list[Part]) -> Iterator[list[Part]]:
+def _pages(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Pages of about LINES lines; one that begins within a file says which file that is."""
     page: list[Part] = []
     room, path = LINES, Part()
