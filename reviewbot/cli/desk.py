@@ -185,6 +185,14 @@ def columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def rows() -> int | None:
+    """Rows of a table for which the screen has room; None for a pipe or a file.
+
+    The most important ones come first, and must not scroll away.
+    """
+    return max(5, shutil.get_terminal_size().lines - 5) if sys.stdout.isatty() else None
+
+
 def prose_width() -> int:
     """Columns for text that is wrapped."""
     return min(columns() or _UNCUT, _UNCUT)

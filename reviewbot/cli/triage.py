@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
-from reviewbot.cli.desk import colourful, columns, from_place, open_desk
+from reviewbot.cli.desk import colourful, columns, from_place, open_desk, rows
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import UserError
 from reviewbot.parse.wanted import SORTS, ordered, parse_wanted
@@ -116,7 +116,12 @@ def triage() -> None:
     help=f"One of {', '.join(SORTS)}; -KEY turns it around.",
 )
 @click.option("--all", "everything", is_flag=True, help="Also what is done, snoozed or applied.")
-@click.option("--limit", "-n", type=click.IntRange(1, 100_000), help="At most so many.")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(1, 100_000),
+    help="At most so many (default: what fits on the screen).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
 @from_place
 @click.pass_context
@@ -149,17 +154,23 @@ def list_series(
         wanted, holds = parse_wanted(chosen, desk.me)
         order = sort if sort is not None else wanted.sort
         fitting = [one for one in ordered(desk.items(), order) if holds(one)]
+        names = desk.desk.names()
     visible = everything or wanted.names_state
-    shown = [one for one in fitting if visible or one.standing not in HIDDEN][:limit]
+    pending = [one for one in fitting if visible or one.standing not in HIDDEN]
     if as_json:
-        sys.stdout.buffer.write(to_json(shown) + b"\n")
+        sys.stdout.buffer.write(to_json(pending[:limit]) + b"\n")
         return
+    shown = pending[: limit or rows()]
     if shown:
-        for line in table(shown, width=columns(), colour=colourful()):
+        for line in table(shown, names, width=columns(), colour=colourful()):
             click.echo(line, color=True)
     if not invocation.quiet:
-        hidden = Counter(one.standing for one in fitting) - Counter(one.standing for one in shown)
-        click.echo(sums(shown, hidden), err=True)
+        hidden = Counter(one.standing for one in fitting)
+        hidden.subtract(one.standing for one in pending)
+        if len(shown) < len(pending):
+            left = len(pending) - len(shown)
+            click.echo(f"{left} more: -n {len(pending)} shows all, words pick some", err=True)
+        click.echo(sums(pending, hidden), err=True)
 
 
 def _view(config: Config, name: str | None) -> list[str]:

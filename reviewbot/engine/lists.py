@@ -57,11 +57,9 @@ def at_hand(config: Config, clones: Path) -> dict[str, Source]:
     for name, each in config.lists.items():
         if each.follow:
             source = _source(name, each, clones)
-            if isinstance(source, GitInbox) and source.path is None:
-                if not source.store.is_dir():
-                    continue  # the bot has not been there yet
-                source = GitInbox(store=source.store, path=source.store)
-            found[name] = source
+            here = source.at_hand() if isinstance(source, GitInbox) else source
+            if here is not None:  # else the bot has not been there yet
+                found[name] = here
     return found
 
 

@@ -53,9 +53,13 @@ class _Column:
     from_width: int = 0
 
 
-def table(items: Sequence[Item], *, width: int | None, colour: bool) -> list[str]:
-    """Header and rows.  ``width`` in columns, at least 80; None for no limit (a pipe)."""
-    names = {one.card.message_id: one.id for one in items}
+def table(
+    items: Sequence[Item], names: Mapping[str, str], *, width: int | None, colour: bool
+) -> list[str]:
+    """Header and rows.  ``names`` are short ids of all series by message-id.
+
+    ``width`` in columns, at least 80; None for no limit (a pipe).
+    """
     columns = [
         one for one in _columns(names) if one.from_width <= (_UNLIMITED if width is None else width)
     ]

@@ -61,6 +61,12 @@ class GitInbox:
         self.path = path
         self._complaint = ""
 
+    def at_hand(self) -> GitInbox | None:
+        """The same inbox, read where it is and never fetched; None when it was not cloned yet."""
+        if self.path is not None:
+            return self
+        return GitInbox(store=self.store, path=self.store) if self.store.is_dir() else None
+
     def batches(self, cursor: str | None, begin: float) -> Iterator[Batch]:
         """See tools.source.Source."""
         at = _read(cursor) or Position(begin=begin)

@@ -82,7 +82,7 @@ def test_severities_by_code_for_everybody_and_for_one_list():
         ("[lab]\nmemory-mib = 1", "lab.memory-mib: unknown key in [lab]; did you mean memory_mib?"),
         ("[tree.x]\npath='/x'", "tree: unknown key at the top; did you mean trees?"),
         ("[trees.x]\npath='/x'\nref='y'", "trees.x.ref: unknown key in [trees.x]; did you mean refs?"),
-        ("zzzz = 1", "zzzz: unknown key at the top; known are inbox, trees, lab, engine, cache, rules, lists, mail, commands, patchwork, kcidb"),
+        ("zzzz = 1", "zzzz: unknown key at the top; known are inbox, trees, lab, engine, cache, rules, lists, mail, commands, patchwork, kcidb, triage"),
         ("[lab]\njobs = '2'", "lab.jobs: expected a whole number, got '2'"),
         ("[lab]\njobs = true", "lab.jobs: expected a whole number, got true"),
         ("[lab]\njobs = 1.5", "lab.jobs: expected a whole number, got 1.5"),
