@@ -101,7 +101,10 @@ class Chaos:
         self.farm.pause(self.chance.choice(self.farm.roles), self.chance.uniform(0.5, 2))
 
     def turn_clock(self) -> None:
-        self.farm.set_clock(self.chance.choice([-_DAY, -600, 0, 600, _DAY]))
+        """Set wrong for a while; what was written then stays written."""
+        self.farm.set_clock(self.chance.choice([-_DAY, -600, 600, _DAY]))
+        time.sleep(self.chance.uniform(0.5, 3))
+        self.farm.set_clock(0)
 
     def close_mail_server(self) -> None:
         if self.mail:
