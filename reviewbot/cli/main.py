@@ -50,6 +50,7 @@ class Commands(click.Group):
         "serve": "reviewbot.cli.web:serve",
         "export": "reviewbot.cli.web:export",
         "bot": "reviewbot.cli.bot:bot",
+        "coverage": "reviewbot.cli.coverage:coverage",
         "rules": "reviewbot.cli.rules:rules",
         "queue": "reviewbot.cli.queue:queue",
         "worker": "reviewbot.cli.worker:worker",

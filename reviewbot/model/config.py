@@ -53,6 +53,10 @@ class LabConfig:
     """How often a suspected regression is repeated, on both kernels."""
     max_tests: int = 10
     """At most this many selftests besides the series' own."""
+    test_seconds: float = 120.0
+    """Where 'reviewbot coverage' has measured: selftests besides the series' own that took this long together."""
+    coverage: bool = False
+    """Measure the base by itself, build the series with gcov's counters and report the added lines no test ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,18 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """How a kernel is built that counts which of its lines run.
+
+    Only objects made below ``directories`` count, so that the guest stays fast; ``config`` are lines that
+    replace the profile's own about the same symbols.
+    """
+
+    directories: tuple[str, ...]
+    config: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One file of ``reviewbot/profiles``.
 
@@ -47,6 +59,7 @@ class Profile:
     those that not every kernel knows; ``config_summary`` is how the report names them.
     ``kernel_target`` makes the file ``kernel_image`` that boots.  ``targets`` are the make targets every
     patch must build; ``modules`` are loaded in order (what they depend on comes first, unnamed);
+    ``counting`` is for coverage, None: there is none;
     ``variants`` are built of the series' tip alone; ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
     for any touched kernel file.  ``paths`` (globs) are the subsystem's files: the bot leaves series
     alone that touch none of them; without any it takes all.  ``reproduce`` are a few commands that come close to the build.
@@ -66,5 +79,6 @@ class Profile:
     reproduce: tuple[str, ...] = ()
     optional_config: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
+    counting: Counting | None = None
     kernel_target: str = "bzImage"
     kernel_image: str = "arch/x86/boot/bzImage"

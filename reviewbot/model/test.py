@@ -16,6 +16,7 @@ class Why(StrEnum):
     ADDED = "new in this series"
     CHANGED = "changed by this series"
     TOUCHED = "exercises what this series touches"
+    EXECUTES = "was seen to execute what this series touches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

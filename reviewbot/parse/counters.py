@@ -46,7 +46,7 @@ def unpack(archive: bytes) -> dict[str, bytes]:
 
 def _members(plain: bytes) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+    with tarfile.TarFile(fileobj=io.BytesIO(plain)) as archive:
         for member in archive:
             name = member.name.removeprefix("./")
             if len(found) >= _MOST_FILES:

@@ -17,6 +17,7 @@ from reviewbot.model.profile import Profile
 from reviewbot.model.series import Series
 from reviewbot.model.test import TestCase, Why
 
+_MOST_FUNCTIONS = 6
 # The other vendor's tests would only skip themselves; the compare stage says what is not tested.
 _FOREIGN = {"amd": "vmx_*", "intel": "svm_*"}
 
@@ -31,6 +32,19 @@ class Available:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What coverage says: tests that execute what is touched, best first.
+
+    ``unknown`` are touched paths that it says nothing about; ``unexecuted`` the touched functions
+    that no test executes.
+    """
+
+    tests: tuple[str, ...]
+    unknown: frozenset[str]
+    unexecuted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """Tests in the order to run them, and sentences about what was left out."""
 
@@ -39,9 +53,17 @@ class Chosen:
 
 
 def choose(
-    series: Series, profile: Profile, available: Available, *, vendor: str, at_most: int
+    series: Series,
+    profile: Profile,
+    available: Available,
+    *,
+    vendor: str,
+    at_most: int,
+    measured: Measured | None = None,
 ) -> Chosen:
     """Tests for ``series``: all of its own, and ``at_most`` others.
+
+    With ``measured`` the others are those it names, then what the profile says of paths unknown to it.
 
     ``vendor`` is whose virtualization the guest has ("amd" or "intel"); tests of the other one would
     only skip themselves.
@@ -49,15 +71,20 @@ def choose(
     touched = tuple(sorted(set(_touched(series))))
     own = dict(_own(touched, available, directory(profile)))
     foreign = _FOREIGN.get(vendor, "")
-    candidates = _relevant(touched, profile, available.tip)
-    usable = [name for name in candidates if not _is(name, foreign) and name not in own]
+    seen = [name for name in measured.tests if name not in own] if measured else []
+    guessed = touched if measured is None else sorted(measured.unknown.intersection(touched))
+    candidates = [n for n in _relevant(guessed, profile, available.tip) if not _is(n, foreign)]
+    usable = list(dict.fromkeys(n for n in (*seen, *candidates) if n not in own))
     others = usable[:at_most]
     cases = [TestCase(name=name, why=why, limit=available.limit) for name, why in own.items()]
-    cases += [TestCase(name=name, why=Why.TOUCHED, limit=available.limit) for name in others]
-    return Chosen(
-        cases=tuple(cases),
-        not_tested=tuple(_left_out(usable, others, available)),
-    )
+    cases += [
+        TestCase(
+            name=name, why=Why.EXECUTES if name in seen else Why.TOUCHED, limit=available.limit
+        )
+        for name in others
+    ]
+    left_out = [*_left_out(usable, others, available), *_unexecuted(measured)]
+    return Chosen(cases=tuple(cases), not_tested=tuple(left_out))
 
 
 def directory(profile: Profile) -> str:
@@ -105,6 +132,14 @@ def _is(name: str, glob: str) -> bool:
 
 def _is_code(path: str) -> bool:
     return not path.startswith(("Documentation/", "tools/", "MAINTAINERS"))
+
+
+def _unexecuted(measured: Measured | None) -> Iterator[str]:
+    if measured and measured.unexecuted:
+        shown = ", ".join(f"{name}()" for name in measured.unexecuted[:_MOST_FUNCTIONS])
+        more = len(measured.unexecuted) - _MOST_FUNCTIONS
+        also = f" and {more} more" if more > 0 else ""
+        yield f"{shown}{also}: no selftest of the base was seen to execute them"
 
 
 def _left_out(usable: Sequence[str], others: Sequence[str], available: Available) -> Iterator[str]:

@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied
 from reviewbot.model.build import BuildResult
+from reviewbot.model.coverage import Coverage
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Series
 from reviewbot.model.test import TestBinary, TestCase, Tested
-from reviewbot.stages.choose import Available, Chosen, choose, directory
-from reviewbot.tools import kselftest, pair
+from reviewbot.stages import coverage
+from reviewbot.stages.choose import Available, Chosen, Measured, choose, directory
+from reviewbot.stages.choose_covered import measured
+from reviewbot.tools import changed_lines, kselftest, pair
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import ObjectStore, TreeView
 from reviewbot.tools.testbed import Kernel
@@ -105,6 +108,7 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
     tools.progress(Stage.TEST, "look for selftests")
     with opened(base_tree) as selftests:
         base_names = _names(selftests, store.view(applied.base.commit), "the base")
+    known = coverage.known(_coverage_request(request, base_tree), request.host, tools)
     with opened(tip_tree) as selftests:
         available = Available(
             base=base_names,
@@ -117,10 +121,34 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
             available,
             vendor=request.host.vendor,
             at_most=tools.config.lab.max_tests,
+            measured=_measured(known, available, (base_tree, tip_tree), request, tools),
         )
         if chosen.cases:
             tools.progress(Stage.TEST, f"build {len(chosen.cases)} selftests")
         return chosen, selftests.build([case.name for case in chosen.cases])
+
+
+def _coverage_request(request: TestRequest, base_tree: str) -> coverage.CoverageRequest:
+    return coverage.CoverageRequest(
+        repository=request.applied.repository,
+        commit=request.applied.base.commit,
+        tree_id=base_tree,
+        profile=request.profile,
+    )
+
+
+def _measured(
+    known: Coverage | None,
+    available: Available,
+    trees: tuple[str, str],
+    request: TestRequest,
+    tools: Tools,
+) -> Measured | None:
+    if known is None:
+        return None
+    lab = tools.config.lab
+    changes = changed_lines.between(request.applied.repository, *trees)
+    return measured(known, changes, available.tip, at_most=lab.max_tests, seconds=lab.test_seconds)
 
 
 def _names(selftests: kselftest.Selftests, view: TreeView, whose: str) -> tuple[str, ...]:

@@ -130,18 +130,19 @@ def _kernel(request: VariantRequest, variant: Variant) -> Kernel | str:
     return Kernel(
         repository=request.applied.repository,
         tree_id=request.applied.base.tree_id,
-        config=variant.config if variant.whole_config else _merged(profile.config, variant.config),
-        optional=() if variant.whole_config else _without(profile.optional_config, variant.config),
+        config=variant.config if variant.whole_config else merged(profile.config, variant.config),
+        optional=() if variant.whole_config else without(profile.optional_config, variant.config),
         variables=variables,
         compiler=compiler,
     )
 
 
-def _merged(lines: Iterable[str], instead: tuple[str, ...]) -> tuple[str, ...]:
-    return (*_without(lines, instead), *instead)
+def merged(lines: Iterable[str], instead: tuple[str, ...]) -> tuple[str, ...]:
+    """Kconfig lines with ``instead`` in place of those about the same symbols."""
+    return (*without(lines, instead), *instead)
 
 
-def _without(lines: Iterable[str], instead: Iterable[str]) -> tuple[str, ...]:
+def without(lines: Iterable[str], instead: Iterable[str]) -> tuple[str, ...]:
     """``lines`` but for those about a symbol that ``instead`` sets."""
     symbols = {line.partition("=")[0] for line in instead}
     return tuple(line for line in lines if line.partition("=")[0] not in symbols)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from reviewbot.model.errors import UserError
-from reviewbot.model.profile import Module, Profile, Selection, Variant
+from reviewbot.model.profile import Counting, Module, Profile, Selection, Variant
 
 _SHIPPED = resources.files("reviewbot") / "profiles"
 
@@ -36,6 +36,7 @@ def load(name_or_path: str) -> Profile:
         entries = table.get(name)
         for entry in entries if isinstance(entries, list) else ():
             _no_unknown(f"{name_or_path}: {name}", entry, kind)
+    _no_unknown(f"{name_or_path}: counting", table.get("counting"), Counting)
     try:
         return msgspec.convert(table, Profile)
     except msgspec.ValidationError as error:
@@ -56,7 +57,9 @@ def _text(name_or_path: str) -> str:
     return (_SHIPPED / f"{name_or_path}.toml").read_text(encoding="utf-8")
 
 
-def _no_unknown(where: str, table: object, kind: type[Profile | Module | Selection | Variant]) -> None:
+def _no_unknown(
+    where: str, table: object, kind: type[Profile | Counting | Module | Selection | Variant]
+) -> None:
     known = [field.name for field in dataclasses.fields(kind)]
     for key in table if isinstance(table, dict) else ():
         if key not in known:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Choose selftests by what they were seen to execute.  Pure.
+
+Each step takes the test that executes most touched functions not yet executed for its time.  When
+all are, it starts over with the tests that are left, so that what remains of the limits gives every
+function a second test, then a third.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reviewbot.model.coverage import Coverage, MeasuredTest, Touched
+from reviewbot.model.status import Status
+from reviewbot.stages.choose import Measured
+from reviewbot.stages.covered import touched_functions
+
+_OVERHEAD = 0.5  # seconds between two tests of a guest: cleaning up, the next one's start
+# A test that fails or skips itself on the base shows little: wanted only where nothing else goes.
+_WORTH = {Status.PASS: 1.0, Status.FAIL: 0.1, Status.SKIP: 0.1}
+
+
+def measured(
+    coverage: Coverage,
+    changes: Sequence[Touched],
+    available: Iterable[str],
+    *,
+    at_most: int,
+    seconds: float,
+) -> Measured:
+    """What ``coverage`` has to say about changed lines; see :func:`choose_covered`."""
+    touched = touched_functions(coverage, changes)
+    ran = {path for (path, _), tests in touched.items() if tests}
+    return Measured(
+        tests=choose_covered(coverage, touched, available, at_most=at_most, seconds=seconds),
+        unknown=frozenset(change.path for change in changes if change.path not in ran),
+        unexecuted=tuple(sorted({name for (_, name), tests in touched.items() if not tests})),
+    )
+
+
+def choose_covered(
+    coverage: Coverage,
+    touched: Mapping[tuple[str, str], frozenset[int]],
+    available: Iterable[str],
+    *,
+    at_most: int,
+    seconds: float,
+) -> tuple[str, ...]:
+    """Names of at most ``at_most`` tests that took at most ``seconds`` together, best first.
+
+    ``touched`` are functions with the tests that execute them (stages.covered).  A test that takes
+    longer than ``seconds`` alone is never chosen, nor one that did not end by itself.
+    """
+    names = frozenset(available)
+    left = {
+        number: test
+        for number, test in enumerate(coverage.tests)
+        if test.name in names and test.status in _WORTH
+    }
+    chosen: list[str] = []
+    missing = _executable(touched, left)
+    while len(chosen) < at_most:
+        affordable = {n: test for n, test in left.items() if test.seconds + _OVERHEAD <= seconds}
+        best = _best(affordable, touched, missing)
+        if best is None:
+            again = _executable(touched, affordable)
+            if not again or again == missing:
+                break
+            missing = again
+            continue
+        test = left.pop(best)
+        chosen.append(test.name)
+        seconds -= test.seconds + _OVERHEAD
+        missing = frozenset(one for one in missing if best not in touched[one])
+    return tuple(chosen)
+
+
+def _executable(
+    touched: Mapping[tuple[str, str], frozenset[int]], tests: Mapping[int, MeasuredTest]
+) -> frozenset[tuple[str, str]]:
+    return frozenset(one for one, ran in touched.items() if ran & tests.keys())
+
+
+def _best(
+    tests: Mapping[int, MeasuredTest],
+    touched: Mapping[tuple[str, str], frozenset[int]],
+    missing: frozenset[tuple[str, str]],
+) -> int | None:
+    gains = {number: sum(number in touched[one] for one in missing) for number in tests}
+    worth = [number for number, gain in gains.items() if gain]
+    if not worth:
+        return None
+
+    def rate(number: int) -> float:
+        test = tests[number]
+        return gains[number] * _WORTH[test.status] / (test.seconds + _OVERHEAD)
+
+    return max(worth, key=lambda number: (rate(number), -number))
+
+
+def executed_by(
+    coverage: Coverage,
+    touched: Mapping[tuple[str, str], frozenset[int]],
+    names: Sequence[str],
+) -> frozenset[tuple[str, str]]:
+    """Which touched functions the named tests execute."""
+    chosen = {number for number, test in enumerate(coverage.tests) if test.name in names}
+    return frozenset(one for one, ran in touched.items() if ran & chosen)

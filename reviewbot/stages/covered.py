@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What single tests executed -> who executes which function and line of a base.  Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from reviewbot.model.coverage import (
+    CountedFile,
+    Coverage,
+    CoveredFile,
+    CoveredFunction,
+    CoveredLines,
+    ExecutedFile,
+    MeasuredTest,
+    Span,
+    TestCoverage,
+    Touched,
+)
+
+
+def executed(files: Iterable[CountedFile]) -> tuple[ExecutedFile, ...]:
+    """What ran of ``files``, without those of which nothing did."""
+    found = []
+    for file in files:
+        functions = tuple(one.name for one in file.functions if one.executed)
+        lines = spans([line for line, count in file.lines.items() if count], file.lines)
+        if functions or lines:
+            found.append(ExecutedFile(path=file.path, functions=functions, lines=lines))
+    return tuple(found)
+
+
+def spans(lines: Sequence[int], among: Iterable[int]) -> tuple[Span, ...]:
+    """Sorted ``lines`` as spans; a gap that holds none ``among`` the executable lines does not split."""
+    following = dict(zip(ordered := sorted(among), ordered[1:], strict=False))
+    found: list[list[int]] = []
+    for line in lines:
+        if found and following.get(found[-1][1]) == line:
+            found[-1][1] = line
+        else:
+            found.append([line, line])
+    return tuple((first, last) for first, last in found)
+
+
+def assemble(commit: str, base: Iterable[CountedFile], tests: Sequence[TestCoverage]) -> Coverage:
+    """All tests side by side.  ``base`` are the same files as counted by any of them."""
+    by_path = [{file.path: file for file in test.files} for test in tests]
+    return Coverage(
+        commit=commit,
+        tests=tuple(
+            MeasuredTest(key=test.key, name=test.test, status=test.status, seconds=test.seconds)
+            for test in tests
+        ),
+        files=tuple(_file(file, [paths.get(file.path) for paths in by_path]) for file in base),
+    )
+
+
+def _file(file: CountedFile, tests: Sequence[ExecutedFile | None]) -> CoveredFile:
+    functions = dict.fromkeys((one.name for one in file.functions), 0)
+    lines = dict.fromkeys(file.lines, 0)
+    for number, ran in enumerate(tests):
+        if ran is None:
+            continue
+        for name in ran.functions:
+            functions[name] = functions.get(name, 0) | 1 << number
+        for line in _within(ran.lines, file.lines):
+            lines[line] |= 1 << number
+    return CoveredFile(
+        path=file.path,
+        functions=tuple(
+            CoveredFunction(
+                name=one.name, first=one.first, last=one.last, tests=f"{functions[one.name]:x}"
+            )
+            for one in file.functions
+        ),
+        lines=_runs(lines),
+    )
+
+
+def _within(wanted: Iterable[Span], lines: Iterable[int]) -> Iterable[int]:
+    """Those of ``lines`` (sorted) in any of ``wanted`` (sorted)."""
+    remaining = iter(wanted)
+    span = next(remaining, None)
+    for line in lines:
+        while span and span[1] < line:
+            span = next(remaining, None)
+        if span and span[0] <= line:
+            yield line
+
+
+def _runs(lines: dict[int, int]) -> tuple[CoveredLines, ...]:
+    runs: list[tuple[int, int, int]] = []
+    for line, tests in lines.items():
+        if runs and runs[-1][2] == tests:
+            runs[-1] = (runs[-1][0], line, tests)
+        else:
+            runs.append((line, line, tests))
+    return tuple(CoveredLines(first=a, last=b, tests=f"{tests:x}") for a, b, tests in runs)
+
+
+def touched_functions(
+    coverage: Coverage, touched: Iterable[Touched]
+) -> dict[tuple[str, str], frozenset[int]]:
+    """Functions (path, name) that hold a changed line, and numbers of the tests that execute them."""
+    files = {file.path: file for file in coverage.files}
+    found = {}
+    for change in touched:
+        for function in files[change.path].functions if change.path in files else ():
+            if any(meets(span, (function.first, function.last)) for span in change.old):
+                found[change.path, function.name] = numbers(function.tests)
+    return found
+
+
+def meets(one: Span, other: Span) -> bool:
+    """True when the spans have a line in common."""
+    return one[0] <= other[1] and one[1] >= other[0]
+
+
+def numbers(tests: str) -> frozenset[int]:
+    """The set bits of a hexadecimal number."""
+    bits = int(tests, 16)
+    return frozenset(number for number in range(bits.bit_length()) if bits >> number & 1)

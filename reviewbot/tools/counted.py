@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run selftests on a kernel that counts, and say what each of them executed.
+
+A few tests share a guest: counters are set to zero before each, so nothing of one is said of another.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from reviewbot.model.test import TestBinary, TestResult
+from reviewbot.parse import counters
+from reviewbot.tools import kbuild, testbed
+from reviewbot.tools.context import Tools
+from reviewbot.tools.testbed import Kernel, Session
+
+_TESTS_A_GUEST = 8  # a boot costs 4 s under emulation; what a lost guest did not send is run again
+_GUESTS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """One test's result and counters (.gcda files by path in the object tree; none: guest lost)."""
+
+    result: TestResult
+    counters: dict[str, bytes]
+
+
+def run(
+    tools: Tools,
+    kernel: Kernel,
+    tests: Sequence[TestBinary],
+    *,
+    on_test: Callable[[str], None],
+) -> Iterator[tuple[Counted, ...]]:
+    """Run ``tests`` in order, some to a guest; yields what each batch counted.
+
+    A test that takes its guest down has a result without counters.
+    """
+    cancel = threading.Event()
+
+    def one(batch: Sequence[TestBinary]) -> tuple[Counted, ...]:
+        return _batch(tools, kernel, batch, on_test, cancel)
+
+    with ThreadPoolExecutor(max_workers=_GUESTS) as pool:
+        batches = [tests[at : at + _TESTS_A_GUEST] for at in range(0, len(tests), _TESTS_A_GUEST)]
+        futures = [pool.submit(one, batch) for batch in batches]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            cancel.set()
+            for future in futures:
+                future.cancel()
+
+
+def _batch(
+    tools: Tools,
+    kernel: Kernel,
+    tests: Sequence[TestBinary],
+    on_test: Callable[[str], None],
+    cancel: threading.Event,
+) -> tuple[Counted, ...]:
+    session = Session(results={}, boots=[], logs=[])
+    found: dict[str, dict[str, bytes]] = {}
+    pending = list(tests)
+    while pending and not cancel.is_set():
+        life = testbed.boot(
+            tools,
+            kernel,
+            pending,
+            on_test=lambda test: on_test(test.name),
+            cancel=cancel,
+            counters=kbuild.OBJECTS,
+        )
+        for number, archive in counters.frames(life.counters).items():
+            if 1 <= number <= len(pending):
+                found[pending[number - 1].name] = counters.unpack(archive)
+        pending = session.take(life, pending)
+    return tuple(
+        Counted(result=session.results[test.name], counters=found.get(test.name, {}))
+        for test in tests
+        if test.name in session.results
+    )
