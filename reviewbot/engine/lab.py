@@ -6,9 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reviewbot.model.coverage import PatchCoverage
+from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
-from reviewbot.stages import boot, build, compare, test, variants
+from reviewbot.stages import boot, build, compare, coverage, patch_coverage, test, variants
 from reviewbot.tools import profile as profiles
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class Lab:
             return
         if review.wanted(Stage.COMPARE):
             review.attempt(Stage.COMPARE, self._compare)
+        if self.tools.config.lab.coverage:
+            self._added_lines(host)
 
     def _boot(self, base: Image, tip: Image) -> None:
         """Base first: what it does wrong is never blamed on the series."""
@@ -88,10 +92,40 @@ class Lab:
         series, applied = self.review.run.series, self.review.run.applied
         if series is None or applied is None:
             return
+        if self.tools.config.lab.coverage:
+            self._measure_base(applied, host)
         request = test.TestRequest(
             series=series, applied=applied, build=built, host=host, profile=self.profile
         )
         self.tested = test.run(request, self.tools)
+
+    def _measure_base(self, applied: Applied, host: Host) -> None:
+        """Find out which selftests execute what, once a base.  Without, tests are chosen by paths."""
+        request = coverage.CoverageRequest(
+            repository=applied.repository,
+            commit=applied.base.commit,
+            tree_id=applied.base.tree_id,
+            profile=self.profile,
+            host=host,
+        )
+        try:
+            coverage.run(request, self.tools)
+        except ReviewbotError as error:
+            self.tools.progress(Stage.TEST, f"no coverage of the base: {error}")
+
+    def _added_lines(self, host: Host) -> None:
+        """Never costs the other results: what cannot be measured is said to be unknown."""
+        applied = self.review.run.applied
+        if applied is None or self.tested is None:
+            return
+        request = patch_coverage.PatchCoverageRequest(
+            applied=applied, profile=self.profile, host=host, tests=self.tested.binaries
+        )
+        try:
+            found = patch_coverage.run(request, self.tools)
+        except ReviewbotError as error:
+            found = PatchCoverage(unavailable=str(error))
+        self.review.keep(coverage=found)
 
     def _compare(self) -> None:
         if self.tested is None or self.booted is None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from reviewbot.model.base import Applied, Base
 from reviewbot.model.build import BuildResult
+from reviewbot.model.coverage import PatchCoverage
 from reviewbot.model.finding import CheckResult, Finding
 from reviewbot.model.guest import BootResult, Crash
 from reviewbot.model.series import Declined, Series
@@ -104,6 +105,7 @@ class Run:
     boot: BootResult | None = None
     tests: TestReport | None = None
     new_crashes: tuple[Crash, ...] = ()
+    coverage: PatchCoverage | None = None
     verdict: Verdict | None = None
     times: tuple[StageTime, ...] = ()
     skipped: tuple[tuple[Stage, str], ...] = ()

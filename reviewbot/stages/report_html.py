@@ -16,13 +16,14 @@ from markupsafe import Markup
 from reviewbot.model.run import Run, VerdictKind
 from reviewbot.model.series import FileDiff, Hunk, Patch
 from reviewbot.parse.landing import as_landed
-from reviewbot.stages import reproduce
+from reviewbot.stages import added_lines, reproduce
 from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.quote import hunk_header, moved, new_numbers, quoted_line
 from reviewbot.stages.remarks import Remark, broken_build, remarks
 from reviewbot.stages.summary import (
+    Block,
     base_block,
     conflict_block,
     crash_block,
@@ -105,6 +106,9 @@ def facts(run: Run, counted: Tally) -> dict[str, object]:
     blocks = [
         block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
     ]
+    blocks += test_blocks(counted)
+    if missed := added_lines.lines(run):
+        blocks.append(Block(heading=added_lines.HEADING, lines=missed))
     return {
         "run": run,
         "counted": counted,
@@ -117,7 +121,7 @@ def facts(run: Run, counted: Tally) -> dict[str, object]:
         "not_tested": not_tested(run, counted),
         "findings": run.check.findings if run.check else (),
         "outcomes": sorted(run.check.outcomes, key=lambda o: o.code) if run.check else (),
-        "blocks": [*blocks, *test_blocks(counted)],
+        "blocks": blocks,
         "crashes": [(crash, crash_block(crash)) for crash in run.new_crashes],
         "host": host_phrase(run.tests.host) if run.tests and run.tests.host else "",
         "ours": reproduce.ours(run),

@@ -12,7 +12,7 @@ import jinja2
 
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
-from reviewbot.stages import other_builds, reproduce
+from reviewbot.stages import added_lines, other_builds, reproduce
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, wrap
 from reviewbot.stages.quote import moved, passages
@@ -71,6 +71,8 @@ def summary(
     ]
     blocks += test_blocks(counted)
     blocks += [crash_block(crash) for crash in counted.crashes[:MOST_CRASHES]]
+    if missed := added_lines.lines(run):
+        blocks.append(Block(heading=added_lines.HEADING, lines=missed))
     # What no reply to a patch will explain is explained here.
     lines = finding_lines(run, named)
     patches = run.series.patches if run.series else ()

@@ -10,7 +10,7 @@ from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestReport
-from reviewbot.stages import other_builds, set_aside, since
+from reviewbot.stages import added_lines, other_builds, set_aside, since
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import WIDTH, count, lines_of, listed, one_line, wrap
 from reviewbot.stages.remarks import diagnostic_lines
@@ -46,6 +46,7 @@ def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
         ("Also built", other_builds.row(run)),
         ("Booted", _booted(run)),
         ("Tested", _tested(run.tests)),
+        ("Coverage", added_lines.row(run)),
         ("Ignored", set_aside.ignored(run)),
         ("Severity", set_aside.severities(run)),
     )

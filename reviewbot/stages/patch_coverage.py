@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Build the series' tip so that it counts, run the chosen selftests on it, and look at the added lines."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reviewbot.model.base import Applied
+from reviewbot.model.codec import key_of
+from reviewbot.model.coverage import (
+    AddedCode,
+    CountedFile,
+    PatchCoverage,
+    Span,
+    Touched,
+)
+from reviewbot.model.guest import Accelerator, Host
+from reviewbot.model.profile import Profile
+from reviewbot.model.run import Stage
+from reviewbot.model.test import TestBinary
+from reviewbot.stages import counting
+from reviewbot.stages.covered import meets, spans
+from reviewbot.tools import changed_lines, counted, testbed
+from reviewbot.tools.context import Tools
+from reviewbot.tools.kbuild import BaseFailed, Kernel
+
+VERSION = 1
+"""Raised when what is kept would be measured otherwise today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchCoverageRequest:
+    """The applied series, the programs that were run on it, and how guests run here."""
+
+    applied: Applied
+    profile: Profile
+    host: Host
+    tests: tuple[TestBinary, ...]
+
+
+def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
+    """Which added lines the tests run; see PatchCoverage.
+
+    A kernel that does not build or boot with counters is an answer.  Raises InfrastructureError when our
+    tools fail.
+    """
+    applied, profile = request.applied, request.profile
+    if profile.counting is None or not applied.patches or not request.tests:
+        return PatchCoverage(unavailable="nothing to run")
+    changes = changed_lines.between(
+        applied.repository, applied.base.tree_id, applied.patches[-1].tree_id
+    )
+    kernel = counting.kernel_of(applied.repository, applied.base.tree_id, profile, profile.counting)
+    guest = (request.host.accelerator, request.host.qemu_version, request.host.cpu_model)
+    tests = [(test.name, test.digest, test.limit) for test in request.tests]
+    key = key_of(
+        *("patch-coverage", VERSION, kernel.key, applied.patches[-1].tree_id, guest, tests),
+        testbed.code_digest(),
+    )
+    if kept := tools.cache.load("patch-coverage", key, PatchCoverage):
+        return kept
+    try:
+        found = _measure(request, kernel, changes, tools)
+    except BaseFailed as failure:
+        return PatchCoverage(unavailable=f"{failure} with gcov's counters")
+    if found.tests:
+        tools.cache.save("patch-coverage", key, found)
+    return found
+
+
+def _measure(
+    request: PatchCoverageRequest,
+    kernel: Kernel,
+    changes: Sequence[Touched],
+    tools: Tools,
+) -> PatchCoverage:
+    applied = request.applied
+    base = counting.base(kernel, request.profile, applied.base.commit, tools)
+    tools.progress(Stage.TEST, "build the series with gcov's counters")
+    try:
+        with counting.tip(base, applied.patches[-1].tree_id, applied.tip, tools) as tip:
+            guest = testbed.Kernel(image=tip.image, profile=request.profile, host=request.host)
+            ran = [
+                one
+                for batch in counted.run(
+                    tools,
+                    guest,
+                    request.tests,
+                    on_test=lambda name: tools.progress(Stage.TEST, f"count: {name}"),
+                )
+                for one in batch
+                if one.counters
+            ]
+            totals = [base.count(tip.objects.mount, one.counters) for one in ran]
+    except counting.TipFailed as failure:
+        return PatchCoverage(unavailable=str(failure))
+    if not totals:
+        return PatchCoverage(unavailable="no test sent what it counted")
+    return PatchCoverage(
+        code=added_code(changes, together(totals)),
+        tests=tuple(one.result.name for one in ran),
+        vendor=request.host.vendor,
+        emulated=request.host.accelerator is Accelerator.TCG,
+    )
+
+
+def together(runs: Iterable[Sequence[CountedFile]]) -> dict[str, CountedFile]:
+    """Files of several runs of one kernel, by path, with counts added up."""
+    found: dict[str, CountedFile] = {}
+    for files in runs:
+        for file in files:
+            before = found.get(file.path)
+            found[file.path] = file if before is None else _sum(before, file)
+    return found
+
+
+def _sum(one: CountedFile, other: CountedFile) -> CountedFile:
+    lines = {line: one.lines.get(line, 0) + count for line, count in other.lines.items()}
+    return CountedFile(
+        path=one.path,
+        functions=other.functions,
+        lines=lines,
+        loaded=one.loaded or other.loaded,
+    )
+
+
+def added_code(
+    changes: Iterable[Touched], files: Mapping[str, CountedFile]
+) -> tuple[AddedCode, ...]:
+    """Added executable lines by function, in the order of the files; others are no code."""
+    found = []
+    for change in changes:
+        file = files.get(change.path)
+        if file is None:
+            continue
+        added = [line for line in file.lines if _in_any(line, change.added)]
+        by_function: dict[str, list[int]] = {}
+        for line in added:
+            by_function.setdefault(_function(file, line), []).append(line)
+        found += [_added(file, name, lines) for name, lines in by_function.items()]
+    return tuple(found)
+
+
+def _added(file: CountedFile, name: str, lines: list[int]) -> AddedCode:
+    missed = [line for line in lines if not file.lines[line]]
+    return AddedCode(
+        path=file.path,
+        function=name,
+        lines=len(lines),
+        executed=len(lines) - len(missed),
+        missed=spans(missed, file.lines),
+        loaded=file.loaded,
+    )
+
+
+def _in_any(line: int, among: Iterable[Span]) -> bool:
+    return any(meets((line, line), span) for span in among)
+
+
+def _function(file: CountedFile, line: int) -> str:
+    return next((one.name for one in file.functions if one.first <= line <= one.last), "")
