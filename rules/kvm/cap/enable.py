@@ -252,11 +252,14 @@ def created_with(body: CaseBody, path: str, view: View) -> list[str]:
     found: dict[str, bool] = {}
     for file in view.paths("/".join((*path.split("/")[:3], "")), ".c") if targets else ():
         data = view.read(file) or b""
-        for field in (target.rpartition(".")[2] for target in targets):
-            uses = view.c(file).accesses(field) if f".{field}".encode() in data else ()
-            functions = view.c(file).functions.items() if uses else ()
-            for name, function in (each for each in functions if each[0].endswith(CREATION)):
-                inside = [use for use in uses if function.line <= use.line <= function.end]
+        fields = (target.rpartition(".")[2] for target in targets)
+        for field in (each for each in fields if f".{each}".encode() in data):
+            creates = any(name.encode() in data for name in CREATION)
+            uses = view.c(file).accesses(field) if creates else ()
+            functions = view.c(file).functions if uses else {}
+            for name in (each for each in functions if each.endswith(CREATION)):
+                first, last = functions[name].line, functions[name].end
+                inside = [use for use in uses if first <= use.line <= last]
                 found |= {name: any(use.written for use in inside)} if inside else {}
     return [] if any(found.values()) else sorted(found)[:1]
 

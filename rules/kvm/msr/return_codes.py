@@ -128,7 +128,7 @@ def codes(function: Function) -> tuple[str, ...]:
 
 def uncleared(source: CFile, path: str) -> Iterator[Problem]:
     """Functions that fill run->msr and leave the padding as it was."""
-    for function in source.functions.values():
+    for function in source.functions_with("run->msr.reason"):
         fills = "run->msr.reason =" in function.text
         if fills and not any(sign in function.text for sign in CLEARED):
             yield Problem(
@@ -167,7 +167,7 @@ def completions(source: CFile) -> Iterator[tuple[str, int]]:
     """Functions of the file that are called when userspace has answered."""
     for call in source.calls(EXIT):
         yield from ((name, call.line) for name in call.arguments if name in source.functions)
-    for function in source.functions.values():
+    for function in source.functions_with(*EXITS):
         if any(name in function.text for name in EXITS):
             for each in source.assignments(function.name):
                 if each.target.endswith("complete_userspace_io") and each.value in source.functions:
