@@ -68,14 +68,15 @@ from reviewbot.rulekit.msr_access import (
 )
 from reviewbot.rulekit.named import (
     DOCUMENTS,
-    WrittenSection,
+    always_documented,
     documented_family,
     misnamed,
     name_family,
     name_patterns,
+    newcomer,
     undocumented,
+    unfinished_sections,
     written_names,
-    written_sections,
 )
 from reviewbot.rulekit.problem import Problem, Verified
 from reviewbot.rulekit.refusals import refused_cases
@@ -146,10 +147,10 @@ __all__ = [
     "Table",
     "Verified",
     "View",
-    "WrittenSection",
     "added",
     "added_cases",
     "added_intercepts",
+    "always_documented",
     "architectures",
     "asks_guest",
     "backport",
@@ -181,6 +182,7 @@ __all__ = [
     "name_patterns",
     "named_msr",
     "new_parameters",
+    "newcomer",
     "of_kvm_x86",
     "other_architecture",
     "overfull",
@@ -199,9 +201,9 @@ __all__ = [
     "tested_before",
     "together",
     "undocumented",
+    "unfinished_sections",
     "users",
     "userspace_headers",
     "within",
     "written_names",
-    "written_sections",
 ]

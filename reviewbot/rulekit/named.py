@@ -2,7 +2,7 @@
 """Which names KVM's documents have, and what a series writes into them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +18,9 @@ WORDS_BEFORE_A_STAR = 3
 LONGEST_PATTERN = 100
 SIBLINGS = 6
 DOCUMENTED_SHARE = 0.8
+# Families that every tree documents, small as they are and whatever tree is at hand.
+_ALWAYS = re.compile(r"KVM_MEM_|KVM_MEMORY_ATTRIBUTE_|KVM_X86_[A-Z0-9_]+_VM$")
+_ARCHITECTURE = re.compile(r"KVM_[A-Z]+_(LOONGARCH|MIPS|PPC|RISCV|S390)_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,35 @@ def written_sections(series: Series) -> Iterator[WrittenSection]:
             if file.path == API_RST:
                 for hunk in file.hunks:
                     yield from _sections(patch.number, file.path, hunk)
+
+
+def unfinished_sections(
+    series: Series, chapter: str, wanted: Sequence[str]
+) -> dict[tuple[int, str], list[WrittenSection]]:
+    """Added sections of a chapter that lack ``wanted`` fields or say nothing of errors.
+
+    By patch and the fields they lack (":Type:, :Returns:", "" for those that only lack errors).
+    """
+    found: dict[tuple[int, str], list[WrittenSection]] = {}
+    for section in written_sections(series):
+        if not section.number.startswith(f"{chapter}.") or not section.title.startswith("KVM_"):
+            continue
+        lacking = ", ".join(f":{n.capitalize()}:" for n in wanted if n not in section.fields)
+        silent = "errors" not in section.fields and not re.search(r"\bE[A-Z]{3,}\b", section.text)
+        if lacking or silent:
+            found.setdefault((section.patch, lacking), []).append(section)
+    return found
+
+
+def always_documented(name: str) -> bool:
+    """Whether every tree documents what has such a name."""
+    return _ALWAYS.match(name) is not None
+
+
+def newcomer(name: str, base: View) -> bool:
+    """Whether a name is of an architecture that documents none of its own so far."""
+    found = _ARCHITECTURE.match(name)
+    return found is not None and f"_{found[1]}_" not in base.text(API_RST)
 
 
 def _sections(patch: int, path: str, hunk: Hunk) -> Iterator[WrittenSection]:

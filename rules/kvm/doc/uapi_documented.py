@@ -67,7 +67,7 @@ from reviewbot.rulekit import (
     Problem,
     Severity,
     View,
-    WrittenSection,
+    always_documented,
     backport,
     documented_family,
     files_of,
@@ -78,6 +78,7 @@ from reviewbot.rulekit import (
     misnamed,
     name_family,
     name_patterns,
+    newcomer,
     refused_cases,
     removed_macros,
     rule,
@@ -86,20 +87,17 @@ from reviewbot.rulekit import (
     tested_before,
     together,
     undocumented,
+    unfinished_sections,
     written_names,
-    written_sections,
 )
 
 REFERENCE = (
     "Documentation/virt/kvm/review-checklist.rst: the API must be documented in "
     "Documentation/virt/kvm/api.rst"
 )
-# Families that every tree documents, small as they are and whatever tree is at hand.
-ALWAYS = ("KVM_MEM_", "KVM_MEMORY_ATTRIBUTE_")
 VM_TYPE = re.compile(r"\bKVM_X86_[A-Z0-9_]+_VM\b")
 CODE = ("arch/*/kvm/*.c", "virt/kvm/*.c")
 CASE = re.compile(r"\s*case (KVM_CAP_\w+):")
-ARCHITECTURE = re.compile(r"KVM_[A-Z]+_(LOONGARCH|MIPS|PPC|RISCV|S390)_")
 ENABLE = ("kvm_vm_ioctl_enable_cap", "kvm_vcpu_ioctl_enable_cap", "kvm_vm_ioctl_enable_cap_generic")
 REJECTS = re.compile(r"\b(?:reject|disallow|forbid|refuse|prohibit)\b", re.IGNORECASE)
 # What all 133 sections of chapter 4 have in 6.12.
@@ -146,7 +144,7 @@ def scan(
     for name in undocumented(view, [n for n, (_, macro) in new.items() if interface_kind(macro)]):
         path, macro = new[name]
         kind = interface_kind(macro)
-        if kind == "flag" and not always(name):
+        if kind == "flag" and not always_documented(name):
             group = name_family(name)
             if group not in known:
                 known[group] = documented_family(base, group, old)
@@ -155,12 +153,6 @@ def scan(
         problem = _problem(name, kind, path, macro, view.text(API_RST))
         unheard = newcomer(name, base) and problem.severity is None
         yield replace(problem, severity=Severity.WARNING) if unheard else problem
-
-
-def newcomer(name: str, base: View) -> bool:
-    """Whether a name is of an architecture that documents none of its own so far."""
-    found = ARCHITECTURE.match(name)
-    return found is not None and f"_{found[1]}_" not in base.text(API_RST)
 
 
 def in_mails(context: Context) -> Iterator[Finding]:
@@ -174,28 +166,19 @@ def in_mails(context: Context) -> Iterator[Finding]:
     for patch, path, line, text in context.added_lines(*KVM_HEADERS):
         macro = macro_in_line(text, line)
         kind = interface_kind(macro) if macro and macro.name not in gone else ""
-        if not macro or not kind or (kind == "flag" and not always(macro.name)):
+        if not macro or not kind or (kind == "flag" and not always_documented(macro.name)):
             continue
         name = macro.name
         if re.search(rf"(?<!\w){name}(?!\w)", said) or any(re.fullmatch(p, name) for p in patterns):
             continue
         problem = _problem(name, kind, path, macro, said)
-        if context.series.complete:
-            yield context.finding(problem, patch=patch.number)
-        else:
-            yield from context.report(problem, patch=patch.number)
+        unsure = problem.missing and not context.series.complete
+        yield from context.report(replace(problem, missing=unsure), patch=patch.number)
 
 
 def unfinished(context: Context) -> Iterator[Finding]:
     """New sections about ioctls that lack what every section has, or do not say how they fail."""
-    said: dict[tuple[int, str], list[WrittenSection]] = {}
-    for section in written_sections(context.series):
-        if not section.number.startswith("4.") or not section.title.startswith("KVM_"):
-            continue
-        lacking = ", ".join(f":{n.capitalize()}:" for n in FIELDS if n not in section.fields)
-        silent = "errors" not in section.fields and not re.search(r"\bE[A-Z]{3,}\b", section.text)
-        if lacking or silent:
-            said.setdefault((section.patch, lacking), []).append(section)
+    said = unfinished_sections(context.series, "4", FIELDS)
     for (patch, lacking), sections in said.items():
         titles = ", ".join(section.title for section in sections)
         what = lacking or "which errors there are"
@@ -302,11 +285,6 @@ def tested_types(context: Context) -> Iterator[Finding | Fact]:
                 severity=Severity.NOTE,
             )
             yield from context.report(problem, patch=patch.number)
-
-
-def always(name: str) -> bool:
-    """Whether every tree documents what has such a name."""
-    return name.startswith(ALWAYS) or VM_TYPE.fullmatch(name) is not None
 
 
 def _problem(name: str, kind: str, path: str, macro: Macro, text: str) -> Problem:
