@@ -21,6 +21,7 @@ from reviewbot.parse.gather import Following
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.triage_standing import HIDDEN
 from reviewbot.tools.desk import Desk
+from reviewbot.tools.inbox_git import GitInbox
 from reviewbot.tools.ledger import Ledger
 from reviewbot.tools.own_git import own_address
 from reviewbot.tools.places import place
@@ -42,7 +43,7 @@ def from_place(command: Command) -> Command:
         click.option("--cached", is_flag=True, help="Look at what is known, fetch nothing."),
         click.option(
             "--days",
-            type=click.IntRange(1, 36500),
+            type=click.IntRange(1, 10_000),
             default=30,
             show_default=True,
             help="How far back to begin with an inbox that --from names for the first time.",
@@ -104,8 +105,6 @@ def _named(
         source=found.source, following=following, backlog_days=days if found.limited else 0.0
     )
     with _opened(path) as (ledger, desk):
-        # The mails were just fetched, or shall not be: reading them again needs no network.
-        local = place(origin, cache_directory() / "inboxes", fetch=False) if found.limited else None
         if not cached:
             with ledger.alone():
                 polled = Watcher(ledger, {found.name: followed}).poll()
@@ -113,10 +112,10 @@ def _named(
                 if not ledger.count_mails():
                     raise UserError(trouble)
                 _complain({found.name: trouble})
-            local = (
-                place(origin, cache_directory() / "inboxes", fetch=False) if found.limited else None
-            )
-        triage = Triage(ledger, desk, {found.name: (local or found).source}, me=me)
+        source = found.source
+        if isinstance(source, GitInbox):
+            source = source.at_hand() or source  # just fetched, or not to be
+        triage = Triage(ledger, desk, {found.name: source}, me=me)
         _complain(triage.read_mails())
         yield triage
 

@@ -5,8 +5,10 @@ import argparse
 import email
 import json
 import os
+import re
 import sys
 from email.policy import EmailPolicy
+from pathlib import Path
 
 import b4
 import inbox
@@ -16,6 +18,7 @@ from mails import mail, patch_body
 
 from reviewbot.tools import mailbox
 
+MANUAL = Path(__file__).resolve().parents[2] / "docs/triage.md"
 UAPI = "arch/x86/include/uapi/asm/kvm.h"
 HEADER = "#ifndef _ASM_KVM_H\n#define _ASM_KVM_H\n#include <linux/types.h>\n\n#endif\n"
 MAIN = "#ifndef _KVM_H\n#define _KVM_H\n#include <asm/kvm.h>\n#endif\n"
@@ -48,7 +51,10 @@ def messages(place):
 
 @pytest.fixture
 def by_b4(tree, home, tmp_path, monkeypatch):
-    """Run b4's own check runner, in the kernel tree, as its review screen does."""
+    """Run b4's own check runner, in the kernel tree, as its review screen does.
+
+    Its settings are those that docs/triage.md tells users to take.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
     command = programs / "reviewbot"
@@ -58,21 +64,22 @@ def by_b4(tree, home, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
-    (home / ".gitconfig").write_text(
-        "[b4]\n"
-        "\treview-perpatch-check-cmd = reviewbot b4-check\n"
-        "\treview-series-check-cmd = reviewbot b4-check --series\n"
-    )
+    (block,) = re.findall(r"^```\n(\[b4\]\n.*?)^```", MANUAL.read_text(), re.MULTILINE | re.DOTALL)
+    (home / ".gitconfig").write_text(block)
     monkeypatch.chdir(tree.path)
     monkeypatch.setattr(b4, "MAIN_CONFIG", {})
     b4.setup_config(argparse.Namespace(config={}))
 
     def run(mails):
         patch_commands, series_commands = checks.load_check_cmds()
+        assert patch_commands == ["_builtin_checkpatch", "reviewbot b4-check"]
         assert series_commands == ["reviewbot b4-check --series"]
         patches = checks.run_perpatch_checks(mails[1:], patch_commands, str(tree.path))
         whole = checks.run_series_checks(mails[0], series_commands, str(tree.path))
-        return [patches[name] for name, _ in mails[1:]], whole
+        ours = [
+            [one for one in patches[name] if one["tool"] == "reviewbot"] for name, _ in mails[1:]
+        ]
+        return ours, whole
 
     return run
 

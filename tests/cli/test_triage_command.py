@@ -6,12 +6,19 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import inbox
 import pytest
 from mails import mail, mbox, patch_body, series
+
+from reviewbot.model.codec import from_json
+from reviewbot.model.run import Run
+from reviewbot.tools import mailbox
+from reviewbot.tools.finished import Finished
 
 V2 = "20260301130000.4712"
 TAG = "Reviewed-by: Rita Reviewer <rita@kernel.example>\n"
@@ -310,3 +317,86 @@ def test_diff_is_gits_own_where_a_tree_is_at_hand(tree, mailed, tmp_path, review
         r"^1:  [0-9a-f]+ ! 1:  [0-9a-f]+ KVM: x86: Rename value 1$", said.out, re.MULTILINE
     )
     assert re.search(r"^ +\++int kvm_renamed_again_1;$", said.out.replace(" +", "+"), re.MULTILINE)
+
+
+def test_reviews_of_this_host_and_of_workers_are_joined(tree, mailed, reviewbot, home):
+    """The same review, once as a run and once as a worker's, gives the same row."""
+    reviewed = reviewbot("review", mailed, "--only-rules", "--tree", tree.path)
+    assert reviewed.code in (0, 1), reviewed.err
+    (row,) = rows(reviewbot("triage", "--json", "--from", mailed))
+    assert row["review"]["origin"] == "run"
+    assert row["review"]["applies"] == "yes"
+    shown = reviewbot("triage", "--from", mailed).out.splitlines()[1]
+    assert " +.. " in shown
+    assert "linux/HEAD" in shown
+    assert (
+        "Applies    yes, on linux/HEAD"
+        in reviewbot("triage", "show", row["id"], "--from", mailed).out
+    )
+    said = reviewbot("triage", "is:applies", "is:reviewed", "--json", "--from", mailed)
+    assert len(rows(said)) == 1
+
+    state = home / ".local/state/reviewbot"
+    (kept,) = (state / "runs").iterdir()
+    finished = Finished(f"sqlite:///{state / 'engine.sqlite'}")
+    finished.put("kvm@x.example/job", from_json((kept / "run.json").read_bytes(), Run))
+    finished.close()
+    shutil.rmtree(kept)
+    shutil.rmtree(state / "triage")
+    (row,) = rows(reviewbot("triage", "--json", "--from", mailed))
+    assert row["review"]["origin"] == "kvm@x.example/job"
+    assert row["review"]["applies"] == "yes"
+
+
+def test_an_inbox_and_its_search_over_http(box, reviewbot, tmp_path):
+    inbox.require_public_inbox()
+    place = inbox.inbox_of_mails(list(mailbox.read(box)))
+    served = tmp_path / "served"
+    served.mkdir()
+    with inbox.serving(place, served) as midmask:
+        address = midmask.removesuffix("/%s")
+        whole = reviewbot("triage", "--days", "10000", "--json", "--from", address)
+        assert whole.code == 0, whole.err
+        assert len(rows(whole)) == 2
+        found = reviewbot("triage", "--json", "--from", f"{address}/?q=f:bob")
+        assert found.code == 0, found.err
+        assert [row["card"]["author"]["email"] for row in rows(found)] == ["bob@y.example"]
+        (row,) = rows(reviewbot("triage", "state:ready", "--json", "--from", address))
+        assert "2:  old  !" in reviewbot("triage", "diff", row["id"], "--from", address).out
+    gone = reviewbot("triage", "--json", "--from", address)
+    assert len(rows(gone)) == 2, "what is known is shown all the same"
+    assert "cannot be reached" in gone.complaint
+    assert len(rows(reviewbot("triage", "--cached", "--json", "--from", address))) == 2
+    never = reviewbot("triage", "--from", f"{address}-other")
+    assert never.code == 2
+    assert "cannot be reached" in never.complaint
+
+
+def test_the_followed_lists_are_what_the_bot_read(box, reviewbot, tmp_path):
+    place = tmp_path / "maildir"
+    for name in ("new", "cur", "tmp"):
+        (place / name).mkdir(parents=True)
+    for number, raw in enumerate(mailbox.read(box)):
+        (place / "new" / f"{number}.x").write_bytes(raw)
+    settings = tmp_path / "config.toml"
+    settings.write_text(
+        f'[lists."kvm@vger.kernel.org"]\nfollow = "maildir"\npath = "{place}"\nbacklog_days = 0\nwait_minutes = 0\n'
+    )
+    assert reviewbot("--config", settings, "bot", "--once", "--dry-run").code == 0
+    from reviewbot.engine.lists import (
+        at_hand,  # the bot's own way to the ledger, without its queue
+        followed,
+    )
+    from reviewbot.engine.watch import Watcher
+    from reviewbot.tools import settings as reader
+    from reviewbot.tools.ledger import Ledger
+
+    config = reader.load(settings)
+    assert at_hand(config, tmp_path)
+    ledger = Ledger(tmp_path / "home/.local/state/reviewbot/ledger.sqlite")
+    Watcher(ledger, followed(config, tmp_path)).poll()
+    ledger.close()
+    said = reviewbot("--config", settings, "triage", "--json")
+    assert said.code == 0, said.err
+    assert [row["card"]["lists"] for row in rows(said)] == [["kvm@vger.kernel.org"]] * 2
+    assert rows(said)[0]["acked"] == 2

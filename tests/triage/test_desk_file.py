@@ -80,9 +80,7 @@ def test_a_file_of_a_newer_release_is_refused(office):
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
     broken = tmp_path / "ledger.sqlite"
     broken.write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
-    with pytest.raises(
-        UserError, match="notes are lost"
-    ):
+    with pytest.raises(UserError, match="notes are lost"):
         Desk(broken)
 
 
