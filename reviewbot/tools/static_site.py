@@ -43,8 +43,9 @@ class StaticSite:
         _write(self.root / MARK, "".join(lines).encode())
         for name in gone:
             (self.root / name).unlink(missing_ok=True)
-        for folder in sorted({(self.root / name).parent for name in gone}, reverse=True):
-            if folder != self.root and folder.is_dir() and not any(folder.iterdir()):
+        folders = {folder for name in gone for folder in (self.root / name).parents}
+        for folder in sorted(folders, reverse=True):  # the innermost first
+            if self.root in folder.parents and folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         return len(gone)
 

@@ -2,11 +2,13 @@
 """Serve a WSGI application with waitress: bounded threads, connections, headers, bodies and time."""
 
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from waitress import wasyncore
 from waitress.server import create_server
 
 from reviewbot.model.errors import UserError
@@ -37,28 +39,34 @@ def serving(listen: str, application: "WSGIApplication") -> Iterator[str]:
     found = _ADDRESS.fullmatch(listen)
     if not found or int(found[2]) > 65535:
         raise UserError(f"--listen: expected ADDRESS:PORT such as 127.0.0.1:8000, got {listen!a}")
-    sockets: dict[int, Any] = {}
+    with _listening(listen, found[1].strip("[]"), int(found[2])) as opened:
+        sockets: dict[int, Any] = {}
+        server = create_server(application, sockets=[opened], map=sockets, **_LIMITS)
+        ending = threading.Event()
+
+        def answer() -> None:
+            while not ending.is_set():
+                wasyncore.loop(timeout=0.5, map=sockets, count=1)
+            server.task_dispatcher.shutdown()
+            wasyncore.close_all(map=sockets, ignore_all=True)
+
+        thread = threading.Thread(target=answer, name="web", daemon=True)
+        thread.start()
+        try:
+            yield f"{found[1]}:{opened.getsockname()[1]}"
+        finally:
+            ending.set()
+            thread.join(10)
+
+
+@contextmanager
+def _listening(listen: str, host: str, port: int) -> Iterator[socket.socket]:
     try:
-        server = create_server(
-            application, host=found[1].strip("[]"), port=int(found[2]), map=sockets, **_LIMITS
-        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        opened = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         raise UserError(
             f"--listen {listen}: {error.strerror or error}; choose another port, or 0 for any"
         ) from error
-    thread = threading.Thread(target=server.run, name="web", daemon=True)
-    thread.start()
-    try:
-        yield f"{found[1]}:{_port(server, sockets)}"
-    finally:
-        server.close()
-        thread.join(2)
-
-
-def _port(server: Any, sockets: dict[int, Any]) -> int:
-    """The first one: "localhost" may be two addresses."""
-    if hasattr(server, "effective_port"):
-        return int(server.effective_port)
-    return int(
-        next(one.effective_port for one in sockets.values() if hasattr(one, "effective_port"))
-    )
+    with opened:
+        yield opened

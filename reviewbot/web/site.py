@@ -112,7 +112,7 @@ class Site:
             "list.html.j2",
             shot,
             links,
-            json_link=links.data(links.home(), query.encoded()),
+            json_link=links.data(links.home(page=query.page), "" if links.static else query.encoded()),
             query=query,
             found=found,
             said=said,
