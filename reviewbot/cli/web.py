@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
     from reviewbot.rulekit.rule import Rule
 
-_PAUSE = 2.0
+_PAUSE = 5.0
 """Seconds between two looks at the stores."""
 
 
@@ -59,8 +59,7 @@ def serve(ctx: click.Context, listen: str, *, names: tuple[str, ...]) -> None:
     invocation: Invocation = ctx.obj
     shelf = _Shelf(invocation)
     shelf.look()
-    site = Site(templates.load_web(), shelf.library)
-    application = Application(site, lambda: shelf.shot, names_of(listen, names))
+    application = Application(shelf.site, lambda: shelf.shot, names_of(listen, names))
     with serving(listen, application) as place:
         if not invocation.quiet:
             click.echo(f"reviewbot: http://{place}/ shows {shelf.said()}; Ctrl-C ends it", err=True)
@@ -84,7 +83,7 @@ def export(ctx: click.Context, directory: Path) -> None:
     target = StaticSite(directory)
     shelf = _Shelf(invocation)
     shelf.look()
-    for one in pages(Site(templates.load_web(), shelf.library), shelf.shot):
+    for one in pages(shelf.site, shelf.shot):
         target.put(one.name, one.page.body)
     gone = target.finish()
     if not invocation.quiet:
@@ -109,6 +108,7 @@ class _Shelf:
                 if not isinstance(source, HttpInbox)  # what is on this host; the bot asks others
             },
         )
+        self.site = Site(templates.load_web(), self.library)
         self.shot: Snapshot = snapshot((), (), self.rules, stamp="", made=time.time())
         self.complained: set[str] = set()
 
@@ -116,13 +116,15 @@ class _Shelf:
         """Take in what is new."""
         try:
             if self.library.look():
-                self.shot = snapshot(
+                shot = snapshot(
                     self.library.items,
                     self.library.reviews,
                     self.rules,
                     stamp=self.library.stamp,
                     made=time.time(),
                 )
+                self.site.prepare(shot)
+                self.shot = shot
         except ReviewbotError as error:
             self._complain(str(error))
         for name, trouble in self.library.troubles.items():

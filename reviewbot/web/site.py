@@ -11,6 +11,7 @@ from reviewbot.model.finding import Severity
 from reviewbot.model.run import Run
 from reviewbot.model.triage import Item, Reviewed
 from reviewbot.parse.wanted import SORTS
+from reviewbot.stages.printable import one_line
 from reviewbot.stages.report import marked_up
 from reviewbot.stages.report_html import archive_link
 from reviewbot.stages.tally import tally
@@ -58,6 +59,7 @@ class Site:
         self.reviews = reviews
         self.style = (sources["report.css"] + sources["web.css"]).encode()
         self._templates = marked_up(tuple(sources.items()))
+        self._templates.filters["brief"] = brief
         self._pages: dict[str, Callable[[Asked], Page | None]] = {
             "": self._list,
             "index": self._list,
@@ -67,7 +69,13 @@ class Site:
             "feed.atom": self._feed,
             "style.css": self._style,
         }
-        self._summed: tuple[Snapshot, dict[str, Spoken], queries.Choices] | None = None
+        self._summed: tuple[tuple[Snapshot, dict[str, Spoken], queries.Choices], ...] = ()
+
+    def prepare(self, shot: Snapshot) -> None:
+        """Do beforehand what the first who asks would wait for."""
+        for name in self._templates.list_templates(extensions=["j2"]):
+            self._templates.get_template(name)
+        self._sums(shot)
 
     def page(
         self, shot: Snapshot, links: Links, path: str, values: Mapping[str, str], *, json: bool
@@ -112,7 +120,9 @@ class Site:
             "list.html.j2",
             shot,
             links,
-            json_link=links.data(links.home(page=query.page), "" if links.static else query.encoded()),
+            json_link=links.data(
+                links.home(page=query.page), "" if links.static else query.encoded()
+            ),
             query=query,
             found=found,
             said=said,
@@ -261,11 +271,12 @@ class Site:
 
     def _sums(self, shot: Snapshot) -> tuple[dict[str, Spoken], queries.Choices]:
         """What goes through all series and reviews: once a snapshot."""
-        known = self._summed
-        if known is None or known[0] is not shot:
-            known = (shot, spoken(shot), queries.choices(shot.items))
-            self._summed = known
-        return known[1:]
+        for known in self._summed:
+            if known[0] is shot:
+                return known[1:]
+        made = (shot, spoken(shot), queries.choices(shot.items))
+        self._summed = (made, *self._summed[:1])
+        return made[1:]
 
     def _render(self, name: str, shot: Snapshot, links: Links, **values: object) -> bytes:
         template = self._templates.get_template(name)
@@ -278,6 +289,12 @@ class Site:
             "moment": moment,
         }
         return template.render(**(common | values)).encode("utf-8", "replace")
+
+
+def brief(text: str, most: int = 240) -> str:
+    """One line that is no longer than people write."""
+    whole = one_line(text[: 4 * most])
+    return whole if len(whole) <= most else f"{whole[:most]}…"
 
 
 def day(seconds: float) -> str:
