@@ -21,6 +21,9 @@ docs: venv ## write the rule reference and the manual pages anew
 	@REVIEWBOT_CONFIG=/dev/null .venv/bin/reviewbot rules reference docs/rules
 	@.venv/bin/reviewbot manual docs/man
 
+pictures: venv ## make the pictures in docs/pictures anew
+	@deploy/pictures
+
 lint: venv ## ruff and mypy only
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.model.finding import Severity
+from reviewbot.model.run import VerdictKind
 from reviewbot.model.triage import Answer, Item, Point, Standing
 from reviewbot.model.watch import WatchState
 from reviewbot.stages.printable import count, one_line
@@ -133,7 +134,7 @@ def _turn(
 
 def _trouble(review: Reviewed) -> str:
     """What keeps it from being taken, by our own review; "" for nothing."""
-    if review.applies is Answer.NO:
+    if review.applies is Answer.NO and review.verdict != VerdictKind.WRONG_BASE:
         return f"does not apply: {review.why_not}" if review.why_not else "does not apply"
     if review.builds is Answer.NO:
         return review.build_line or "does not build"
