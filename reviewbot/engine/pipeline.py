@@ -18,6 +18,7 @@ from reviewbot.model.run import Run, Stage, StageTime
 from reviewbot.model.status import Status
 from reviewbot.stages import apply, base, fetch, judge, since
 from reviewbot.tools.context import Tools
+from reviewbot.tools.usage import processor_seconds
 
 T = TypeVar("T")
 OnStage = Callable[[Stage, float], None]
@@ -166,11 +167,15 @@ class Review:
         return True
 
     def _timed(self, stage: Stage, work: Callable[[], T]) -> T:
-        started = time.monotonic()
+        started, busy = time.monotonic(), processor_seconds()
         try:
             return work()
         finally:
-            spent = StageTime(stage=stage, seconds=round(time.monotonic() - started, 3))
+            spent = StageTime(
+                stage=stage,
+                seconds=round(time.monotonic() - started, 3),
+                processor=round(processor_seconds() - busy, 2),
+            )
             self.run = replace(self.run, times=(*self.run.times, spent))
             if self.on_stage:
                 self.on_stage(stage, spent.seconds)

@@ -58,11 +58,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime:
-    """How long a stage took; ``reused`` when its result was already there."""
+    """How long a stage took; ``reused`` when its result was already there.
+
+    ``processor`` are the seconds of all processes it ran, as far as they have ended.
+    """
 
     stage: Stage
     seconds: float
     reused: bool = False
+    processor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

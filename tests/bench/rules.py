@@ -2,8 +2,9 @@
 """Time the rules on series of 10, 22 and 60 patches beside checkpatch.pl (``make bench-rules``).
 
 Nothing here passes or fails.  Cold: no cache of reviewbot at all.  Warm: the base was looked at for
-another series.  Cached: the same series again.  Seconds are of the whole command, start and all, and
-of the check stage alone; memory is the largest of its processes.
+another series.  Cached: the same series again.  Of the check stage alone and of the whole command, start
+and all, it prints wall and processor seconds: on a busy machine only the latter can be compared.
+Memory is the largest of its processes.
 
 usage: rules.py REVIEWBOT TREE SCRATCH [dense]
 """
@@ -66,11 +67,12 @@ def review(reviewbot: Path, mbox: Path, tree: Path, home: Path) -> tuple[Measure
     return measured, json.loads(measured.stdout)
 
 
-def row(name: str, measured: Measured, checked: float, beside: float) -> str:
+def row(name: str, measured: Measured, checked: dict, beside: Measured) -> str:
     """One line of the table."""
     return (
-        f"  {name:<8}{measured.seconds:7.2f} s{checked:8.2f} s rules{measured.processor:8.2f} s CPU"
-        f"{measured.peak_mib:7.0f} MiB  {measured.seconds / beside:5.2f} of checkpatch"
+        f"  {name:<8}rules{checked['seconds']:6.2f} s{checked['processor']:6.2f} s CPU"
+        f"   command{measured.seconds:6.2f} s{measured.processor:6.2f} s CPU{measured.peak_mib:5.0f} MiB"
+        f"   {measured.processor / beside.processor:.2f} of checkpatch's CPU"
     )
 
 
@@ -97,12 +99,16 @@ def main() -> None:
         beside = measure([*argv, *patches], scratch / "checkpatch.out")
         home = scratch / f"home-{length}"
         home.mkdir()
-        print(f"{length} patches; checkpatch.pl --strict: {beside.seconds:.2f} s", flush=True)
+        print(
+            f"{length} patches; checkpatch.pl --strict: {beside.seconds:.2f} s, "
+            f"{beside.processor:.2f} s CPU",
+            flush=True,
+        )
         report: dict = {}
         for name, mbox in (("cold", first), ("warm", second), ("cached", second)):
             measured, report = review(reviewbot, mbox, tree, home)
-            times = {each["stage"]: each["seconds"] for each in report["times"]}
-            print(row(name, measured, times["check"], beside.seconds), flush=True)
+            checked = next(each for each in report["times"] if each["stage"] == "check")
+            print(row(name, measured, checked, beside), flush=True)
         outcomes = sorted(report["check"]["outcomes"], key=lambda o: -o["seconds"])
         slow = ", ".join(f"{o['code']} {o['seconds']:.2f} s" for o in outcomes[:SLOWEST])
         print(f"  slowest (warm): {slow}; {len(report['check']['findings'])} findings")
