@@ -6,9 +6,9 @@ so a file that a patch does not touch is parsed once for the whole series.
 """
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from reviewbot.parse import clang, rst_pieces
 from reviewbot.parse import rst as documents
@@ -17,6 +17,8 @@ from reviewbot.parse.internal import read_internal
 from reviewbot.parse.makefile import Makefile, read_makefile
 from reviewbot.parse.uapi import Constant, Layouts, evaluate, read_constants, read_layouts
 from reviewbot.rulekit.facts import Facts
+
+T = TypeVar("T")
 
 _WORD = re.compile(r"\w+")
 
@@ -159,15 +161,17 @@ class View:
         """
         files, headers, key = self._headers(architecture)
         arch = clang.ARCHITECTURES[architecture]
-        return self.facts.kept(
-            ("layouts", key), Layouts, lambda: read_layouts(files, headers, arch)
-        )
+        if self.base and self.tree_key() == self.base.tree_key():
+            return self.base.uapi(architecture)
+        return self._kept(("layouts", key), Layouts, lambda: read_layouts(files, headers, arch))
 
     def constants(self, architecture: str = "x86_64") -> Mapping[str, Constant]:
         """Macros and enumerators of the KVM userspace headers with their values."""
         files, headers, key = self._headers(architecture)
+        if self.base and self.tree_key() == self.base.tree_key():
+            return self.base.constants(architecture)
         layouts = self.uapi(architecture)
-        return self.facts.kept(
+        return self._kept(
             ("constants", key), dict[str, Constant], lambda: read_constants(files, headers, layouts)
         )
 
@@ -200,6 +204,10 @@ class View:
             ("internal", architecture, key),
             lambda: read_internal(headers, clang.ARCHITECTURES[architecture]),
         )
+
+    def _kept(self, key: Hashable, kind: type[T], make: Callable[[], T]) -> T:
+        """A fact; the base's is for the next series, too, which has trees of its own behind it."""
+        return self.facts.of(key, make) if self.base else self.facts.kept(key, kind, make)
 
     def _demand(self, path: str) -> bytes:
         data = self.read(path)
