@@ -31,6 +31,8 @@ class SkipReason(StrEnum):
     STABLE = "stable backport"
     OTHER_SUBSYSTEM = "another subsystem's series"
     PATCH_IN_REPLY = "patch in a reply"
+    ASKED = "its sender asks for it"
+    AUTOMATIC = "automatic mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

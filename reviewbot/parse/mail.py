@@ -39,6 +39,7 @@ class Mail:
     (an in-body From: or Subject: overrides the header).  ``date`` is an RFC 2822 date, "" when the
     mail has none that can be read; ``when`` the same in seconds since 1970.  ``diff`` is the patch
     text with whatever follows it.  ``damage`` says which header holds bytes that are no text, "" for none.
+    ``unwanted`` is the header that says no robot should act on the mail, "" for none.
     """
 
     message_id: str
@@ -55,6 +56,7 @@ class Mail:
     below_cut: str
     diff: str
     damage: str = ""
+    unwanted: str = ""
 
     @property
     def trailers(self) -> tuple[Trailer, ...]:
@@ -96,7 +98,16 @@ def parse_mail(raw: bytes) -> Mail:
         below_cut=parts.below_cut,
         diff=parts.diff,
         damage=content.damage,
+        unwanted=_unwanted(headers),
     )
+
+
+def _unwanted(headers: dict[str, str]) -> str:
+    """The header that keeps robots away: Patchwork's hint (its parser reads it so), or RFC 3834's."""
+    if one_line(headers.get("x-patchwork-hint", "")).lower() == "ignore":
+        return "X-Patchwork-Hint: ignore"
+    kind = one_line(headers.get("auto-submitted", "")).partition(";")[0].strip().lower()
+    return f"Auto-Submitted: {kind[:40]}" if kind not in ("", "no") else ""
 
 
 def _references(headers: dict[str, str]) -> tuple[str, ...]:

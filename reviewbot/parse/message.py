@@ -23,7 +23,7 @@ _MAX_PARTS = 64
 _MAX_HEADER = 256 * 1024
 _PATCH_TYPES = ("text/plain", "text/x-patch", "text/x-diff", "text/x-c", "application/x-patch")
 _TRUSTED = ("from", "subject", "date", "message-id", "in-reply-to", "references")
-_USED = (*_TRUSTED, "to", "cc")
+_USED = (*_TRUSTED, "to", "cc", "x-patchwork-hint", "auto-submitted")
 _READ = frozenset(name.encode() for name in _USED) | {b"content-type", b"content-transfer-encoding"}
 _PLAIN_TEXT = re.compile(
     rb"""text/plain(?:[ \t]*;[ \t\n]*(?:charset="?([a-z0-9_.:-]+)"?|format=flowed|delsp=(?:yes|no)))*""",

@@ -31,12 +31,25 @@ class Scope:
 def out_of_scope(mails: Sequence[Mail], scope: Scope) -> Skipped | None:
     """Why the cover and patches of a posting are not for us; None when they are.
 
-    Other projects and pull requests first, then backports for stable trees, then series that
+    Other projects and pull requests first, then backports for stable trees, what headers
+    keep robots away from, and series that
     neither touch the subsystem's files nor name it in a subject.
     """
     if declined := decline(mails):
         return Skipped(reason=SkipReason(declined.reason.value), evidence=declined.evidence)
-    return _stable(mails) or _elsewhere(mails, scope)
+    return _stable(mails) or _unwanted(mails) or _elsewhere(mails, scope)
+
+
+def _unwanted(mails: Sequence[Mail]) -> Skipped | None:
+    """A header of the cover or of any patch counts for all: half a series is not worth a report."""
+    for mail in mails:
+        if mail.unwanted:
+            asked = mail.unwanted.startswith("X-Patchwork-Hint")
+            return Skipped(
+                reason=SkipReason.ASKED if asked else SkipReason.AUTOMATIC,
+                evidence=f'"{mail.subject.full[:80]}" has the header {mail.unwanted}.',
+            )
+    return None
 
 
 def _stable(mails: Sequence[Mail]) -> Skipped | None:

@@ -377,3 +377,25 @@ def test_a_mail_that_breaks_the_reader_is_noted_and_the_rest_is_read(desk, monke
     assert desk.deliver(*series(1, stamp=V2, start=90)) == []
     assert any("our own mistake" in said for said in desk.ledger.refused())
     assert len(desk.series()) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("X-Patchwork-Hint: ignore", SkipReason.ASKED),
+        ("x-patchwork-hint:  IGNORE", SkipReason.ASKED),
+        ("Auto-Submitted: auto-generated; by=cron", SkipReason.AUTOMATIC),
+        ("Auto-Submitted: no", None),
+        ("X-Patchwork-Hint: comment", None),
+    ],
+)
+@pytest.mark.parametrize("which", [0, 1], ids=["cover", "patch"])
+def test_a_header_that_keeps_robots_away_is_heeded(desk, header, expected, which):
+    raw = series(2)
+    raw[which] = header.encode() + b"\n" + raw[which]
+    desk.deliver(*raw)
+    (found,) = desk.series()
+    assert (found.skipped.reason if found.skipped else None) is expected
+    if expected:
+        assert found.state is WatchState.SKIPPED
+        assert header.partition(":")[0].lower() in found.skipped.evidence.lower()
