@@ -16,7 +16,7 @@ import zlib
 _HEAD = re.compile(rb"counters (\d{1,6}) (\d{1,9})\n")
 _MOST_BYTES = 64 << 20  # of one test, unpacked; the KVM modules' counters are one megabyte
 _MOST_FILES = 2000
-_NAME = re.compile(r"(?:[A-Za-z0-9_+-][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_+-][A-Za-z0-9_.+-]*\.gcda")
+_NAME = re.compile(r"(?:\w[\w.+-]*/)*\w[\w.+-]*\.gcda", re.ASCII)
 
 
 def frames(said: bytes) -> dict[int, bytes]:

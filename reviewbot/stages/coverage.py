@@ -61,7 +61,7 @@ def run(request: CoverageRequest, tools: Tools) -> Coverage:
     """
     base = _base(request, tools)
     host = request.host or _host(base, tools)
-    binaries = _programs(request, host, tools)
+    binaries = programs(request, host, tools)
     kernel = testbed.Kernel(image=base.image, profile=request.profile, host=host)
     keys = {test.name: _test_key(kernel, base.kernel, test, tools) for test in binaries}
     kept = {name: tools.cache.load("covered", keys[name], TestCoverage) for name in keys}
@@ -108,7 +108,8 @@ def _host(base: CountingBase, tools: Tools) -> Host:
     return booted.host
 
 
-def _programs(request: CoverageRequest, host: Host, tools: Tools) -> tuple[TestBinary, ...]:
+def programs(request: CoverageRequest, host: Host, tools: Tools) -> tuple[TestBinary, ...]:
+    """The base's own selftests that match, built from its tree; those that do not build are left out."""
     where = directory(request.profile)
     view = TreeView(request.repository, request.tree_id)
     limit = min(kselftest.limit(view, where), _LONGEST[host.accelerator])
@@ -126,10 +127,10 @@ def _programs(request: CoverageRequest, host: Host, tools: Tools) -> tuple[TestB
         if not names:
             raise UserError(f"no selftest matches {' '.join(request.tests)}")
         tools.progress(Stage.TEST, f"build {len(names)} selftests")
-        programs = selftests.build(names)
+        built = selftests.build(names)
     return tuple(
         TestBinary(name=name, digest=digest, limit=limit)
-        for name, digest in sorted(programs.digests.items())
+        for name, digest in sorted(built.digests.items())
     )
 
 

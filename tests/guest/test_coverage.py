@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What gcov and the guest say, and which tests and lines come out of it."""
+
+import gzip
+import io
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reviewbot.model.coverage import (
+    AddedCode,
+    CountedFile,
+    CountedFunction,
+    Coverage,
+    ExecutedFile,
+    PatchCoverage,
+    TestCoverage,
+    Touched,
+)
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.run import Run
+from reviewbot.model.status import Status
+from reviewbot.parse import counters, gcov
+from reviewbot.stages import added_lines
+from reviewbot.stages.choose_covered import choose_covered, executed_by, measured
+from reviewbot.stages.covered import assemble, executed, numbers, spans, touched_functions
+from reviewbot.stages.patch_coverage import added_code, together
+
+REAL = Path(__file__).parent.parent / "fixtures" / "gcov" / "state_test.json"
+PATHS = ("arch/x86/kvm/*", "virt/kvm/*")
+NESTED = "arch/x86/kvm/svm/nested.c"
+
+
+def read(loaded=("virt/kvm/coalesced_mmio.gcda", "virt/kvm/guest_memfd.gcda"), paths=PATHS):
+    found = gcov.read(REAL.read_bytes(), root="/lab/src", paths=paths, loaded=loaded)
+    return {file.path: file for file in found}
+
+
+def test_paths_are_from_the_top_of_the_tree():
+    assert set(read()) == {
+        "virt/kvm/coalesced_mmio.c",
+        "virt/kvm/guest_memfd.c",
+        "arch/x86/kvm/vmx/posted_intr.c",
+        "arch/x86/kvm/vmx/vmx.h",
+        "arch/x86/kvm/irq.h",
+        "arch/x86/kvm/lapic.h",
+    }
+
+
+def test_real_output_says_which_functions_ran():
+    # state_test makes and destroys a VM; it registers no zone and has no guest_memfd.
+    mmio = read()["virt/kvm/coalesced_mmio.c"]
+    ran = {one.name for one in mmio.functions if one.executed}
+    assert ran == {"kvm_coalesced_mmio_init", "kvm_coalesced_mmio_free"}
+    assert not any(one.executed for one in read()["virt/kvm/guest_memfd.c"].functions)
+    free = next(one for one in mmio.functions if one.name == "kvm_coalesced_mmio_free")
+    assert any(count for line, count in mmio.lines.items() if free.first <= line <= free.last)
+
+
+def test_a_file_without_counters_was_not_loaded():
+    files = read()
+    assert files["virt/kvm/coalesced_mmio.c"].loaded
+    assert not files["arch/x86/kvm/vmx/posted_intr.c"].loaded
+
+
+def test_a_header_is_counted_in_every_object():
+    twice = REAL.read_bytes() * 2
+    once, doubled = (
+        gcov.read(text, root="/lab/src", paths=PATHS, loaded=())
+        for text in (REAL.read_bytes(), twice)
+    )
+    pairs = zip(once, doubled, strict=True)
+    assert all(
+        {line: 2 * count for line, count in one.lines.items()} == two.lines for one, two in pairs
+    )
+
+
+def test_output_of_another_program_is_our_failure():
+    with pytest.raises(InfrastructureError, match="gcov said what we cannot read"):
+        gcov.read(b'{"files": 1}\n', root="/lab/src", paths=PATHS, loaded=())
+
+
+def packed(*members):
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        for member, data in members:
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return gzip.compress(plain.getvalue())
+
+
+def member(name, kind=tarfile.REGTYPE, link=""):
+    found = tarfile.TarInfo(name)
+    found.type, found.linkname = kind, link
+    return found
+
+
+def test_only_plain_counters_come_out_of_an_archive():
+    archive = packed(
+        (member("./arch/x86/kvm/x86.gcda"), b"good"),
+        (member("../../etc/passwd.gcda"), b"out"),
+        (member("/etc/cron.gcda"), b"out"),
+        (member("-o.gcda"), b"an option"),
+        (member("x86.gcno"), b"notes"),
+        (member("link.gcda", tarfile.SYMTYPE, "/etc/shadow"), b""),
+    )
+    assert counters.unpack(archive) == {"arch/x86/kvm/x86.gcda": b"good"}
+
+
+def test_an_archive_that_grows_without_end_is_dropped():
+    assert counters.unpack(gzip.compress(bytes(65 << 20))) == {}
+    assert counters.unpack(b"\x1f\x8b not gzip") == {}
+
+
+def test_frames_end_at_the_first_that_is_not_whole():
+    said = b"counters 1 3\nabc" + b"counters 2 0\n" + b"counters 3 9\nshort"
+    assert counters.frames(said) == {1: b"abc", 2: b""}
+    assert counters.frames(b"rubbish " + said) == {}
+
+
+def counted(path=NESTED, counts=None, *, loaded=True):
+    lines = {10: 0, 11: 0, 14: 0, 20: 0, 21: 0, 30: 0} | (counts or {})
+    functions = tuple(
+        CountedFunction(
+            name=name,
+            first=first,
+            last=last,
+            executed=any(n for line, n in lines.items() if first <= line <= last),
+        )
+        for name, first, last in (("one", 10, 15), ("two", 19, 22), ("three", 29, 31))
+    )
+    return CountedFile(path=path, functions=functions, lines=lines, loaded=loaded)
+
+
+def covered(name, seconds=1.0, status=Status.PASS, **ran):
+    counts = {int(line.removeprefix("line_")): count for line, count in ran.items()}
+    files = executed([counted(counts=counts)])
+    return TestCoverage(key=name, test=name, status=status, seconds=seconds, files=files)
+
+
+def coverage(*tests) -> Coverage:
+    return assemble("c" * 40, [counted()], tests)
+
+
+def test_a_gap_without_code_does_not_split_lines():
+    assert spans([10, 11, 14, 30], counted().lines) == ((10, 14), (30, 30))
+
+
+def test_only_what_ran_is_kept():
+    found = covered("a", line_10=1, line_14=7).files
+    assert found == (ExecutedFile(path=NESTED, functions=("one",), lines=((10, 10), (14, 14))),)
+
+
+def test_functions_and_lines_know_their_tests():
+    whole = coverage(covered("a", line_10=1, line_20=1), covered("b", line_20=1))
+    (file,) = whole.files
+    assert {one.name: numbers(one.tests) for one in file.functions} == {
+        "one": {0},
+        "two": {0, 1},
+        "three": frozenset(),
+    }
+    assert [(run.first, run.last, run.tests) for run in file.lines] == [
+        (10, 10, "1"),
+        (11, 14, "0"),
+        (20, 20, "3"),
+        (21, 30, "0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "names"),
+    [
+        ((10, 10), {"one"}),
+        ((15, 14), {"one"}),  # an insertion before the last line
+        ((16, 15), set()),  # an insertion after the closing brace
+        ((12, 20), {"one", "two"}),
+        ((23, 28), set()),
+    ],
+)
+def test_touched_functions_hold_a_changed_line(old, names):
+    change = Touched(path=NESTED, old=(old,), added=())
+    found = touched_functions(coverage(covered("a")), [change])
+    assert {name for _, name in found} == names
+
+
+ALL = [Touched(path=NESTED, old=((10, 30),), added=())]
+
+
+def chosen(*tests, at_most=10, seconds=100.0):
+    whole = coverage(*tests)
+    touched = touched_functions(whole, ALL)
+    names = [test.test for test in tests]
+    return choose_covered(whole, touched, names, at_most=at_most, seconds=seconds)
+
+
+def test_the_fast_test_that_executes_most_comes_first():
+    slow = covered("slow", seconds=40, line_10=1, line_20=1, line_30=1)
+    fast = covered("fast", seconds=1, line_10=1, line_20=1)
+    other = covered("other", seconds=2, line_30=1)
+    assert chosen(slow, other, fast) == ("fast", "other", "slow")
+    assert chosen(slow, other, fast, at_most=2) == ("fast", "other")
+    assert chosen(slow, other, fast, seconds=10.0) == ("fast", "other")
+
+
+def test_a_test_that_executes_nothing_of_it_is_not_chosen():
+    assert chosen(covered("idle"), covered("a", line_10=1)) == ("a",)
+
+
+def test_a_test_that_fails_on_the_base_comes_after_one_that_passes():
+    fails = covered("fails", seconds=0.1, status=Status.FAIL, line_10=1)
+    lost = covered("lost", status=Status.CRASH, line_10=1)
+    assert chosen(fails, lost, covered("passes", seconds=1, line_10=1)) == ("passes", "fails")
+
+
+def test_a_test_the_series_removes_is_not_chosen():
+    whole = coverage(covered("a", line_10=1), covered("b", line_10=1))
+    touched = touched_functions(whole, ALL)
+    assert choose_covered(whole, touched, ["b"], at_most=5, seconds=9) == ("b",)
+
+
+def test_what_is_chosen_executes_what_all_execute():
+    tests = [covered("a", line_10=1), covered("b", line_20=1), covered("c", line_20=1, line_30=1)]
+    whole = coverage(*tests)
+    touched = touched_functions(whole, ALL)
+    names = choose_covered(whole, touched, "abc", at_most=2, seconds=9)
+    assert len(executed_by(whole, touched, names)) == 3
+
+
+def test_paths_decide_where_nothing_was_measured():
+    header = Touched(path="arch/x86/include/asm/kvm_host.h", old=((1, 2),), added=())
+    found = measured(coverage(covered("a", line_10=1)), [*ALL, header], ["a"], at_most=5, seconds=9)
+    assert found.tests == ("a",)
+    assert found.unknown == {header.path}
+    assert found.unexecuted == ("three", "two")
+
+
+def test_added_lines_by_function():
+    change = Touched(path=NESTED, old=(), added=((11, 21), (40, 50)))
+    files = together([[counted(counts={11: 1})], [counted(counts={20: 3})]])
+    assert added_code([change], files) == (
+        AddedCode(path=NESTED, function="one", lines=2, executed=1, missed=((14, 14),)),
+        AddedCode(path=NESTED, function="two", lines=2, executed=1, missed=((21, 21),)),
+    )
+
+
+RUN = Run(id="r", version="0", started="", request="")
+PATCH = PatchCoverage(
+    code=(
+        AddedCode(path="a.c", function="f", lines=9, executed=5, missed=((3, 5), (9, 9))),
+        AddedCode(path="b.c", function="g", lines=2, executed=2, missed=()),
+        AddedCode(path="v.c", function="h", lines=3, executed=0, missed=((1, 3),), loaded=False),
+    ),
+    tests=("t", "u"),
+    vendor="amd",
+    emulated=True,
+)
+
+
+def test_the_report_tells_what_ran_and_what_cannot_run_here():
+    run = replace(RUN, coverage=PATCH)
+    assert added_lines.row(run) == (
+        "7 of 11 added executable lines were run by 2 selftests;"
+        " 3 lines cannot be run here (no VMX under emulation)"
+    )
+    assert added_lines.lines(run) == (
+        "a.c:3-5,9  f(): 5 of 9 run",
+        "v.c:1-3  h(): cannot be run here, no VMX under emulation",
+    )
+
+
+def test_silence_is_never_full_coverage():
+    assert added_lines.row(RUN) == ""
+    unknown = replace(RUN, coverage=PatchCoverage(unavailable="no test sent what it counted"))
+    assert added_lines.row(unknown) == "not known: no test sent what it counted"
