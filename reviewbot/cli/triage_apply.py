@@ -55,6 +55,7 @@ def apply(
     own_git.require_clean()
     with open_desk(invocation, origin, days=days, cached=cached) as desk:
         item = desk.find(name)
+        own_git.require_files([one.path for one in item.card.files if one.removed])
         mails = thread_of(desk, item.card)
     start = _start(item, base) if branch else own_git.head()
     where = f"on a new branch {branch} at {start[:12]}" if branch else f"on {start}"

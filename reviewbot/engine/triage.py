@@ -137,21 +137,15 @@ class Triage:
 
     def items(self, *, everything: bool = False) -> list[Item]:
         """A row for every series, of its newest revision; with ``everything`` for every revision."""
-        cards = self.desk.cards(pending=False)
-        by_id = {one.message_id: one for one in cards}
+        chains = self.desk.chains()
+        older = _older(chains)
         names, marks = self.desk.names(), self.desk.marks()
         reviews, meetings = self.desk.reviews(), self.desk.clashes()
-        older: dict[str, list[Card]] = {}
-        for one in cards:
-            if one.next:
-                older.setdefault(one.next, []).append(one)
         now = self.clock()
         found = []
-        for one in cards:
-            if one.next and one.next in by_id and not everything:
-                continue
-            before = _before(one, older)
-            notes = [(each.revision, each.message_id) for each in (one, *before)]
+        for one in self.desk.cards(tips=not everything):
+            before = _before(one.message_id, older)
+            notes = [(one.revision, one.message_id), *before]
             found.append(
                 item(
                     one,
@@ -165,7 +159,7 @@ class Triage:
                         for revision, name in notes
                         if name in marks and marks[name].note
                     ),
-                    history=tuple((each.revision, each.message_id) for each in before),
+                    history=tuple(before),
                     clashes=meetings.get(one.message_id, ()),
                 )
             )
@@ -224,17 +218,28 @@ def _is_pending(one: Card) -> bool:
     return one.state not in hidden and not one.taken
 
 
-def _before(one: Card, older: Mapping[str, list[Card]]) -> list[Card]:
-    """Older revisions, newest first."""
-    found: list[Card] = []
-    seen = {one.message_id}
-    ring = [one]
+def _older(chains: Iterable[tuple[str, int, str]]) -> dict[str, list[tuple[int, int, str]]]:
+    """Message-id -> what it supersedes: (revision, place in time, message-id)."""
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    for place, (message_id, revision, following) in enumerate(chains):
+        if following:
+            found.setdefault(following, []).append((revision, place, message_id))
+    return found
+
+
+def _before(
+    message_id: str, older: Mapping[str, list[tuple[int, int, str]]]
+) -> list[tuple[int, str]]:
+    """Older revisions of a series, newest first."""
+    found: list[tuple[int, int, str]] = []
+    seen = {message_id}
+    ring = [message_id]
     while ring:
-        ring = [each for at in ring for each in older.get(at.message_id, ())]
-        ring = [each for each in ring if each.message_id not in seen]
-        seen.update(each.message_id for each in ring)
-        found += ring
-    return sorted(found, key=lambda each: (each.revision, each.sent), reverse=True)
+        new = [one for at in ring for one in older.get(at, ()) if one[2] not in seen]
+        ring = [one[2] for one in new]
+        seen.update(ring)
+        found += new
+    return [(revision, name) for revision, _, name in sorted(found, reverse=True)]
 
 
 def _names_of(row: Item) -> set[str]:

@@ -135,10 +135,15 @@ class Desk:
             ],
         )
 
-    def cards(self, *, pending: bool = False) -> list[Card]:
-        """All of them, or those that are neither superseded nor skipped nor applied; newest first."""
-        rule = " WHERE pending" if pending else ""
-        rows = self._rows(f"SELECT value FROM desk_cards{rule} ORDER BY sent DESC, message_id")  # noqa: S608 - ours
+    def cards(self, *, pending: bool = False, tips: bool = False) -> list[Card]:
+        """All of them, newest first.
+
+        ``pending`` leaves out what is superseded, skipped or applied, ``tips`` all but the newest revisions.
+        """
+        rules = ["pending"] if pending else []
+        rules += ["next NOT IN (SELECT message_id FROM desk_cards)"] if tips else []
+        where = f" WHERE {' AND '.join(rules)}" if rules else ""
+        rows = self._rows(f"SELECT value FROM desk_cards{where} ORDER BY sent DESC, message_id")  # noqa: S608 - ours
         return [_CARD.decode(data) for (data,) in rows]
 
     def card(self, message_id: str) -> Card | None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools import process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SECONDS = 60.0
 _APPLY_SECONDS = 1800.0
@@ -58,6 +62,18 @@ def require_clean() -> None:
     place = _git("rev-parse", "--git-path", "rebase-apply").text().strip()
     if place and Path(place).exists():
         raise UserError("a 'git am' is under way here; finish it, or end it with 'git am --abort'")
+
+
+def require_files(paths: Sequence[str]) -> None:
+    """Raises UserError when HEAD has none of ``paths``: this is another project's repository."""
+    named = [one for one in paths if "\0" not in one]
+    if not named:
+        return
+    done = _git("ls-tree", "--full-tree", "-r", "--name-only", "-z", "HEAD", "--", *named)
+    if not done.text().strip("\0"):
+        raise UserError(
+            f"the repository {top()} has no {named[0][:120]!a}; stand in the kernel tree the series is for"
+        )
 
 
 def head() -> str:

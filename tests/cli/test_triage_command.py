@@ -267,7 +267,18 @@ def mailed(series, tmp_path):
     return place
 
 
-def test_apply_asks_then_hands_over_to_b4_with_the_trailers(tree, mailed, home):
+@pytest.fixture
+def other(tree, tmp_path):
+    """A repository of another project."""
+    repository = type(tree)(tmp_path / "other")
+    repository.path.mkdir()
+    repository.git("init", "-q", "-b", "master")
+    repository.write("README", "another project")
+    repository.commit("Base")
+    return repository
+
+
+def test_apply_asks_then_hands_over_to_b4_with_the_trailers(tree, other, mailed, home):
     def apply(*words, stdin=b""):
         return subprocess.run(
             [sys.executable, "-m", "reviewbot", "triage", "apply", *words, "--from", str(mailed)],
@@ -288,6 +299,12 @@ def test_apply_asks_then_hands_over_to_b4_with_the_trailers(tree, mailed, home):
     refused = apply(name, stdin=b"n\n")
     assert refused.returncode == 130
     assert tree.git("rev-parse", "HEAD") == before, "nothing happens before one agrees"
+    elsewhere = subprocess.run(
+        [sys.executable, "-m", "reviewbot", "triage", "apply", name, "--yes", "--from", str(mailed)],
+        cwd=other.path, capture_output=True, check=False, env={"PATH": os.environ["PATH"], "HOME": str(home)},
+    )  # fmt: skip
+    assert elsewhere.returncode == 2
+    assert b"stand in the kernel tree" in elsewhere.stderr
     done = apply(name, "--branch", "topic", "--yes")
     assert done.returncode == 0, done.stderr + done.stdout
     assert tree.git("symbolic-ref", "--short", "HEAD") == "topic\n"
