@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs lint test chaos bench bench-bot bench-rules fresh-check lock clean
+.PHONY: help venv demo check docs lint test chaos bench bench-bot bench-rules bench-coverage check-coverage fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -49,6 +49,12 @@ bench-triage: ## read a list for triage (INBOX=... an epoch), then show 2,000 se
 
 bench-rules: ## time the rules alone on 10, 22 and 60 patches (KIND=dense: the most a patch can touch)
 	@deploy/bench-rules $(KIND)
+
+bench-coverage: ## selftests chosen by coverage beside all of them (INBOX=... an epoch, TREE=... a tree)
+	@deploy/bench-coverage
+
+check-coverage: venv ## the tests that need a kernel which counts; builds it once, eight minutes or so
+	@REVIEWBOT_CHECK_COVERAGE=1 .venv/bin/pytest -q tests/guest/test_counting.py tests/guest/test_coverage.py
 
 fresh-check: ## make demo and make check on a fresh Debian 12 (root; TARGETS="demo check")
 	@deploy/fresh-machine $(or $(TARGETS),demo check)
