@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs lint test chaos bench bench-bot bench-rules bench-coverage check-coverage fresh-check lock clean
+.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-rules bench-coverage check-coverage fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -24,6 +24,9 @@ docs: venv ## write the rule reference and the manual pages anew
 pictures: venv ## make the pictures in docs/pictures anew
 	@deploy/pictures
 
+web-pictures: ## photograph the web pages for docs/pictures (reviews the example in full)
+	@deploy/web-pictures
+
 lint: venv ## ruff and mypy only
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -40,6 +43,9 @@ bench: ## time a review beside checkpatch.pl and a clean kernel build
 
 bench-bot: ## queue and drain 10,000 jobs without work, measure the idle bot: time, memory
 	@deploy/bench-bot
+
+bench-web: ## time the web pages with 2,000 series, and the export of 500
+	@deploy/bench-web
 
 bench-watch: ## replay a list through the bot (INBOX=... an epoch): series, speed, memory
 	@deploy/bench-watch

@@ -23,7 +23,9 @@ def load(override: Path | None = None) -> dict[str, str]:
 
 def load_web() -> dict[str, str]:
     """Sources of the shipped web pages' templates, and of the report's parts they are made of."""
-    return _read(templates_directory()) | _read(templates_directory() / "web")
+    parts = _read(templates_directory())
+    pages = {name: text for name, text in parts.items() if not name.endswith(".txt.j2")}
+    return pages | _read(templates_directory() / "web")
 
 
 def _read(directory: Path) -> dict[str, str]:

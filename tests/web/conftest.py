@@ -38,6 +38,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 def served(shelf: Shelf) -> Iterator[Served]:
     shot = shelf.shot()
     site = Site(templates.load_web(), shelf.library)
+    site.prepare(shot)
     listen = "127.0.0.1:0"
     with serving(
         listen, Application(site, lambda: shot, names_of(listen, ("kvm.example.org",)))
