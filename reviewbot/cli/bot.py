@@ -21,20 +21,21 @@ from reviewbot.model.say import Level
 from reviewbot.model.watch import WatchState
 from reviewbot.stages.printable import one_line
 from reviewbot.tools import database
+from reviewbot.tools.enclosed import Enclosed
 from reviewbot.tools.finished import Finished
 from reviewbot.tools.ledger import Ledger
 from reviewbot.tools.outbox import Outbox
 from reviewbot.tools.pulse import Pulse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from reviewbot.cli.log import Log
     from reviewbot.cli.main import Invocation
     from reviewbot.engine.clerk import Clerk
     from reviewbot.engine.commands import Commands
     from reviewbot.engine.metrics import BotMeters
-    from reviewbot.engine.watch import Polled
+    from reviewbot.engine.watch import FollowedList, Polled
     from reviewbot.model.config import Config
     from reviewbot.model.watch import WatchedSeries
 
@@ -70,7 +71,7 @@ def bot(
     with (
         answering(listen, meters, log),
         _ledger(dry_run=dry_run) as ledger,
-        _staff(config, ledger, log, meters, dry_run=dry_run) as staff,
+        _staff(config, ledger, log, meters, lists, dry_run=dry_run) as staff,
     ):
         watcher = Watcher(ledger, lists)
         while True:
@@ -119,7 +120,13 @@ class Staff:
 
 @contextlib.contextmanager
 def _staff(
-    config: Config, ledger: Ledger, log: Log, meters: BotMeters, *, dry_run: bool
+    config: Config,
+    ledger: Ledger,
+    log: Log,
+    meters: BotMeters,
+    lists: Mapping[str, FollowedList],
+    *,
+    dry_run: bool,
 ) -> Iterator[Staff | None]:
     """Who works between lists and workers; nobody for a dry run, which only looks."""
     if dry_run:
@@ -128,14 +135,17 @@ def _staff(
     from reviewbot.engine.clerk import Clerk  # noqa: PLC0415 - DBOS is slow to load
     from reviewbot.engine.commands import Commands  # noqa: PLC0415 - see above
     from reviewbot.engine.durable import JobQueue  # noqa: PLC0415 - see above
+    from reviewbot.engine.enclose import Encloser  # noqa: PLC0415 - see above
     from reviewbot.engine.publisher import Publisher  # noqa: PLC0415 - see above
 
     url = database.url_of(config.engine.database, state_directory())
+    sources = {name: each.source for name, each in lists.items()}
     with (
         contextlib.closing(JobQueue(url)) as queue,
         contextlib.closing(Finished(url)) as finished,
         contextlib.closing(Outbox(url)) as outbox,
         contextlib.closing(Publisher(config, url, log)) as publisher,
+        contextlib.closing(Enclosed(url)) as enclosed,
     ):
         commands = Commands(
             config, ledger=ledger, queue=queue, finished=finished, outbox=outbox, say=log
@@ -150,6 +160,7 @@ def _staff(
             seen=meters.finished,
             mailed=commands.mailed,
             publisher=publisher,
+            encloser=Encloser(config, ledger, sources, enclosed),
         )
         with contextlib.closing(commands):
             yield Staff(clerk=clerk, commands=commands)

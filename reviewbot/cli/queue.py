@@ -11,7 +11,7 @@ import click
 
 from reviewbot.cli.environment import state_directory
 from reviewbot.model.codec import to_json
-from reviewbot.model.job import Job, JobState, Need, Urgency
+from reviewbot.model.job import ASKED, Job, JobState, Need, Urgency
 from reviewbot.model.run import Stage
 from reviewbot.stages.printable import one_line
 
@@ -117,7 +117,7 @@ def add(  # noqa: PLR0917 - one parameter an option
     needs = frozenset(Need(word) for word in need) | (frozenset({Need.LAB}) if lab else frozenset())
     wanted = Job(
         series=series.strip("<>"),
-        source="asked",
+        source=ASKED,
         revision=revision,
         tree=tree,
         base=base,

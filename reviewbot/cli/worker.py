@@ -18,12 +18,13 @@ from reviewbot.cli.environment import cache_directory, state_directory, store, t
 from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UnavailableError, UserError
-from reviewbot.model.job import Done, Job, Need
+from reviewbot.model.job import ASKED, Done, Job, Need
 from reviewbot.model.run import Stage, VerdictKind
 from reviewbot.model.say import Level
 from reviewbot.stages.printable import one_line
 from reviewbot.tools import accelerator, database
 from reviewbot.tools.cache import Cache
+from reviewbot.tools.enclosed import Enclosed
 from reviewbot.tools.pulse import Pulse
 from reviewbot.tools.session import Line, Reached, Session
 
@@ -147,6 +148,7 @@ def _do(wanted: Job, config: Config) -> Done:
     from reviewbot.engine.pipeline import ReviewRequest, review  # noqa: PLC0415 - see above
     from reviewbot.tools.finished import DamagedReviewError, Finished  # noqa: PLC0415 - see above
 
+    url = database.url_of(config.engine.database, state_directory())
     trees = trees_of(config)
     if wanted.tree:
         trees = tuple(tree for tree in trees if tree.name == wanted.tree)
@@ -155,14 +157,15 @@ def _do(wanted: Job, config: Config) -> Done:
                 f"no tree {wanted.tree!r} in this worker's settings: [trees.{wanted.tree}]"
             )
     request = ReviewRequest(
-        what=wanted.series,
+        what=wanted.series if wanted.source == ASKED else f"id:{wanted.series}",
+        mails=_enclosed(wanted, url),
         trees=trees,
         explicit_base=wanted.base or None,
         revision=wanted.revision or None,
         until=wanted.until,
         until_reason="" if wanted.until is Stage.COMPARE else f"asked for {wanted.until} only",
     )
-    finished = Finished(database.url_of(config.engine.database, state_directory()))
+    finished = Finished(url)
     with contextlib.closing(finished), tools_for(config, quiet=True) as tools:
         if wanted.earlier:
             # One that another release stored may be unreadable: then there is nothing to compare with.
@@ -176,6 +179,20 @@ def _do(wanted: Job, config: Config) -> Done:
     if verdict is None or verdict.kind is VerdictKind.INFRA:
         return Done(run=run.id, failure=verdict.line if verdict else "no verdict", exit_code=3)
     return Done(run=run.id, verdict=verdict.line, exit_code=verdict.exit_code)
+
+
+def _enclosed(wanted: Job, url: str) -> tuple[bytes, ...]:
+    """The series' mails, when they came with the job.  Raises UserError when they are gone."""
+    if not wanted.enclosed:
+        return ()
+    with contextlib.closing(Enclosed(url)) as rows:
+        mails = rows.get(wanted.source, wanted.series)
+    if not mails:
+        raise UserError(
+            "the mails of this series are not in the database (any more), and no archive is asked for "
+            "them; 'reviewbot review MBOX' takes them from a file"
+        )
+    return mails
 
 
 def _reached(stage: Stage, seconds: float) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reviewbot.engine.durable import JobQueue
+    from reviewbot.engine.enclose import Encloser
     from reviewbot.engine.publisher import Publisher
     from reviewbot.model.config import Config
     from reviewbot.model.job import JobStatus
@@ -42,6 +43,7 @@ ARCHIVE_SECONDS = 120.0
 
 _FIX = re.compile(r"\bfix(es|ed|ing)?\b", re.IGNORECASE)
 _BATCH = 100
+_SUPERSEDED = "superseded by "
 _STOPPABLE = (JobState.DELAYED, JobState.QUEUED, JobState.RUNNING)
 _UNSENT = (EntryState.HELD, EntryState.READY)
 _REVIEWED = (EventKind.COMPLETE, EventKind.INCOMPLETE, EventKind.CHANGED)
@@ -62,6 +64,7 @@ class Clerk:
         seen: Callable[[Run], None] = lambda run: None,  # noqa: ARG005 - nobody counts
         mailed: Callable[[Run, Sequence[Entry]], None] = lambda run, entries: None,  # noqa: ARG005
         publisher: Publisher | None = None,
+        encloser: Encloser | None = None,
         archive_seconds: float = ARCHIVE_SECONDS,
     ) -> None:
         """``say`` is told of everything that is done, ``seen`` of every review that somebody finished.
@@ -77,6 +80,7 @@ class Clerk:
         self._seen = seen
         self._mailed = mailed
         self._publisher = publisher
+        self._encloser = encloser
         self._archive_seconds = archive_seconds
         self._settings = report.settings(config)
 
@@ -119,7 +123,7 @@ class Clerk:
         if event.before and event.before != series.message_id:
             self._forget(event.before, f"the series now begins with {series.message_id}")
         if event.kind is EventKind.SUPERSEDED:
-            self._forget(series.message_id, f"superseded by {current.superseded_by}")
+            self._forget(series.message_id, f"{_SUPERSEDED}{current.superseded_by}")
         elif event.kind in _REVIEWED and current.state in (
             WatchState.COMPLETE,
             WatchState.INCOMPLETE,
@@ -129,10 +133,30 @@ class Clerk:
             if again:
                 self._stop(series.message_id, "other mails belong to it now", keep=patches)
             job = replace(self._job(current), again=again)
+            if self._was_given_up(job.id):
+                job = replace(job, again=event.number)
+            if self._encloser:
+                job = replace(job, enclosed=self._encloser.put(job.source, current))
             if self._queue.add(job, delay=self._archive_seconds):
                 self._say("queued", f"queued, v{job.revision} {job.title}", job=job.id)
             if self._publisher:
                 self._publisher.queued(job, patches)
+
+    def _was_given_up(self, name: str) -> bool:
+        """True when a review was stopped, or its report left unwritten, for a revision that was none.
+
+        What comes next of a "v2" may show that it is somebody else's, or for no robot.
+        """
+        status = self._queue.get(name)
+        if status is None:
+            return False
+        decision = self._finished.decision(name) or ""
+        dropped = self._outbox.entries((EntryState.DROPPED,), series=status.job.series)
+        return (
+            status.state is JobState.CANCELLED
+            or decision.startswith(f"nothing: {_SUPERSEDED}")
+            or any(entry.note.startswith(_SUPERSEDED) for entry in dropped)
+        )
 
     def _job(self, series: WatchedSeries) -> Job:
         fix = bool(_FIX.search(series.subject))
@@ -153,6 +177,8 @@ class Clerk:
     def _forget(self, message_id: str, why: str) -> None:
         """Stop a review whose series is out of date, and never send what waits about it."""
         self._stop(message_id, why)
+        if self._encloser:
+            self._encloser.drop(message_id, time.time())
         for entry in self._outbox.entries(_UNSENT, series=message_id):
             if entry.kind is Kind.ANSWER:
                 continue
@@ -187,7 +213,7 @@ class Clerk:
             return "nothing: it was asked for by hand"
         watched = self._ledger.find(run.series.message_id)
         if watched and watched.state is WatchState.SUPERSEDED:
-            return f"nothing: superseded by {watched.superseded_by}"
+            return f"nothing: {_SUPERSEDED}{watched.superseded_by}"
         rules = listed.report
         shown = policy.worth_reporting(run, rules)
         mails = report.mails(shown, replace(self._settings, all_clear=rules.all_clear))
@@ -212,10 +238,18 @@ class Clerk:
                 note = "a newer review of the same series"
                 self._outbox.move(entry.message_id, EntryState.DROPPED, when=_UNSENT, note=note)
         for entry in made.entries:
-            self._outbox.add(entry)
+            if not self._outbox.add(entry):
+                self._take_up(entry)
         if made.entries:
             self._mailed(shown, made.entries)
         return f"{made.action}: {made.reason}"
+
+    def _take_up(self, entry: Entry) -> None:
+        """Let a mail wait again that was dropped for a newer revision, when there is none after all."""
+        known = self._outbox.get(entry.message_id)
+        if known and known.state is EntryState.DROPPED and known.note.startswith(_SUPERSEDED):
+            dropped = (EntryState.DROPPED,)
+            self._outbox.move(entry.message_id, entry.state, when=dropped, due=entry.due)
 
 
 def _our_mistake(error: Exception) -> str:

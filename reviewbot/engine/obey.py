@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.engine.enclose import private_lists
 from reviewbot.model.codec import key_of
 from reviewbot.model.command import Objection, SubjectKind, Word
 from reviewbot.model.job import Job, Urgency
@@ -73,6 +74,7 @@ class Obey:
             source=target.inbox,
             title=watched.subject,
             revision=watched.revision,
+            enclosed=target.inbox in private_lists(self._config),
         )
         last = max(known, key=lambda status: status.queued).job if known else fresh
         if command.word is Word.TEST:

@@ -29,7 +29,8 @@ ORDER = tuple(Stage)
 class ReviewRequest:
     """What to review and how far.
 
-    ``what`` is a message-id, URL, path or "-" (then ``stdin`` holds the mails), or empty when
+    ``what`` is a message-id (its thread is asked for, unless ``mails`` has it), URL, path or "-" (then
+    ``stdin`` holds the mails), or empty when
     ``commit_range`` names local commits of the first tree, or ``paths`` the files of one series.
     ``until`` is the last stage to run.
     """
@@ -38,6 +39,7 @@ class ReviewRequest:
     trees: tuple[Tree, ...]
     paths: tuple[str, ...] = ()
     stdin: bytes | None = None
+    mails: tuple[bytes, ...] = ()
     commit_range: str | None = None
     explicit_base: str | None = None
     revision: int | None = None
@@ -85,6 +87,7 @@ class Review:
             what=self.request.what,
             paths=self.request.paths,
             stdin=self.request.stdin,
+            mails=self.request.mails,
             revision=self.request.revision,
             tree_path=self.request.trees[0].path if self.request.commit_range else None,
             commit_range=self.request.commit_range,

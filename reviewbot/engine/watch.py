@@ -175,7 +175,9 @@ def _read(
         mail = parse_mail(arrival.raw)
         if mail.references and mentions(mail.body):
             asked.append((mail.message_id, arrival.raw))
-        return envelope(mail, source=name, received=min(arrival.received, clock))
+        return envelope(
+            mail, source=name, received=min(arrival.received, clock), origin=arrival.origin
+        )
     except MailError as error:
         refused.append(Refused(origin=arrival.origin, reason=str(error)))
     except Exception as error:  # noqa: BLE001 - as above

@@ -29,6 +29,9 @@ class Urgency(IntEnum):
     """The nightly sweep of a tree."""
 
 
+ASKED = "asked"
+"""The source of jobs that somebody queued by hand; only theirs may name a file or a URL."""
+
 FIX_FIRST = 5
 """How much earlier a series of fixes comes than a feature from the same source."""
 
@@ -40,6 +43,7 @@ class Job:
     ``series`` is what ``reviewbot review`` takes: a message-id or a path.  ``source`` names where it was
     seen (a list's address, "asked").  ``tree`` is the name of the configured tree to use, "" for any.
     ``earlier`` is the message-id of the revision before.  ``again`` counts reviews of the same revision that somebody asked for.
+    ``enclosed``: its mails are in the database, and no archive is asked.
     """
 
     series: str
@@ -53,6 +57,7 @@ class Job:
     needs: frozenset[Need] = frozenset({Need.LAB})
     urgency: int = Urgency.BOT
     again: int = 0
+    enclosed: bool = False
 
     @property
     def id(self) -> str:

@@ -32,11 +32,16 @@ _STRAY_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A mail without its text: ``lists`` it came over, and when the first ``received`` it."""
+    """A mail without its text: ``lists`` it came over, and when the first ``received`` it.
+
+    ``source`` is that first list, ``origin`` where in it the whole mail is (model.watch.Arrival).
+    """
 
     mail: Mail
     lists: tuple[str, ...]
     received: float
+    source: str = ""
+    origin: str = ""
 
     @property
     def message_id(self) -> str:
@@ -44,7 +49,7 @@ class Envelope:
         return self.mail.message_id
 
 
-def envelope(mail: Mail, *, source: str, received: float) -> Envelope:
+def envelope(mail: Mail, *, source: str, received: float, origin: str = "") -> Envelope:
     """Cut ``mail``, which came over the list ``source``, down to what is kept."""
     quiet = mail.subject.reply and not mail.diff  # it only holds its thread together
     head = replace(
@@ -68,7 +73,9 @@ def envelope(mail: Mail, *, source: str, received: float) -> Envelope:
         diff=_paths(mail) if mail.diff else "",
         damage="",
     )
-    return Envelope(mail=head, lists=(source,), received=received)
+    return Envelope(
+        mail=head, lists=(source,), received=received, source=source, origin=origin[:_TEXT]
+    )
 
 
 def merged(one: Envelope, other: Envelope) -> Envelope:
@@ -78,11 +85,7 @@ def merged(one: Envelope, other: Envelope) -> Envelope:
     replay must find the same series, and a forger come too late.
     """
     first, second = sorted((one, other), key=lambda each: (each.received, to_json(each.mail)))
-    return Envelope(
-        mail=first.mail,
-        lists=tuple(sorted({*first.lists, *second.lists})),
-        received=first.received,
-    )
+    return replace(first, lists=tuple(sorted({*first.lists, *second.lists})))
 
 
 def links(kept: Envelope) -> tuple[str, ...]:

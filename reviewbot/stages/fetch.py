@@ -21,13 +21,15 @@ class FetchRequest:
     """What to review.
 
     ``what`` is a message-id, a URL, the path of an mbox, maildir or folder of patches, or "-" for
-    ``stdin``.  ``commit_range`` (A..B of ``tree_path``) takes its place, or ``paths``: several files
+    ``stdin``.  ``mails`` are the raw mails of the thread of the message-id ``what``, when they are
+    at hand.  ``commit_range`` (A..B of ``tree_path``) takes its place, or ``paths``: several files
     that are one series.  ``revision`` picks another version of the same series.
     """
 
     what: str
     paths: tuple[str, ...] = ()
     stdin: bytes | None = None
+    mails: tuple[bytes, ...] = ()
     revision: int | None = None
     tree_path: str | None = None
     commit_range: str | None = None
@@ -81,6 +83,8 @@ def _thread(request: FetchRequest, tools: Tools) -> _Thread:
     if request.paths:
         raw = tuple(one for path in request.paths for one in mailbox.read(Path(path)))
         return _Thread(mails=_parsed(raw), source=f"{len(request.paths)} files")
+    if request.mails:
+        return _at_hand(request)
     if request.what == "-":
         raw = mailbox.split(request.stdin or b"", "standard input")
         return _Thread(mails=_parsed(raw), source="standard input")
@@ -88,6 +92,15 @@ def _thread(request: FetchRequest, tools: Tools) -> _Thread:
     if mailbox.present(path):
         return _Thread(mails=_parsed(mailbox.read(path)), source=str(path))
     return _from_inbox(request, tools)
+
+
+def _at_hand(request: FetchRequest) -> _Thread:
+    """Mails of a list that were read before; the message-id needs no inbox, so any will do."""
+    asked = request.what.removeprefix("id:")
+    mails = tuple(unique(_parsed(request.mails)))
+    if all(mail.message_id != asked for mail in mails):
+        raise UserError("the mails at hand do not hold the one that was asked for")
+    return _Thread(mails=mails, source="the list's mails", asked=asked)
 
 
 def _from_inbox(request: FetchRequest, tools: Tools) -> _Thread:

@@ -55,7 +55,13 @@ def parse_wanted(text: str) -> Wanted:
         given = given.partition(":")[2].strip()
     if given.startswith("<") and given.endswith(">"):
         given = given[1:-1]
-    if given.startswith("-") or len(given) > 500 or not _MESSAGE_ID.fullmatch(given):
+    # b4 takes an id with "://" in it for the address of a server to ask.
+    if (
+        given.startswith("-")
+        or "://" in given
+        or len(given) > 500
+        or not _MESSAGE_ID.fullmatch(given)
+    ):
         raise UserError(
             f"{_shown(text)}: no such file, and not a message-id or lore URL (they look like "
             "20241030033514.1728937-1-name@example.org)"
