@@ -7,7 +7,7 @@ Offsets and sizes are bytes unless the name says bits.
 from dataclasses import dataclass, field
 from typing import Any
 
-from reviewbot.parse.clang import cindex, path_of
+from reviewbot.parse.clang import children, cindex, path_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def read_record(cursor: Any) -> Record:
         path=path_of(cursor.location),
         line=cursor.extent.start.line,
         end=cursor.extent.end.line,
-        packed=any(child.kind == kinds.PACKED_ATTR for child in cursor.get_children()),
+        packed=any(child.kind == kinds.PACKED_ATTR for child in children(cursor)),
     )
 
 
@@ -110,15 +110,15 @@ def _walk(cursor: Any, into: _Collector, *, prefix: str, base: int, union: bool)
     """Collect the members of a struct or union that starts at bit ``base`` of the outermost record."""
     kinds = cindex().CursorKind
     is_union = cursor.kind == kinds.UNION_DECL
-    children = [c for c in cursor.get_children() if c.kind in _member_kinds()]
-    named = {c.type.get_declaration().hash for c in children if c.kind == kinds.FIELD_DECL}
+    fields = [c for c in children(cursor) if c.kind in _member_kinds()]
+    named = {c.type.get_declaration().hash for c in fields if c.kind == kinds.FIELD_DECL}
     named |= {
         c.type.element_type.get_declaration().hash
-        for c in children
+        for c in fields
         if c.kind == kinds.FIELD_DECL and c.type.get_array_size() >= 0
     }
     position, last, last_line = 0, "", cursor.extent.start.line
-    for child in children:
+    for child in fields:
         if child.kind != kinds.FIELD_DECL:
             if child.hash in named or not child.is_anonymous() or not child.is_definition():
                 continue  # the declaration of a named field's type, or a tag without a field
@@ -145,7 +145,7 @@ def _walk(cursor: Any, into: _Collector, *, prefix: str, base: int, union: bool)
         position = max(position, start + width)
         last, last_line = label, line
     total = int(cursor.type.get_size()) * 8
-    if not is_union and children and total - position >= 8:
+    if not is_union and fields and total - position >= 8:
         into.holes.append(
             Hole(
                 after=last,
@@ -172,7 +172,7 @@ def _anonymous_offset(cursor: Any, scope: Any) -> int | None:
         name = field_cursor.spelling
         if name and (outside := int(scope.get_offset(name))) >= 0:
             return outside - int(cursor.type.get_offset(name))
-    for child in cursor.get_children():
+    for child in children(cursor):
         if child.kind in _member_kinds() and child.is_anonymous():
             inner = _anonymous_offset(child, scope)
             if inner is not None:

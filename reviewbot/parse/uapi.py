@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reviewbot.parse.clang import Architecture, cindex, parse, path_of
+from reviewbot.parse.clang import Architecture, children, cindex, parse, path_of
 from reviewbot.parse.records import Record, read_record
 
 
@@ -73,7 +73,7 @@ def read_layouts(
     macros: list[tuple[str, str, int]] = []
     defined: set[str] = set()
     kinds = cindex().CursorKind
-    for cursor in unit.cursor.get_children():
+    for cursor in children(unit.cursor):
         kind = cursor.kind
         if kind == kinds.MACRO_DEFINITION:
             if path := path_of(cursor.location):
@@ -126,7 +126,7 @@ def read_constants(
     }
     found: dict[str, Constant] = {}
     enum_kind = cindex().CursorKind.ENUM_DECL
-    for cursor in unit.cursor.get_children():
+    for cursor in children(unit.cursor):
         if cursor.kind != enum_kind:
             continue
         path = path_of(cursor.location)
@@ -134,7 +134,7 @@ def read_constants(
             for constant in _enumerators(cursor, path):
                 found[constant.name] = constant
             continue
-        for child in cursor.get_children():
+        for child in children(cursor):
             prefix, _, number = child.spelling.rpartition("_")
             if prefix != "reviewbot" or not number.isdecimal():
                 continue
@@ -164,7 +164,7 @@ def _line_in_main(message: Any) -> int:
 
 def _enumerators(cursor: Any, path: str) -> Iterator[Constant]:
     tag = "" if cursor.is_anonymous() else str(cursor.spelling)
-    for order, child in enumerate(cursor.get_children()):
+    for order, child in enumerate(children(cursor)):
         if child.kind == cindex().CursorKind.ENUM_CONSTANT_DECL:
             yield Constant(
                 name=child.spelling,
@@ -218,10 +218,10 @@ def evaluate(
         if message.severity >= cindex().Diagnostic.Error
     }
     values: dict[str, int | None] = dict.fromkeys(wanted)
-    for cursor in unit.cursor.get_children():
+    for cursor in children(unit.cursor):
         if cursor.kind != cindex().CursorKind.ENUM_DECL or path_of(cursor.location):
             continue
-        for child in cursor.get_children():
+        for child in children(cursor):
             prefix, _, number = child.spelling.rpartition("_")
             if prefix == "reviewbot" and number.isdecimal() and int(number) not in rejected:
                 values[wanted[int(number)]] = int(child.enum_value)
