@@ -3,7 +3,6 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from reviewbot.model.triage import Item, Reviewed
 from reviewbot.web.links import Links
 from reviewbot.web.query import Found, Query
 from reviewbot.web.rules import Spoken
+from reviewbot.web.shown import moment
 
 SCHEMA = 1
 Record = dict[str, Any]
@@ -47,8 +47,8 @@ def row(one: Item, links: Links) -> Record:
         "revision": card.revision,
         "patches": card.total,
         "missing": card.missing,
-        "posted": _moment(card.sent),
-        "active": _moment(card.last),
+        "posted": moment(card.sent),
+        "active": moment(card.last),
         "area": card.area,
         "subsystem": card.subsystem,
         "added": card.added,
@@ -122,7 +122,7 @@ def _rule(one: Spoken, links: Links) -> Record:
 def _review(one: Reviewed, links: Links) -> Record:
     return {
         "run": one.run,
-        "made": _moment(one.made),
+        "made": moment(one.made),
         "verdict": one.verdict,
         "line": one.line,
         "findings": one.findings,
@@ -135,8 +135,3 @@ def _review(one: Reviewed, links: Links) -> Record:
         "regressions": one.regressions,
         "page": links.review(one.run),
     }
-
-
-def _moment(seconds: float) -> str:
-    limited = min(max(seconds, 0.0), 253402300799.0)  # a mail may say any date; dates end in 9999
-    return datetime.fromtimestamp(limited, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,15 +3,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from reviewbot import __version__
 from reviewbot.model.errors import UserError
 from reviewbot.model.finding import Severity
 from reviewbot.model.run import Run
-from reviewbot.model.triage import Item, Reviewed
+from reviewbot.model.triage import Reviewed
 from reviewbot.parse.wanted import SORTS
-from reviewbot.stages.printable import one_line
 from reviewbot.stages.report import marked_up
 from reviewbot.stages.report_html import archive_link
 from reviewbot.stages.tally import tally
@@ -21,6 +19,7 @@ from reviewbot.web.links import NAME, Links
 from reviewbot.web.patch import split
 from reviewbot.web.review import review
 from reviewbot.web.rules import Spoken, groups, section, spoken
+from reviewbot.web.shown import brief, day, moment, revisions_of, tags
 from reviewbot.web.snapshot import Reviews, Snapshot
 
 HTML = "text/html; charset=utf-8"
@@ -135,7 +134,7 @@ class Site:
         if len(asked.path) != 2 or (item := asked.shot.by_id.get(asked.path[1])) is None:
             return None
         shot, links = asked.shot, asked.links
-        revisions = _revisions(shot, item)
+        revisions = revisions_of(shot, item)
         if asked.json:
             return _json(records.series(item, revisions, links), shot.made)
         newest = next((some[0] for _, _, some in revisions if some), None)
@@ -153,7 +152,7 @@ class Site:
                 for one in item.clashes
                 if one.message_id in shot.item_of
             ][:20],
-            tags=_tags(item),
+            tags=tags(item),
             unreviewed=newest is not None and newest.series != item.card.message_id,
             page_run=newest.run if newest else "",
             **(review(run) if run else {"run": None}),
@@ -179,7 +178,7 @@ class Site:
             links,
             json_link=links.data(links.review(known.run)),
             item=item,
-            revisions=_revisions(shot, item) if item else (),
+            revisions=revisions_of(shot, item) if item else (),
             page_run=known.run,
             **review(run),
         )
@@ -291,50 +290,5 @@ class Site:
         return template.render(**(common | values)).encode("utf-8", "replace")
 
 
-def brief(text: str, most: int = 240) -> str:
-    """One line that is no longer than people write."""
-    whole = one_line(text[: 4 * most])
-    return whole if len(whole) <= most else f"{whole[:most]}…"
-
-
-def day(seconds: float) -> str:
-    """2026-01-15, in UTC."""
-    return _time(seconds).strftime("%Y-%m-%d")
-
-
-def moment(seconds: float) -> str:
-    """2026-01-15T12:00:00Z."""
-    return _time(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _time(seconds: float) -> datetime:
-    """A mail's date may be anything; year 1 and year 9999 are as far as dates go."""
-    return datetime.fromtimestamp(min(max(seconds, 0.0), 253402300799.0), UTC)
-
-
 def _json(value: object, modified: float) -> Page:
     return Page(kind=JSON, body=records.encoded(value), modified=modified)
-
-
-def _tags(item: Item) -> list[tuple[str, str, str]]:
-    """(tag, who, for which patches): somebody who tested all patches is named once."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for one in item.card.tags:
-        found.setdefault((one.name, one.who), []).append(one.patch)
-    return [(name, who, _patches(numbers)) for (name, who), numbers in found.items()]
-
-
-def _patches(numbers: list[int]) -> str:
-    if 0 in numbers:
-        return "the series"
-    whole = sorted(set(numbers))
-    starts = [one for one in whole if one - 1 not in whole]
-    ends = [one for one in whole if one + 1 not in whole]
-    spans = [str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
-    return f"patch {spans[0]}" if len(whole) == 1 else f"patches {', '.join(spans)}"
-
-
-def _revisions(shot: Snapshot, item: Item) -> tuple[tuple[int, str, tuple[Reviewed, ...]], ...]:
-    """(number, message-id, its reviews) of all revisions, the newest first."""
-    every = ((item.card.revision, item.card.message_id), *item.history)
-    return tuple((number, name, shot.reviews_of.get(name, ())) for number, name in every)

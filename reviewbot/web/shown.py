@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Words and dates as pages show them.  Pure."""
+
+from datetime import UTC, datetime
+
+from reviewbot.model.triage import Item, Reviewed
+from reviewbot.stages.printable import one_line
+from reviewbot.web.snapshot import Snapshot
+
+
+def brief(text: str, most: int = 240) -> str:
+    """One line that is no longer than people write."""
+    whole = one_line(text[: 4 * most])
+    return whole if len(whole) <= most else f"{whole[:most]}…"
+
+
+def day(seconds: float) -> str:
+    """2026-01-15, in UTC."""
+    return _time(seconds).strftime("%Y-%m-%d")
+
+
+def moment(seconds: float) -> str:
+    """2026-01-15T12:00:00Z."""
+    return _time(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(seconds: float) -> datetime:
+    """A mail's date may be anything; year 1 and year 9999 are as far as dates go."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), 253402300799.0), UTC)
+
+
+def tags(item: Item) -> list[tuple[str, str, str]]:
+    """(tag, who, for which patches): somebody who tested all patches is named once."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for one in item.card.tags:
+        found.setdefault((one.name, one.who), []).append(one.patch)
+    return [(name, who, _patches(numbers)) for (name, who), numbers in found.items()]
+
+
+def _patches(numbers: list[int]) -> str:
+    if 0 in numbers:
+        return "the series"
+    whole = sorted(set(numbers))
+    starts = [one for one in whole if one - 1 not in whole]
+    ends = [one for one in whole if one + 1 not in whole]
+    spans = [str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
+    return f"patch {spans[0]}" if len(whole) == 1 else f"patches {', '.join(spans)}"
+
+
+def revisions_of(shot: Snapshot, item: Item) -> tuple[tuple[int, str, tuple[Reviewed, ...]], ...]:
+    """(number, message-id, its reviews) of all revisions, the newest first."""
+    every = ((item.card.revision, item.card.message_id), *item.history)
+    return tuple((number, name, shot.reviews_of.get(name, ())) for number, name in every)
