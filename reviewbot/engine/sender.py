@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.engine.clerk import policy_of
 from reviewbot.model.errors import InfrastructureError, UserError
-from reviewbot.model.outbox import EntryState
+from reviewbot.model.outbox import EntryState, Kind
 from reviewbot.model.say import Level
 from reviewbot.stages import policy
 from reviewbot.stages.deliver import Postman
@@ -62,6 +62,8 @@ class Sender:
         sent = 0
         for entry in postman.outbox.due(self._clock()):
             now = self._clock()
+            if self._silenced(postman, entry):
+                continue
             held_back = self._limit(postman, entry, now)
             if held_back:
                 self._later(postman, entry, held_back, now + LIMITED_SECONDS)
@@ -75,6 +77,20 @@ class Sender:
                 self._later(postman, entry, failure, now + RETRY_SECONDS)
             postman.failed.clear()
         return sent
+
+    def _silenced(self, postman: Postman, entry: Entry) -> bool:
+        """Drop a report that somebody wants no more, whoever said so while it waited."""
+        if entry.kind is Kind.ANSWER:
+            return False
+        thread = (entry.series, *entry.mail.references)
+        rules = policy_of(self._tools.config, entry.inbox)
+        who = policy.muted_by((entry.author,), thread, rules, postman.outbox.muted())
+        if not who:
+            return False
+        note, ready = f"muted by {who}", (EntryState.READY,)
+        if postman.outbox.move(entry.message_id, EntryState.DROPPED, when=ready, note=note):
+            self._say("dropped", f"dropped, {note}", mail=entry.message_id)
+        return True
 
     def _limit(self, postman: Postman, entry: Entry, now: float) -> str:
         config = self._tools.config

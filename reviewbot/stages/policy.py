@@ -84,12 +84,11 @@ def decide(
     if not mails:
         line = run.verdict.line if run.verdict else "no verdict"
         return Decision(action=Action.NOTHING, reason=f"silence is the report: {line}")
-    silenced = {name.lower(): "the settings" for name in policy.mute} | dict(muted)
     root = series.cover or series.patches[0]
     author = series.patches[0].author.email.lower()
-    for name in (author, root.sender.email, series.message_id, *root.references):
-        if who := silenced.get(name.lower()):
-            return Decision(action=Action.NOTHING, reason=f"muted by {one_line(who)}")
+    people, thread = (author, root.sender.email), (series.message_id, *root.references)
+    if who := muted_by(people, thread, policy, muted):
+        return Decision(action=Action.NOTHING, reason=f"muted by {who}")
     action = Action(policy.mode)
     said = [one for one in earlier if one.state is EntryState.SENT and one.kind is Kind.REPORT]
     if said and {mail.message_id for mail in mails} <= {one.message_id for one in earlier}:
@@ -119,6 +118,23 @@ def decide(
     return Decision(action=action, reason=reason, entries=entries)
 
 
+def muted_by(
+    people: Sequence[str], thread: Sequence[str], policy: PolicyConfig, muted: Mapping[str, str]
+) -> str:
+    """Who silenced one of these addresses or message-ids, one line; "" for nobody."""
+    said = {name.lower(): "the settings" for name in policy.mute} | dict(muted)
+    known = {_person(name): who for name, who in said.items()}
+    found = [known.get(_person(name)) for name in people if name]
+    found += [said.get(name.lower()) for name in thread]
+    return next((one_line(who) for who in found if who), "")
+
+
+def _person(name: str) -> str:
+    """An address, to be compared: jo+kernel@example.org is jo@example.org (RFC 5233)."""
+    local, at, host = name.lower().rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{host}"
+
+
 def within_limits(
     entry: Entry, policy: PolicyConfig, sent: Sequence[Sent], *, now: float, per_day: int
 ) -> str:
@@ -134,7 +150,8 @@ def within_limits(
         return ""
     if len({one.series for one in recent if one.inbox == entry.inbox}) >= policy.per_day:
         return f"the list's limit of {policy.per_day} reports a day is reached (per_day)"
-    mine = {one.series for one in recent if entry.author and one.author == entry.author}
+    author = _person(entry.author)
+    mine = {one.series for one in recent if author and _person(one.author) == author}
     if len(mine) >= policy.per_author:
         return f"the author's limit of {policy.per_author} reports a day is reached (per_author)"
     return ""

@@ -9,11 +9,18 @@ import mails
 import pytest
 import sample_runs
 from test_bot_desk import SERIES, Office
+from watching import Desk
 
+from reviewbot.engine.watch import FollowedList, Watcher
 from reviewbot.model.config import PolicyConfig
 from reviewbot.model.job import JobState
-from reviewbot.model.outbox import EntryState
+from reviewbot.model.mail import Mail
+from reviewbot.model.outbox import Entry, EntryState, Sent
+from reviewbot.model.watch import Batch
+from reviewbot.parse.gather import Following
+from reviewbot.stages import policy
 from reviewbot.tools.context import Tools
+from reviewbot.tools.ledger import Ledger
 
 
 @pytest.fixture
@@ -56,3 +63,66 @@ def test_its_report_is_written_after_all(office: Office, decided: str) -> None:
     )
     office.finish(again, run)
     assert office.entries(EntryState.READY)
+
+
+@pytest.mark.parametrize("name", ["author", "tagged", "thread"])
+def test_who_is_muted_while_a_report_waits_does_not_get_it(office: Office, name: str) -> None:
+    (status,) = office.deliver(*mails.series(2))
+    office.finish(status, sample_runs.findings())
+    author = office.entries(EntryState.READY)[0].author
+    local, _, host = author.partition("@")
+    silenced = {"author": author, "tagged": f"{local}+lists@{host}", "thread": SERIES}[name]
+    office.outbox.mute(silenced, "a person")
+    office.skew = 3600.0
+    assert office.send() == 0
+    assert not office.entries(EntryState.READY)
+    assert {entry.note for entry in office.entries(EntryState.DROPPED)} == {"muted by a person"}
+
+
+def test_a_tag_in_the_address_is_no_other_person() -> None:
+    entry = Entry(
+        mail=Mail(
+            sender=None,
+            to=(),
+            cc=(),
+            subject="",
+            date="",
+            message_id="a@x",
+            in_reply_to="",
+            references=(),
+            body="",
+        ),
+        inbox="list@x",
+        series="new@x",
+        author="jo+2@example.org",
+    )
+    sent = [Sent(inbox="list@x", author="jo+1@example.org", series="old@x", when=1000.0)]
+    rules = PolicyConfig(per_author=1)
+    said = policy.within_limits(entry, rules, sent, now=1060.0, per_day=9)
+    assert "per_author" in said
+
+
+class Damaged:
+    """A list whose clone is broken in a way nobody thought of."""
+
+    def batches(self, cursor: str | None, begin: float) -> Iterator[Batch]:  # noqa: ARG002
+        raise KeyError("object not found")
+        yield
+
+
+def test_a_list_that_breaks_us_does_not_keep_the_others_waiting() -> None:
+    desk = Desk()
+    lists = {
+        "broken@x": FollowedList(source=Damaged(), following=Following()),
+        **desk.watcher.lists,
+    }
+    desk.watcher = Watcher(desk.ledger, lists, clock=lambda: desk.now)
+    desk.deliver(*mails.series(1))
+    assert len(desk.series()) == 1
+    assert "object not found" in desk.watcher.poll().troubles["broken@x"]
+
+
+def test_others_on_the_host_cannot_read_what_a_private_list_says(tmp_path: Path) -> None:
+    with closing(Ledger(tmp_path / "state" / "ledger.sqlite")):
+        mode = (tmp_path / "state").stat().st_mode
+    assert mode & 0o077 == 0
