@@ -82,6 +82,9 @@ class Watcher:
                 except UserError as error:
                     troubles[name] = str(error)
                     break
+                except Exception as error:  # noqa: BLE001 - a damaged clone must not stop the other lists
+                    troubles[name] = _our_mistake(name, error).reason
+                    break
                 if batch is None:
                     break
                 mails += len(batch.arrivals)
