@@ -5,7 +5,7 @@ import pytest
 
 from reviewbot.model.series import Address, ChangeKind, FileDiff, Patch, Series
 from reviewbot.model.test import Why
-from reviewbot.stages.choose import Available, choose
+from reviewbot.stages.choose import Available, Measured, choose
 from reviewbot.tools import profile
 
 KVM = profile.load("kvm")
@@ -153,3 +153,28 @@ def test_a_removed_selftest_is_told():
 def test_the_same_series_always_gets_the_same_tests():
     paths = ["virt/kvm/kvm_main.c", "arch/x86/kvm/x86.c", "arch/x86/kvm/svm/svm.c"]
     assert chosen(*paths).cases == chosen(*reversed(paths)).cases
+
+
+def test_what_was_measured_comes_before_what_paths_say():
+    measured = Measured(
+        tests=("dirty_log_test", "x86_64/smm_test"),
+        unknown=frozenset({"arch/x86/kvm/xen.c"}),
+        unexecuted=("kvm_xen_init_vm",),
+    )
+    found = choose(
+        series("arch/x86/kvm/svm/nested.c", "arch/x86/kvm/xen.c"),
+        KVM,
+        Available(base=NAMES, tip=NAMES, limit=60.0),
+        vendor="amd",
+        at_most=4,
+        measured=measured,
+    )
+    assert [(case.name, case.why) for case in found.cases] == [
+        ("dirty_log_test", Why.EXECUTES),
+        ("x86_64/smm_test", Why.EXECUTES),
+        ("x86_64/xen_vmcall_test", Why.TOUCHED),
+        ("x86_64/state_test", Why.TOUCHED),
+    ]
+    assert found.not_tested[-1] == (
+        "kvm_xen_init_vm(): no selftest of the base was seen to execute them"
+    )
