@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from reviewbot.engine.clerk import policy_of
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import InfrastructureError, ReviewbotError, UserError
 from reviewbot.model.outbox import EntryState, Kind
 from reviewbot.model.say import Level
 from reviewbot.stages import policy
 from reviewbot.stages.deliver import Postman
+from reviewbot.stages.printable import one_line
 from reviewbot.tools.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ class Sender:
             except InfrastructureError as error:  # no connection: nobody else's mail will go either
                 self._later(postman, entry, str(error), now + RETRY_SECONDS)
                 return sent
+            except (ReviewbotError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - else one mail would keep all others from going
+                why = f"our own mistake: {type(error).__name__}: {error}"[:300]
+                self._later(postman, entry, one_line(why), now + RETRY_SECONDS)
             for failure in postman.failed:
                 self._later(postman, entry, failure, now + RETRY_SECONDS)
             postman.failed.clear()

@@ -3,11 +3,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import mails
 import pytest
 import sample_runs
+from mail_servers import Keeper, serving
 from test_bot_desk import SERIES, Office
 from watching import Desk
 
@@ -126,3 +128,18 @@ def test_others_on_the_host_cannot_read_what_a_private_list_says(tmp_path: Path)
     with closing(Ledger(tmp_path / "state" / "ledger.sqlite")):
         mode = (tmp_path / "state").stat().st_mode
     assert mode & 0o077 == 0
+
+
+def test_a_mail_that_cannot_be_composed_keeps_no_other_back(office: Office) -> None:
+    (status,) = office.deliver(*mails.series(2))
+    office.finish(status, sample_runs.findings())
+    office.skew = 3600.0
+    good, *_ = office.entries(EntryState.READY)
+    bad = replace(good.mail, date="no date at all", message_id="bad@x")
+    office.outbox.add(replace(good, mail=bad, due=0.0))
+    keeper = Keeper()
+    with serving(keeper) as port:
+        assert office.send(port) > 0
+    (left,) = office.entries(EntryState.READY)
+    assert left.message_id == "bad@x"
+    assert "our own mistake" in left.note
