@@ -43,6 +43,7 @@ _AGE = 600.0
 _MAILS = 60.0
 """Seconds between two looks at the lists."""
 _STAGE = "web-card"
+_DATABASE = "engine.database"
 
 
 class Library:
@@ -87,9 +88,13 @@ class Library:
                 self._read = now
                 self.troubles = triage.read_mails()
             triage.read_runs(self.store)
-            with self._finished() as finished:
-                if finished:
-                    triage.read_finished(finished)
+            self.troubles.pop(_DATABASE, None)
+            try:
+                with self._finished() as finished:
+                    if finished:
+                        triage.read_finished(finished)
+            except InfrastructureError as error:  # it went away meanwhile: the rest can be shown
+                self.troubles[_DATABASE] = str(error)
             triage.refresh()
             reviews = tuple(desk.all_reviews())
             listed = [triage_unlisted.without_marks(one, now) for one in triage.items()]
@@ -172,7 +177,7 @@ class Library:
         try:
             finished = Finished(self.database_url)
         except (InfrastructureError, UserError) as error:
-            self.troubles["engine.database"] = str(error)
+            self.troubles[_DATABASE] = str(error)
             yield None
             return
         with contextlib.closing(finished):
