@@ -9,7 +9,6 @@ from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.mail import Mail
 from reviewbot.model.outbox import Entry, EntryState
 from reviewbot.model.run import Stage
-from reviewbot.model.series import Address
 from reviewbot.stages.compose import compose, flatten
 from reviewbot.stages.printable import count, one_line
 from reviewbot.stages.recipients import sender_of
@@ -99,7 +98,7 @@ class Postman:
             raise UserError(
                 'no From address: set mail.sender = "Name <bot@example.org>" or git\'s sendemail.from'
             )
-        self._sender: Address = sender
+        self._sender = sender
         self._tools = tools
         self.outbox = Outbox(database)
         self.failed: list[str] = []

@@ -74,9 +74,7 @@ def _with_build(run: Run, kept: Reviewed) -> Reviewed:
     line = count(len(new), "new compiler warning") if new else ""
     if failed:
         line = f"patch {failed[0]} does not build"
-    return replace(
-        kept, builds=_answer(run.build.status), build_line=line, unbuilt=tuple(failed)
-    )
+    return replace(kept, builds=_answer(run.build.status), build_line=line, unbuilt=tuple(failed))
 
 
 def _with_tests(run: Run, kept: Reviewed) -> Reviewed:
