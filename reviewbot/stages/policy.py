@@ -21,6 +21,8 @@ from reviewbot.stages.printable import one_line
 from reviewbot.stages.recipients import lists, sender_of
 
 DAY = 24 * 3600.0
+_SAID = (EntryState.SENT, EntryState.SENDING)
+"""A mail whose sending was cut off is taken for sent: a second first report would be one too many."""
 
 _SEVERITIES = (Severity.NOTE, Severity.WARNING, Severity.ERROR)
 _CONFIDENCES = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -90,7 +92,7 @@ def decide(
     if who := muted_by(people, thread, policy, muted):
         return Decision(action=Action.NOTHING, reason=f"muted by {who}")
     action = Action(policy.mode)
-    said = [one for one in earlier if one.state is EntryState.SENT and one.kind is Kind.REPORT]
+    said = [one for one in earlier if one.state in _SAID and one.kind is Kind.REPORT]
     if said and {mail.message_id for mail in mails} <= {one.message_id for one in earlier}:
         return Decision(action=Action.NOTHING, reason="already reported, with the same result")
     addressed = [_addressed(mail, policy, inbox) for mail in mails]

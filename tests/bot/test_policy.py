@@ -150,3 +150,13 @@ def history(*series: str, author: str = AUTHOR, inbox: str = LIST, age: float = 
 def test_limits_count_reports_of_a_day(before: list[Sent], said: str) -> None:
     rules = PolicyConfig(per_day=3, per_author=2)
     assert policy.within_limits(entry(), rules, before, now=NOW, per_day=10) == said
+
+
+def test_a_report_that_may_have_been_sent_is_corrected_not_repeated() -> None:
+    """A row in SENDING was cut off: the list may have it, and two first reports would be one too many."""
+    first = decide(sample_runs.findings(), PolicyConfig())
+    cut = tuple(replace(entry, state=EntryState.SENDING) for entry in first.entries)
+    made = decide(sample_runs.regression(), PolicyConfig(), earlier=cut)
+    assert {entry.kind for entry in made.entries} == {Kind.CORRECTION}
+    again = decide(sample_runs.findings(), PolicyConfig(), earlier=cut)
+    assert again.reason == "already reported, with the same result"
