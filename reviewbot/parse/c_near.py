@@ -4,7 +4,7 @@
 tree-sitter takes over what did not change: x86.c needs 37 ms alone and a few beside a neighbour.  Where the
 text parses, the tree is that of the whole text.  Behind a mistake tree-sitter guesses, and its guess
 may depend on where it began: with a mistake near a difference, the whole text is to be parsed.
-tests/rules/test_c_near.py compares both on texts broken at random and on the patches of a list.
+tests/rules/test_c_near.py compares both on texts broken at random and on files of a kernel.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
