@@ -275,11 +275,24 @@ def reads(
 def adding(steps: tuple[Step, ...], name: str, record: str, members: list[Member]) -> Step | None:
     """The patch after which the struct first has one of the members; None without members."""
     wanted = {member.path for member in members}
-    for step in steps:
+    names = {member.name for member in members}
+    # Headers are compiled for each look; the patch that adds a member nearly always spells its name.
+    likely = [
+        step for step in steps if any(name in line for line in _added(step) for name in names)
+    ]
+    for step in (*likely, *steps):
         found = step.after.uapi(name).records.get(record)
         if found is not None and wanted & {member.path for member in found.members}:
             return step
     return None
+
+
+def _added(step: Step) -> Iterator[str]:
+    """Lines that a patch adds to headers."""
+    for file in step.patch.files:
+        if file.path.endswith(".h"):
+            for hunk in file.hunks:
+                yield from (text for _, text in added(hunk))
 
 
 def say(record: Record, members: list[Member]) -> Problem:
