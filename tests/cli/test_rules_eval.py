@@ -10,6 +10,7 @@ from epochs import make
 from reviewbot.tools import mailbox
 
 HEADER = "include/uapi/linux/kvm.h"
+CODE = "arch/x86/kvm/x86.c"
 DOCUMENT = "Documentation/virt/kvm/api.rst"
 API = "#define KVM_CAP_ONE 1\n#define KVM_CAP_TWO 2\n\n#define KVM_RUN 3\n"
 TEXT = "API\n===\n\n7.1 KVM_CAP_ONE\n---------------\n\nOne.\n\n7.2 KVM_CAP_TWO\n---------------\n\nTwo.\n"
@@ -46,6 +47,9 @@ def place(tree, tmp_path):
     tree.write(HEADER, API)
     tree.write(DOCUMENT, TEXT)
     tree.commit("Interfaces")
+    # Headers alone may have their documents elsewhere; with code they are the whole.
+    code = (tree.path / CODE).read_text()
+    tree.write(CODE, f"{code}int bad;\n")
     add_capability(tree, "KVM_CAP_BAD", documented=False)
     (bad,) = mails_of(tree, 1)
     add_capability(tree, "KVM_CAP_GOOD", documented=True)
