@@ -4,6 +4,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from reviewbot.model.config import Config
@@ -11,6 +12,10 @@ from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# How long an example takes is the machine's business: no test fails because others keep it busy.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
