@@ -43,6 +43,7 @@ ARCHIVE_SECONDS = 120.0
 
 _FIX = re.compile(r"\bfix(es|ed|ing)?\b", re.IGNORECASE)
 _BATCH = 100
+_SWEEP_SECONDS = 3600.0
 _SUPERSEDED = "superseded by "
 _STOPPABLE = (JobState.DELAYED, JobState.QUEUED, JobState.RUNNING)
 _UNSENT = (EntryState.HELD, EntryState.READY)
@@ -83,6 +84,7 @@ class Clerk:
         self._encloser = encloser
         self._archive_seconds = archive_seconds
         self._settings = report.settings(config)
+        self._swept = 0.0
 
     def schedule(self) -> int:
         """Act on what happened to series; return how many events there were."""
@@ -115,7 +117,16 @@ class Clerk:
             count += 1
         if self._publisher and self._config.patchwork.url:
             self._publisher.given_up(self._queue.jobs((JobState.PARKED,), limit=_BATCH))
+        self._sweep()
         return count
+
+    def _sweep(self) -> None:
+        """Once an hour, remove finished reviews that nobody asks for any more."""
+        now, days = time.time(), self._config.engine.keep_days
+        if days and now - self._swept > _SWEEP_SECONDS:
+            self._swept = now
+            if gone := self._finished.forget(now - days * policy.DAY):
+                self._say("forgotten", f"{gone} reviews older than {days:g} days")
 
     def _act(self, event: WatchEvent) -> None:
         series = event.series
@@ -257,8 +268,13 @@ def _our_mistake(error: Exception) -> str:
 
 
 def list_of(config: Config, lists: Sequence[str]) -> str:
-    """The list whose policy counts: the first of the settings that the series went to."""
+    """The list whose policy counts: the first of the settings that the series went to.
+
+    A private list comes before all others: whoever knows one of its message-ids could else post a mail
+    under that name and have the series reported in public.
+    """
     known = [name for name in config.lists if name in lists]
+    known.sort(key=lambda name: config.lists[name].follow != "maildir")
     return known[0] if known else (lists[0] if lists else "")
 
 

@@ -71,6 +71,8 @@ class EngineConfig:
     """Reviews at once on this host."""
     tree_limit: int = 0
     """Reviews at once of one tree, on all hosts together.  0: no limit."""
+    keep_days: float = 400.0
+    """Finished reviews are kept in the database so long.  0: for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

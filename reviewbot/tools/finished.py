@@ -89,6 +89,14 @@ class Finished:
             found = connection.execute(query, {"job": job}).scalar()
         return None if found is None else str(found)
 
+    def forget(self, before: float) -> int:
+        """Remove reviews that were decided about and finished before a moment; return how many."""
+        gone = sa.text(
+            "DELETE FROM reviewbot_finished WHERE finished < :before AND decision IS NOT NULL"
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(gone, {"before": before}).rowcount
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

@@ -13,7 +13,7 @@ import sample_runs
 from mail_servers import Keeper, Script, free_port, serving
 from watching import KVM, Desk
 
-from reviewbot.engine.clerk import Clerk
+from reviewbot.engine.clerk import Clerk, list_of
 from reviewbot.engine.durable import JobQueue
 from reviewbot.engine.sender import (
     ARCHIVED_SECONDS,
@@ -294,3 +294,21 @@ def _first(office: Office, status: JobStatus) -> Run:
     run = office.finished.get(status.job.id)
     assert run
     return run
+
+
+def test_reviews_go_when_their_time_is_over_and_not_before_they_are_decided(office: Office) -> None:
+    (status,) = office.deliver(*mails.series(2))
+    office.finish(status, sample_runs.findings())
+    assert office.finished.forget(time.time() - 60) == 0
+    assert office.finished.get(status.job.id)
+    assert office.finished.forget(time.time() + 60) == 1
+    office.finished.put(status.job.id, sample_runs.findings())
+    assert office.finished.forget(time.time() + 60) == 0, "nobody has decided about it"
+
+
+def test_a_private_lists_policy_comes_before_a_public_one() -> None:
+    public, private = ListConfig(follow="git"), ListConfig(follow="maildir", path="/srv/private")
+    config = Config(lists={KVM: public, "secret@lists.example": private})
+    assert list_of(config, (KVM, "secret@lists.example")) == "secret@lists.example"
+    assert list_of(config, (KVM,)) == KVM
+    assert list_of(config, ("other@example.org",)) == "other@example.org"
