@@ -130,4 +130,4 @@ def _good(run: Run, counted: Tally, patch: Patch) -> list[str]:
 
 def _cut(text: str) -> str:
     line = one_line(text)
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 5]} [...]"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 6]} [...]"
