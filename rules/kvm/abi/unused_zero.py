@@ -275,24 +275,28 @@ def reads(
 def adding(steps: tuple[Step, ...], name: str, record: str, members: list[Member]) -> Step | None:
     """The patch after which the struct first has one of the members; None without members."""
     wanted = {member.path for member in members}
-    names = {member.name for member in members}
-    # Headers are compiled for each look; the patch that adds a member nearly always spells its name.
-    likely = [
-        step for step in steps if any(name in line for line in _added(step) for name in names)
-    ]
-    for step in (*likely, *steps):
-        found = step.after.uapi(name).records.get(record)
-        if found is not None and wanted & {member.path for member in found.members}:
-            return step
-    return None
+
+    def there(view: View) -> bool:
+        found = view.uapi(name).records.get(record)
+        return found is not None and any(member.path in wanted for member in found.members)
+
+    # Headers are compiled for each look; the patch that adds a member nearly always names its struct.
+    for step in steps:
+        if wanted and _names(step, record) and there(step.after):
+            if not there(step.before):
+                return step
+            break
+    return next((step for step in steps if wanted and there(step.after)), None)
 
 
-def _added(step: Step) -> Iterator[str]:
-    """Lines that a patch adds to headers."""
-    for file in step.patch.files:
-        if file.path.endswith(".h"):
-            for hunk in file.hunks:
-                yield from (text for _, text in added(hunk))
+def _names(step: Step, record: str) -> bool:
+    """Whether a patch adds to a header near the name of a struct."""
+    return any(
+        record in hunk.section or any(record in line for line in hunk.lines)
+        for file in step.patch.files
+        if file.path.endswith(".h")
+        for hunk in file.hunks
+    )
 
 
 def say(record: Record, members: list[Member]) -> Problem:
