@@ -100,6 +100,7 @@ class Worker:
         self._presence: liveness.Presence | None = None
         self._stop = threading.Event()
         self._active: set[str] = set()
+        self._queue: JobQueue | None = None
         self._rescuer = threading.Thread(target=self._watch, name="rescue", daemon=True)
 
     def start(self) -> None:
@@ -136,6 +137,7 @@ class Worker:
                     polling_interval_sec=self._poll_seconds,
                     on_conflict="always_update" if queue in self._queues else "never_update",
                 )
+        self._queue = JobQueue(self._url)
         self._rescuer.start()
 
     def rescue(self) -> tuple[str, ...]:
@@ -175,9 +177,9 @@ class Worker:
             time.sleep(0.05)
         DBOS.destroy(workflow_completion_timeout_sec=0)
         with contextlib.suppress(InfrastructureError):  # else they are found when we are dead
-            queue = JobQueue(self._url)
-            queue.give_back(self.name)
-            queue.close()
+            if self._queue:
+                self._queue.give_back(self.name)
+                self._queue.close()
         if self._presence:
             self._presence.release()
 
@@ -190,11 +192,8 @@ class Worker:
 
     def _retry(self) -> None:
         """Queue failed jobs again whose wait is over.  Whichever worker comes first does it."""
-        queue = JobQueue(self._url)
-        try:
-            queue.retry_due(time.time())
-        finally:
-            queue.close()
+        if self._queue:
+            self._queue.retry_due(time.time())
 
     def _review(self, text: str) -> str:
         """The workflow.  Must do the same steps in the same order every time it is replayed."""
