@@ -180,6 +180,7 @@ class Bisection:
     ``confidence`` is the probability that ``culprit`` is right given the test's flakiness; with commits
     that cannot tell next to it, ``suspects`` holds all that are left and ``culprit`` is None.
     ``reason`` says why there is no culprit: no time left, the failure is not there any more, ...
+    ``note`` is what else the reader must know: that the selftest was built anew at every step, ...
     """
 
     kind: Kind
@@ -192,3 +193,4 @@ class Bisection:
     suspects: tuple[str, ...] = ()
     confidence: float = 0.0
     reason: str = ""
+    note: str = ""
