@@ -124,6 +124,7 @@ class AddedCode:
     """Added executable lines of one function: how many, how many ran, and which did not.
 
     ``function`` is "" for lines outside of any.  Not ``loaded``: this guest cannot run the file.
+    ``counted`` are exactly these lines; between those of ``missed`` may be others that are no code.
     """
 
     path: str
@@ -132,6 +133,7 @@ class AddedCode:
     executed: int
     missed: tuple[Span, ...]
     loaded: bool = True
+    counted: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

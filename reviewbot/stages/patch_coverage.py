@@ -23,7 +23,7 @@ from reviewbot.tools import changed_lines, counted, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 
-VERSION = 1
+VERSION = 2
 """Raised when what is kept would be measured otherwise today."""
 
 
@@ -149,6 +149,7 @@ def _added(file: CountedFile, name: str, lines: list[int]) -> AddedCode:
         executed=len(lines) - len(missed),
         missed=spans(missed, file.lines),
         loaded=file.loaded,
+        counted=spans(lines, range(lines[0], lines[-1] + 1)),
     )
 
 

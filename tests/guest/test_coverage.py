@@ -240,8 +240,22 @@ def test_added_lines_by_function():
     change = Touched(path=NESTED, old=(), added=((11, 21), (40, 50)))
     files = together([[counted(counts={11: 1})], [counted(counts={20: 3})]])
     assert added_code([change], files) == (
-        AddedCode(path=NESTED, function="one", lines=2, executed=1, missed=((14, 14),)),
-        AddedCode(path=NESTED, function="two", lines=2, executed=1, missed=((21, 21),)),
+        AddedCode(
+            path=NESTED,
+            function="one",
+            lines=2,
+            executed=1,
+            missed=((14, 14),),
+            counted=((11, 11), (14, 14)),
+        ),
+        AddedCode(
+            path=NESTED,
+            function="two",
+            lines=2,
+            executed=1,
+            missed=((21, 21),),
+            counted=((20, 21),),
+        ),
     )
 
 
