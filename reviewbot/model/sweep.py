@@ -194,3 +194,47 @@ class Bisection:
     confidence: float = 0.0
     reason: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What one earlier night saw of one thing: ``failures`` of ``runs`` executions of ``commit``."""
+
+    night: str
+    started: float
+    commit: str
+    status: Status
+    runs: int
+    failures: int
+    detail: str = ""
+
+
+class Standing(StrEnum):
+    """How a regression stands.  GONE: what failed is not there any more; DISMISSED: it was none."""
+
+    OPEN = "open"
+    FIXED = "fixed"
+    GONE = "gone"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """A failure that began in the night ``opened`` (at ``since``), until the night ``closed`` (at ``until``).
+
+    ``good..bad`` is the range in which it began; ``number`` is the store's name for it.
+    """
+
+    number: int
+    branch: str
+    kind: Kind
+    name: str
+    detail: str
+    opened: str
+    since: float
+    good: str = ""
+    bad: str = ""
+    standing: Standing = Standing.OPEN
+    closed: str = ""
+    until: float = 0.0
+    why: str = ""
