@@ -73,8 +73,8 @@ class Tested:
     """What the test stage hands on: chosen tests, their programs, and first runs on both kernels.
 
     ``binaries`` has no entry for a test that could not be built.  ``base`` and ``tip`` are None when
-    nothing could be run; ``unavailable`` then says why.  ``images`` (base, tip) and ``profile`` are
-    what repeats need.
+    nothing could be run; ``unavailable`` then says why.  ``images`` (base, tip), ``profile`` and
+    ``base_tree``, the base's git tree id, are what repeats need.
     """
 
     __test__ = False
@@ -88,6 +88,7 @@ class Tested:
     unavailable: str = ""
     images: tuple[Image, Image] | None = None
     profile: Profile | None = None
+    base_tree: str = ""
 
 
 class Change(StrEnum):
@@ -96,6 +97,7 @@ class Change(StrEnum):
     SAME = "same"
     REGRESSION = "regression"
     FIXED = "fixed"
+    DIFFERENT = "fails differently"
     NEW_PASS = "new, passes"  # noqa: S105 - not a password
     NEW_FAIL = "new, fails"
     NEW_SKIP = "new, skipped"

@@ -19,7 +19,7 @@ from reviewbot.stages import boot, counting
 from reviewbot.stages.choose import directory
 from reviewbot.stages.counting import CountingBase
 from reviewbot.stages.covered import assemble, executed
-from reviewbot.tools import counted, kselftest, testbed
+from reviewbot.tools import counted, kept_results, kselftest, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 from reviewbot.tools.objects import TreeView
@@ -178,5 +178,5 @@ def _test_key(kernel: testbed.Kernel, built: Kernel, test: TestBinary, tools: To
     modules = [(one.path, one.vendor, one.parameters) for one in kernel.profile.modules]
     return key_of(
         *("covered", VERSION, built.key, modules, *_guest(kernel.host, tools)),
-        *(test.name, test.digest, test.limit, testbed.code_digest()),
+        *(test.name, test.digest, test.limit, kept_results.code_digest()),
     )

@@ -19,7 +19,7 @@ from reviewbot.model.run import Stage
 from reviewbot.model.test import TestBinary
 from reviewbot.stages import counting
 from reviewbot.stages.covered import meets, spans
-from reviewbot.tools import changed_lines, counted, testbed
+from reviewbot.tools import changed_lines, counted, kept_results, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 
@@ -54,7 +54,7 @@ def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
     tests = [(test.name, test.digest, test.limit) for test in request.tests]
     key = key_of(
         *("patch-coverage", VERSION, kernel.key, applied.patches[-1].tree_id, guest, tests),
-        testbed.code_digest(),
+        kept_results.code_digest(),
     )
     if kept := tools.cache.load("patch-coverage", key, PatchCoverage):
         return kept

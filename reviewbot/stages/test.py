@@ -67,13 +67,14 @@ def run(request: TestRequest, tools: Tools) -> Tested:
         not_tested=not_tested,
         images=(base_image, tip_image),
         profile=request.profile,
+        base_tree=request.applied.base.tree_id,
     )
     if not binaries:
         why = "no selftest could be built" if cases else "no selftest exercises what it touches"
         return replace(prepared, unavailable=why)
     base, tip = (
-        Kernel(image=image, profile=request.profile, host=request.host)
-        for image in (base_image, tip_image)
+        Kernel(image=image, profile=request.profile, host=request.host, tree=tree)
+        for image, tree in ((base_image, prepared.base_tree), (tip_image, ""))
     )
     first, second = pair.run(
         tools,

@@ -6,47 +6,45 @@ fresh guest goes on with the next.  Results are kept per kernel, host and test b
 never runs the same test twice.
 """
 
-import functools
-import hashlib
-import platform
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path, PurePosixPath
 
+from reviewbot.model.baseline import Baseline
 from reviewbot.model.build import Image
-from reviewbot.model.codec import key_of
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.guest import Accelerator, BootResult, CrashKind, GuestSpec, Host, Outcome
 from reviewbot.model.profile import Module, Profile
+from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestResult, TestRun
 from reviewbot.parse import guest
-from reviewbot.tools import initramfs, qemu
+from reviewbot.tools import initramfs, kept_results, qemu
+from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.cache import write_whole
 from reviewbot.tools.context import Tools
 from reviewbot.tools.initramfs import GuestModule, GuestTest
 
-VERSION = 1
-"""Raised when the same guest would answer differently: part of every key."""
 _BOOT_SECONDS = {Accelerator.TCG: 180.0, Accelerator.KVM: 60.0}
 _HANG_SECONDS = {Accelerator.TCG: 60.0, Accelerator.KVM: 30.0}
 _PER_TEST_SECONDS = 15.0  # cleaning up after a test, and the time until KILL follows TERM
-# What reads a guest: the same guest may be told otherwise by other code.
-_READERS = ("guest.py", "ktap.py", "selftest.py", "console.py", "headlines.py")
-_UNSURE = {Status.INFRA, Status.CRASH, Status.TIMEOUT}
 _FATAL = {CrashKind.OOPS, CrashKind.BUG, CrashKind.PANIC, CrashKind.KASAN, CrashKind.LOCKUP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """A kernel to test on: its image, how the profile wants its modules, and where it runs."""
+    """A kernel to test on: its image, how the profile wants its modules, and where it runs.
+
+    ``tree`` is the git tree id of a base: what tests do on it is kept as history.  "" for a series.
+    """
 
     image: Image
     profile: Profile
     host: Host
+    tree: str = ""
 
 
 def boot(
@@ -106,7 +104,7 @@ def run(
     panicked or hung has status CRASH; tests that no guest got to, or whose QEMU was killed by its
     host, have status INFRA.
     """
-    known = _known(tools, kernel, tests) if repeat == 0 else {}
+    known = kept_results.load(tools, kernel, tests) if repeat == 0 else {}
     session = Session(results={}, boots=[], logs=[])
     pending = [test for test in tests if test.name not in known]
 
@@ -121,8 +119,31 @@ def run(
         pending = session.take(life, pending)
     fresh = session.run(kernel, tests, repeat, tools.cache.put("".join(session.logs).encode()))
     if repeat == 0:
-        _remember(tools, kernel, tests, fresh)
-    return _with_known(fresh, tests, known)
+        kept_results.save(tools, kernel, tests, fresh)
+    _note(tools, kernel, tests, fresh)
+    return kept_results.with_known(fresh, tests, known)
+
+
+def baseline(tools: Tools, kernel: Kernel) -> Baseline:
+    """What the history calls a base and its guest."""
+    lab, host = tools.config.lab, kernel.host
+    place = (kernel.profile.name, host.accelerator.value, host.cpu_model, host.qemu_version)
+    return Baseline(
+        tree=kernel.tree,
+        config=kernel.image.config,
+        place=" ".join([*place, f"{lab.cpus} CPUs", f"{lab.memory_mib} MiB"]),
+    )
+
+
+def _note(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun) -> None:
+    """Every execution on a base is history, those that nobody keeps as results too."""
+    if not kernel.tree:
+        return
+    programs = {test.name: test.digest for test in tests}
+    try:
+        Baselines(tools.cache.root).record(baseline(tools, kernel), ran.results, programs)
+    except InfrastructureError as error:
+        tools.progress(Stage.TEST, f"not noted what the base's tests did: {error}")
 
 
 @dataclass(slots=True)
@@ -240,77 +261,3 @@ def _boot_parameters(modules: Iterable[Module]) -> Iterable[str]:
 def _stem(path: str) -> str:
     """``arch/x86/kvm/kvm-amd.ko`` -> ``kvm_amd``, as the kernel calls it."""
     return PurePosixPath(path).name.removesuffix(".ko").replace("-", "_")
-
-
-@functools.cache
-def code_digest() -> str:
-    """A hash of our code that decides a test's result: the guest's init and what reads its output."""
-    package = resources.files("reviewbot")
-    digest = hashlib.sha256()
-    for parts in (("guest", "init"), *(("parse", name) for name in _READERS)):
-        digest.update(hashlib.sha256(package.joinpath(*parts).read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _machine(accelerator: Accelerator) -> tuple[str, ...]:
-    """What of this machine shows through to a guest: under KVM the host's kernel and processor."""
-    shell = initramfs.BUSYBOX
-    busybox = hashlib.sha256(shell.read_bytes()).hexdigest() if shell.is_file() else ""
-    if accelerator is not Accelerator.KVM:
-        return (busybox,)
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n")
-    kinds = ("model name", "microcode", "flags")
-    processor = [next((line for line in lines if line.startswith(kind)), "") for kind in kinds]
-    return (busybox, platform.release(), *processor)
-
-
-def _key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
-    lab = tools.config.lab
-    loads = [(module.path, module.vendor, module.parameters) for module in kernel.profile.modules]
-    return key_of(
-        *(VERSION, kernel.image.kernel, kernel.image.modules, loads, lab.cpus, lab.memory_mib),
-        *(kernel.host.accelerator, kernel.host.qemu_version, kernel.host.cpu_model),
-        *(test.name, test.digest, test.limit),
-        *(code_digest(), _machine(kernel.host.accelerator)),
-    )
-
-
-def _known(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary]) -> dict[str, TestRun]:
-    found = {}
-    for test in tests:
-        kept = tools.cache.load("selftest", _key(tools, kernel, test), TestRun)
-        if kept is not None:
-            found[test.name] = kept
-    return found
-
-
-def _remember(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun) -> None:
-    """Keep each result by itself, with the console reports of its test and of booting.
-
-    A guest that was lost, or a test over its time limit, may have been our busy machine's fault: such
-    results are not kept.
-    """
-    by_name = {test.name: test for test in tests}
-    for result in ran.results:
-        if result.status in _UNSURE:
-            continue
-        mine = [
-            replace(b, crashes=tuple(c for c in b.crashes if c.test in {"", result.name}))
-            for b in ran.boots
-            if any(c.test in {"", result.name} for c in b.crashes)
-        ]
-        kept = replace(ran, results=(result,), boots=tuple(mine))
-        tools.cache.save("selftest", _key(tools, kernel, by_name[result.name]), kept)
-
-
-def _with_known(ran: TestRun, tests: Sequence[TestBinary], known: dict[str, TestRun]) -> TestRun:
-    if not known:
-        return ran
-    results = {result.name: result for result in ran.results}
-    results |= {name: kept.results[0] for name, kept in known.items()}
-    boots = [boot_ for kept in known.values() for boot_ in kept.boots]
-    return replace(
-        ran,
-        results=tuple(results[test.name] for test in tests if test.name in results),
-        boots=(*ran.boots, *boots),
-    )

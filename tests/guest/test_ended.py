@@ -12,7 +12,7 @@ from reviewbot.model.config import Config
 from reviewbot.model.guest import Accelerator, GuestSpec, Host, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestResult, TestRun
-from reviewbot.tools import initramfs, process, profile, qemu, sandbox, testbed
+from reviewbot.tools import initramfs, kept_results, process, profile, qemu, sandbox, testbed
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 
@@ -147,36 +147,36 @@ def kernel():
 def test_only_what_does_not_depend_on_the_load_is_remembered(tools, kernel, status):
     result = TestResult(name=TEST.name, status=status, seconds=1.0, exit_code=None)
     ran = TestRun(commit="c", repeat=0, results=(result,), boots=())
-    testbed._remember(tools, kernel, [TEST], ran)
-    kept = testbed._known(tools, kernel, [TEST])
+    kept_results.save(tools, kernel, [TEST], ran)
+    kept = kept_results.load(tools, kernel, [TEST])
     assert bool(kept) is (status in {Status.PASS, Status.FAIL, Status.SKIP})
 
 
 def test_another_busybox_or_another_reader_asks_the_guest_again(
     tools, kernel, monkeypatch, tmp_path
 ):
-    first = testbed._key(tools, kernel, TEST)
-    assert first == testbed._key(tools, kernel, TEST)
+    first = kept_results.key(tools, kernel, TEST)
+    assert first == kept_results.key(tools, kernel, TEST)
     (tmp_path / "busybox").write_bytes(b"\x7fELF another")
     with monkeypatch.context() as patch:
         patch.setattr(initramfs, "BUSYBOX", tmp_path / "busybox")
-        assert testbed._key(tools, kernel, TEST) != first
+        assert kept_results.key(tools, kernel, TEST) != first
     with monkeypatch.context() as patch:
-        patch.setattr(testbed, "code_digest", lambda: "other code")
-        assert testbed._key(tools, kernel, TEST) != first
+        patch.setattr(kept_results, "code_digest", lambda: "other code")
+        assert kept_results.key(tools, kernel, TEST) != first
 
 
-@pytest.mark.parametrize("name", ["guest/init", *(f"parse/{name}" for name in testbed._READERS)])
+@pytest.mark.parametrize("name", ["guest/init", *(f"parse/{name}" for name in kept_results._READERS)])
 def test_the_digest_covers_the_guests_init_and_all_that_reads_it(monkeypatch, tmp_path, name):
-    here = testbed.resources.files("reviewbot")
-    for other in ("guest/init", *(f"parse/{reader}" for reader in testbed._READERS)):
+    here = kept_results.resources.files("reviewbot")
+    for other in ("guest/init", *(f"parse/{reader}" for reader in kept_results._READERS)):
         (tmp_path / other).parent.mkdir(exist_ok=True)
         (tmp_path / other).write_bytes(here.joinpath(other).read_bytes())
-    monkeypatch.setattr(testbed.resources, "files", lambda _package: tmp_path)
-    before = testbed.code_digest.__wrapped__()
-    assert before == testbed.code_digest()
+    monkeypatch.setattr(kept_results.resources, "files", lambda _package: tmp_path)
+    before = kept_results.code_digest.__wrapped__()
+    assert before == kept_results.code_digest()
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"\n# changed\n")
-    assert testbed.code_digest.__wrapped__() != before
+    assert kept_results.code_digest.__wrapped__() != before
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,6 @@ def test_the_digest_covers_the_guests_init_and_all_that_reads_it(monkeypatch, tm
 )
 def test_the_hosts_kernel_matters_under_kvm_only(tools, kernel, monkeypatch, accelerator, same):
     kernel = replace(kernel, host=replace(HOST, accelerator=accelerator))
-    before = testbed._key(tools, kernel, TEST)
-    monkeypatch.setattr(testbed.platform, "release", lambda: "9.9.9-other")
-    assert (testbed._key(tools, kernel, TEST) == before) is same
+    before = kept_results.key(tools, kernel, TEST)
+    monkeypatch.setattr(kept_results.platform, "release", lambda: "9.9.9-other")
+    assert (kept_results.key(tools, kernel, TEST) == before) is same
