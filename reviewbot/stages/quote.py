@@ -47,7 +47,7 @@ def passages(
     for file, there in zip(patch.files, as_landed(patch, offsets).files, strict=True):
         header = file_header(file)
         for hunk, numbered in zip(file.hunks, there.hunks, strict=True):
-            anchors = _anchors(file, numbered, remarks)
+            anchors = anchored(file, numbered, remarks)
             if not anchors:
                 continue
             done.update(id(r) for group in anchors.values() for r in group)
@@ -89,12 +89,8 @@ def new_numbers(hunk: Hunk) -> tuple[int | None, ...]:
     return tuple(numbers)
 
 
-def _range(start: int, count: int) -> str:
-    return str(start) if count == 1 else f"{start},{count}"
-
-
-def _anchors(file: FileDiff, hunk: Hunk, remarks: tuple[Remark, ...]) -> dict[int, list[Remark]]:
-    """Index of a hunk line -> what is said below it."""
+def anchored(file: FileDiff, hunk: Hunk, remarks: tuple[Remark, ...]) -> dict[int, list[Remark]]:
+    """Index of a hunk line -> what is said below it.  The hunk is numbered as it landed."""
     numbers = {
         number: index for index, number in enumerate(new_numbers(hunk)) if number is not None
     }
@@ -104,6 +100,10 @@ def _anchors(file: FileDiff, hunk: Hunk, remarks: tuple[Remark, ...]) -> dict[in
         if place and place.path == file.new_path and place.line in numbers:
             found.setdefault(numbers[place.line], []).append(remark)
     return dict(sorted(found.items()))
+
+
+def _range(start: int, count: int) -> str:
+    return str(start) if count == 1 else f"{start},{count}"
 
 
 def _quote_hunk(
