@@ -248,6 +248,41 @@ class TriageConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SweepConfig:
+    """A nightly sweep of branches of a tree: what got worse since the last one, and which commit did it."""
+
+    tree: str = ""
+    """Name of the tree: its table is [trees.NAME].  Empty: the sweep's own name."""
+    refs: tuple[str, ...] = ()
+    """Branches to sweep, such as "kvm/queue".  Empty: the tree's `refs`."""
+    mainline: str = ""
+    """Ref of the same repository that branches are compared with, such as "origin/master"."""
+    at: str = "02:30"
+    """When, UTC, as hours:minutes.  After an outage one sweep is made, not one for each missed night."""
+    days: tuple[str, ...] = ()
+    """On these days only: "mon", "tue", "wed", "thu", "fri", "sat", "sun".  Empty: every day."""
+    hours: float = 8.0
+    """A sweep of a branch ends after so long; what it has not looked at is said in the report."""
+    owner: str = ""
+    """Who gets the reports, such as "Jo <jo@example.org>"."""
+    mode: str = "owner"
+    """"off": no mail.  "owner": to `owner`.  "hold": also to the culprit's author, once 'reviewbot outbox
+    approve' says so.  "send": also to the culprit's author, in the thread of the patch."""
+    tests: tuple[str, ...] = ("*",)
+    """Globs of the selftests to run."""
+    performance: tuple[str, ...] = ()
+    """Selftests whose instructions are counted, such as "dirty_log_perf_test"."""
+    variants: bool = True
+    """Also compile the tip in the profile's other configurations and architectures."""
+    rules: bool = True
+    """Also run the rules on the new commits."""
+    coverage_days: float = 7.0
+    """How often it is measured which selftests execute what.  0: never."""
+    regzbot: bool = False
+    """Add the lines that the regression tracker regzbot reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file."""
 
@@ -263,3 +298,4 @@ class Config:
     patchwork: PatchworkConfig = field(default_factory=PatchworkConfig)
     kcidb: KcidbConfig = field(default_factory=KcidbConfig)
     triage: TriageConfig = field(default_factory=TriageConfig)
+    sweeps: dict[str, SweepConfig] = field(default_factory=dict)

@@ -45,6 +45,7 @@ _NAMES_OR_FILES = frozenset({"lab.profile", "lab.qemu", "lists.*.profile"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITIVE = frozenset(
     {
+        "sweeps.*.hours",
         "commands.days",
         "commands.dns_timeout",
         "engine.parallel",
@@ -68,12 +69,18 @@ _CHOICES = {
     "lists.*.report.severity": ("note", "warning", "error"),
     "lists.*.report.confidence": ("low", "medium", "high"),
     "lists.*.report.recipients": ("all", "author", "list"),
+    "sweeps.*.mode": ("off", "owner", "hold", "send"),
+    "sweeps.*.days": ("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
 }
 # A token in plain text goes nowhere but to this host, where tests and proxies are.
 _SERVICE = re.compile(
     r"|https://[^/@?#\s]+[^@?#\s]*|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^@?#\s]*)?"
 )
 _SERVICE_WORDS = "expected an address that begins with https://, without user, ? and #"
+_GLOB = re.compile(r"[A-Za-z0-9_.+*?/\[\]!-]{1,200}")
+_GLOB_WORDS = "expected the name of a selftest, or a pattern with * and ?"
+_REF = re.compile(r"(?![-./])(?!.*(\.\.|//|@\{))[A-Za-z0-9_./+-]{1,200}(?<![./])")
+_REF_WORDS = 'expected a branch or tag, such as "kvm/queue"'
 _PATTERNS = {
     "patchwork.url": (_SERVICE, _SERVICE_WORDS),
     "kcidb.url": (_SERVICE, _SERVICE_WORDS),
@@ -93,6 +100,18 @@ _PATTERNS = {
         re.compile(r"author|[^@\s<>]*@[^@\s<>]+"),
         'expected an address, "@" and a domain, or "author"',
     ),
+    "sweeps.*.at": (
+        re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]"),
+        "expected a time (UTC) as hours:minutes, such as 02:30",
+    ),
+    "sweeps.*.owner": (
+        re.compile(r"|[^@<>]*<[^@\s<>]+@[^@\s<>]+>|[^@\s<>]+@[^@\s<>]+"),
+        'expected an address, such as "Jo <jo@example.org>"',
+    ),
+    "sweeps.*.tests": (_GLOB, _GLOB_WORDS),
+    "sweeps.*.performance": (_GLOB, _GLOB_WORDS),
+    "sweeps.*.refs": (_REF, _REF_WORDS),
+    "sweeps.*.mainline": (re.compile("|" + _REF.pattern), _REF_WORDS),
     "kcidb.origin": (re.compile(r"[a-z0-9_]+"), 'expected a-z, 0-9 and "_" only'),
 }
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")

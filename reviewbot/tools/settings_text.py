@@ -23,7 +23,7 @@ Settings of reviewbot.  What is commented out shows the default; remove the # to
 Keys that do not exist are errors.  Paths begin with / or ~.  'reviewbot doctor' checks the file.
 """
 # What a first one could be called, for the tables whose names the user chooses.
-_EXAMPLE_NAMES = {"trees": "linux", "lists": '"kvm@vger.kernel.org"'}
+_EXAMPLE_NAMES = {"trees": "linux", "lists": '"kvm@vger.kernel.org"', "sweeps": "kvm"}
 _EXAMPLE_VALUES = {"path": "~/linux"}
 
 
