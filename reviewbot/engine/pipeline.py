@@ -72,6 +72,10 @@ class Review:
 
     def go(self) -> Run:
         """Run the stages.  Raises UserError for impossible input; all else is in the Run."""
+        with self.store.at_work(self.run.id):
+            return self._go()
+
+    def _go(self) -> Run:
         self._fetch()
         if self.run.series and not self.run.declined:
             self._place()

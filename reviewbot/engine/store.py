@@ -3,9 +3,11 @@
 
 STATE/runs/20261120-214500-1f3c/run.json      the whole Run
                                /report.txt .html .json .mbox
+STATE/at-work/20261120-214500-1f3c            locked while the review is made
 """
 
 import contextlib
+import fcntl
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +58,41 @@ class Store:
                 facts = (self.root / name / "run.json").stat()
                 found[name] = f"{facts.st_mtime_ns}.{facts.st_size}"
         return found
+
+    @contextlib.contextmanager
+    def at_work(self, name: str) -> Iterator[None]:
+        """Say that the run is being made, until the context ends or the process does.
+
+        It is worth nothing when it cannot be written: the review goes on.
+        """
+        with contextlib.ExitStack() as stack:
+            lock = self._lock(name)
+            with contextlib.suppress(OSError):
+                lock.parent.mkdir(parents=True, exist_ok=True)
+                unseen = lock.with_name(f".{name}")  # until it is locked
+                fcntl.flock(stack.enter_context(unseen.open("w")), fcntl.LOCK_EX)
+                unseen.rename(lock)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    lock.unlink(missing_ok=True)
+
+    def working(self) -> frozenset[str]:
+        """The runs that are being made now; what a process left that was killed is taken away."""
+        found = set()
+        with contextlib.suppress(OSError):
+            for lock in self._lock("").glob("[!.]*"):
+                with contextlib.suppress(OSError), lock.open() as stream:
+                    try:
+                        fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                        lock.unlink(missing_ok=True)
+                    except BlockingIOError:
+                        found.add(lock.name)
+        return frozenset(found)
+
+    def _lock(self, name: str) -> Path:
+        return self.root.parent / "at-work" / name
 
     def runs(self, limit: int) -> Iterator[Run]:
         """The newest runs that can be read; one of an older schema is passed over."""

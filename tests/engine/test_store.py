@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs are kept whole and found by any unambiguous start of their name."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,3 +61,30 @@ def test_ids_sort_by_time(tmp_path: Path) -> None:
     early = store.new_id(datetime(2026, 1, 9, 23, 59, 59, tzinfo=UTC))
     late = store.new_id(datetime(2026, 1, 10, 0, 0, 0, tzinfo=UTC))
     assert early < late
+
+
+def test_a_run_is_at_work_until_it_ends(store: Store) -> None:
+    assert store.working() == frozenset()
+    with store.at_work("20260117-120000-dddd"):
+        assert store.working() == {"20260117-120000-dddd"}
+        assert store.working() == {"20260117-120000-dddd"}, "to ask changes nothing"
+    assert store.working() == frozenset()
+
+
+def test_a_run_that_was_killed_is_not_at_work(store: Store) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from reviewbot.engine.store import Store\n"
+        "with Store(pathlib.Path(sys.argv[1])).at_work('killed'):\n"
+        "    print('here', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, store.root], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout
+        assert child.stdout.readline() == "here\n"
+        assert store.working() == {"killed"}
+        child.kill()
+    assert store.working() == frozenset()
+    assert not list((store.root.parent / "at-work").iterdir()), "its lock is cleared away"
