@@ -9,8 +9,8 @@ Nights
     ``branches()`` names them all, ``abandoned()`` ends the RUNNING nights of a process that died.
 
 History
-    ``history(branch, kind, name)``: what earlier nights saw of one thing; ``histories(branch, kind)``: of
-    everything, by name.  UNCHANGED nights ran nothing and are not in it.  ``branch`` "" means all.
+    ``history(branch, kind, name)``: what earlier nights saw of one thing; ``histories(branch)``: of
+    everything, by (kind, name), as stages.nightly.compare wants it.  UNCHANGED nights ran nothing and are not in it.  ``branch`` "" means all.
 
 Failures (tools.nights_pursuit)
     ``keep_bisection``, ``bisections_of(night)``, ``bisections(branch)``; ``open_regression``,
@@ -195,26 +195,23 @@ class Nights(Pursuit):
     def histories(
         self,
         branch: str,
-        kind: Kind,
         limit: int = 90,
         *,
         machine: str | None = None,
         before: float | None = None,
-    ) -> dict[str, tuple[Past, ...]]:
-        """What the branch's newest ``limit`` nights that ran saw of every thing of that kind, by name."""
+    ) -> dict[tuple[Kind, str], tuple[Past, ...]]:
+        """What the branch's newest ``limit`` nights that ran saw of everything, each the newest first."""
         ran = (Ending.COMPLETE, Ending.PARTIAL)
         numbers = [row[0] for row in self._heads(branch, limit, before, ran, machine)]
         rows = self._rows(
             f"{rows_of.PAST} WHERE night IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants
-            " AND kind = ?"
             " ORDER BY started DESC",
             json.dumps(numbers),
-            kind.value,
         )
-        found: dict[str, list[Past]] = {}
+        found: dict[tuple[Kind, str], list[Past]] = {}
         for row in rows:
-            found.setdefault(str(row[0]), []).append(rows_of.past(row))
-        return {name: tuple(some) for name, some in found.items()}
+            found.setdefault(rows_of.thing(row), []).append(rows_of.past(row))
+        return {thing: tuple(some) for thing, some in found.items()}
 
     def prune(self, before: float) -> int:
         """Take away nights that started before then; returns how many.

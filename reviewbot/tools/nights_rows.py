@@ -32,13 +32,13 @@ MEASURED = (
 )
 """Rows for :func:`measure`, behind their night."""
 PAST = (
-    "SELECT name.text, id, started, tip, status, runs, failures, detail.text FROM results"
+    "SELECT name.text, id, started, tip, status, runs, failures, detail.text, kind FROM results"
     " JOIN things ON things.number = thing JOIN words AS name ON name.number = things.name"
     " JOIN nights ON nights.number = night JOIN words AS branch ON branch.number = branch"
     " JOIN words AS machine ON machine.number = machine"
     " JOIN words AS detail ON detail.number = detail"
 )
-"""Rows for :func:`past`, behind the name."""
+"""Rows for :func:`past` and :func:`thing`."""
 
 _KINDS = {one.value: one for one in Kind}
 _STATUSES = {one.value: one for one in Status}
@@ -95,6 +95,11 @@ def past(row: Sequence[Any]) -> Past:
         failures=row[6],
         detail=row[7],
     )
+
+
+def thing(row: Sequence[Any]) -> tuple[Kind, str]:
+    """What a row of PAST is about."""
+    return _KINDS[row[8]], row[0]
 
 
 def packed(log: str) -> bytes | str | None:
