@@ -87,12 +87,16 @@ class Night:
 
 
 class Move(StrEnum):
-    """What became of one thing between two nights."""
+    """What became of one thing between two nights.
+
+    UNCONFIRMED: it failed, or passes again, but chance explains that too: run it more often.
+    """
 
     BROKE = "new failure"
     FIXED = "fixed"
     FLAKY = "flaky"
     STILL = "still failing"
+    UNCONFIRMED = "not confirmed"
     ADDED = "new"
     GONE = "gone"
     WARNED = "new warning"

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tonight against an earlier night, things' own records, the merge base, or mainline: what moved.  Pure.
+
+What passes or fails (builds, boots, tests) is judged by its record: nothing is blamed for a failure that
+its record explains.  What is only there or not (warnings, rules' findings, documentation's problems,
+console reports) is new when the earlier night looked and did not see it.  A night that did not look says
+nothing: of a partial night only what is in it counts, and after a broken build no test is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reviewbot.model.status import Status
+from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Past, Seen
+from reviewbot.stages.nightly_measures import measured
+from reviewbot.stages.nightly_record import BAD, Record, bad_runs, record
+from reviewbot.stages.odds import UNLIKELY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    History = Mapping[tuple[Kind, str], Sequence[Past]]
+
+THERE_OR_NOT = frozenset({Kind.WARNING, Kind.RULE, Kind.DOCUMENT, Kind.CONSOLE})
+"""Kinds of which a night has only the bad ones."""
+
+_EXACT = frozenset({Kind.BUILD, Kind.WARNING, Kind.RULE, Kind.DOCUMENT})
+"""Kinds for which the same tree says the same, always."""
+_NEED_A_KERNEL = frozenset({Kind.BOOT, Kind.TEST, Kind.CONSOLE})
+_ORDER = tuple(Move)
+
+
+def incomparable(night: Night, earlier: Night | None) -> str:
+    """Why two nights cannot be compared, one sentence; "" when they can."""
+    if earlier is None:
+        return "there is no earlier sweep to compare with"
+    if earlier.machine != night.machine:
+        return (
+            f"the earlier sweep ran elsewhere ({earlier.machine or 'unknown'}; "
+            f"this one: {night.machine or 'unknown'}), which proves nothing about the tree"
+        )
+    return ""
+
+
+def known(nights: Iterable[Night]) -> Night | None:
+    """What is known of a branch: of nights, newest first, each thing as it was last seen.
+
+    It goes back to the newest complete night, so that a partial one hides nothing.  Nights of another
+    machine than the newest, and those that ran nothing, are passed over.
+    """
+    made: Night | None = None
+    seen: dict[tuple[Kind, str], Seen] = {}
+    for one in nights:
+        if one.ending not in (Ending.COMPLETE, Ending.PARTIAL):
+            continue
+        made = made or one
+        if one.machine != made.machine:
+            continue
+        for each in one.seen:
+            if each.status is not Status.INFRA:
+                seen.setdefault((each.kind, each.name), each)
+        measures = {each.name: each for each in (*one.measures, *made.measures)}
+        made = replace(made, measures=tuple(measures.values()))
+        if one.ending is Ending.COMPLETE:
+            return replace(made, seen=tuple(seen.values()), ending=Ending.COMPLETE)
+    return replace(made, seen=tuple(seen.values())) if made else None
+
+
+def compare(
+    night: Night,
+    earlier: Night | None,
+    history: History,
+    against: Against = Against.PREVIOUS,
+    *,
+    past: Sequence[Night] = (),
+) -> tuple[Movement, ...]:
+    """What moved between ``earlier`` and ``night``, the worst first; nothing when they are incomparable.
+
+    ``earlier`` is best what :func:`known` makes of the nights before.  ``history`` leads from (kind, name)
+    to what nights before this one saw, newest first (tools.nights.Nights.histories).  ``past`` are whole
+    nights, newest first, for how much measures vary by themselves.
+    """
+    if earlier is None or incomparable(night, earlier) or night.ending is Ending.UNCHANGED:
+        return ()
+    comparison = _Comparison(night=night, earlier=earlier, history=history, against=against)
+    found = [*comparison.present(), *comparison.absent()]
+    same = [one for one in past if one.machine == night.machine]
+    trends = [one.measures for one in same]
+    found += measured(night.measures, earlier.measures, trends, against, night.id)
+    return tuple(sorted(found, key=lambda one: (_ORDER.index(one.move), one.kind or "", one.name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    night: Night
+    earlier: Night
+    history: History
+    against: Against
+
+    def present(self) -> list[Movement]:
+        """What tonight saw."""
+        before = {(one.kind, one.name): one for one in self.earlier.seen}
+        found = []
+        for one in self.night.seen:
+            if one.status is Status.INFRA:
+                continue
+            old = before.get((one.kind, one.name))
+            if one.kind in THERE_OR_NOT:
+                found.append(self._appeared(one, old))
+            else:
+                found.append(self._judged(one, old))
+        return [one for one in found if one is not None]
+
+    def absent(self) -> list[Movement]:
+        """What only the earlier night saw, where tonight looked."""
+        if self.night.ending is not Ending.COMPLETE:
+            return []
+        there = {(one.kind, one.name) for one in self.night.seen}
+        broken = any(
+            one.kind in (Kind.BUILD, Kind.BOOT) and one.status in BAD for one in self.night.seen
+        )
+        found = []
+        for one in self.earlier.seen:
+            if (one.kind, one.name) in there or one.status is Status.INFRA:
+                continue
+            if broken and one.kind in _NEED_A_KERNEL:
+                continue
+            move = Move.GONE
+            if one.kind in _EXACT & THERE_OR_NOT or (
+                one.kind is Kind.CONSOLE and len(self._past(one)) >= 3
+            ):
+                move = Move.FIXED
+            found.append(self._moved(one, move, before=_text(one), after="not there"))
+        return found
+
+    def _appeared(self, one: Seen, old: Seen | None) -> Movement | None:
+        """A thing that is there, which is bad."""
+        if one.status not in BAD:
+            return None
+        past = self._past(one)
+        if old is not None and old.status in BAD:
+            since = past[-1].night if past else self.earlier.id
+            return self._moved(one, Move.STILL, before=_text(old), after=_text(one), since=since)
+        if self.earlier.ending is not Ending.COMPLETE and old is None:
+            return None  # it may not have looked
+        if one.kind is Kind.CONSOLE and past:
+            since = past[-1].night
+            return self._moved(one, Move.FLAKY, before="seen before", after=_text(one), since=since)
+        move = Move.WARNED if one.kind is Kind.WARNING else Move.BROKE
+        return self._moved(one, move, before="not there", after=_text(one), likelihood=0.0)
+
+    def _judged(self, one: Seen, old: Seen | None) -> Movement | None:
+        """A thing that passes or fails."""
+        if one.status is Status.SKIP or (old is not None and old.status is Status.SKIP):
+            return self._skipped(one, old)
+        mine = record(self._past(one) or _as_past(self.earlier, old))
+        if not mine.runs:
+            if old is None and self.earlier.ending is not Ending.COMPLETE:
+                return None
+            return self._moved(one, Move.ADDED, before="not there", after=_text(one))
+        if one.kind in _EXACT:
+            return self._exactly(one, mine)
+        if bad_runs(one):
+            return self._failed(one, mine)
+        return self._passed(one, mine) if mine.failures else None
+
+    def _exactly(self, one: Seen, mine: Record) -> Movement | None:
+        """A build: what it did the last time decides."""
+        last = mine.nights[0]
+        bad, was_bad = one.status in BAD, last.status in BAD
+        before, after = _text(last), _text(one)
+        if bad and was_bad:
+            return self._moved(one, Move.STILL, before=before, after=after, since=_since(mine))
+        if bad == was_bad:
+            return None
+        move = Move.BROKE if bad else Move.FIXED
+        return self._moved(one, move, before=before, after=after, likelihood=0.0)
+
+    def _failed(self, one: Seen, mine: Record) -> Movement:
+        before, after, failures = _shown(mine), _text(one), bad_runs(one)
+        likelihood = mine.worse(failures, one.runs)
+        if likelihood < UNLIKELY:
+            return self._moved(one, Move.BROKE, before=before, after=after, likelihood=likelihood)
+        if _differs(one, mine):
+            return self._moved(one, Move.BROKE, before=before, after=after, likelihood=0.0)
+        move = Move.STILL if mine.failing else Move.FLAKY
+        if not mine.failures and failures == one.runs:
+            move = Move.UNCONFIRMED
+        return self._moved(
+            one, move, before=before, after=after, likelihood=likelihood, since=_since(mine)
+        )
+
+    def _passed(self, one: Seen, mine: Record) -> Movement | None:
+        likelihood = mine.better(0, one.runs)
+        if likelihood >= UNLIKELY and not mine.failing:
+            return None  # a flaky test that happened to pass
+        move = Move.FIXED if likelihood < UNLIKELY else Move.UNCONFIRMED
+        return self._moved(one, move, before=_shown(mine), after="pass", likelihood=likelihood)
+
+    def _skipped(self, one: Seen, old: Seen | None) -> Movement | None:
+        """Tests that are not run any more, or that now are: said, and nobody's failure."""
+        if old is None or old.status is one.status:
+            return None
+        if one.status is Status.SKIP:
+            move = Move.GONE
+        elif one.status is Status.PASS:
+            move = Move.ADDED
+        else:
+            return self._judged(one, None)
+        return self._moved(one, move, before=_text(old), after=_text(one))
+
+    def _past(self, one: Seen) -> Sequence[Past]:
+        return self.history.get((one.kind, one.name), ())
+
+    def _moved(
+        self,
+        one: Seen,
+        move: Move,
+        *,
+        before: str,
+        after: str,
+        likelihood: float = 1.0,
+        since: str = "",
+    ) -> Movement:
+        return Movement(
+            kind=one.kind,
+            name=one.name,
+            move=move,
+            against=self.against,
+            before=before,
+            after=after,
+            likelihood=likelihood,
+            since=since or self.night.id,
+        )
+
+
+def _as_past(night: Night, one: Seen | None) -> tuple[Past, ...]:
+    """An earlier night's result as the whole history: of mainline there may be no other."""
+    if one is None:
+        return ()
+    return (
+        Past(
+            night=night.id,
+            started=night.started,
+            commit=night.commit,
+            status=one.status,
+            runs=one.runs,
+            failures=one.failures,
+            detail=one.detail,
+        ),
+    )
+
+
+def _differs(one: Seen, mine: Record) -> bool:
+    """It always failed, in one way, and fails in another now.  Three nights say what its way is."""
+    said = {past.detail for past in mine.nights if past.status in BAD}
+    return bool(
+        mine.failing and one.detail and "" not in said and len(mine.nights) >= 3 and len(said) == 1
+    ) and (one.detail not in said)
+
+
+def _since(mine: Record) -> str:
+    failed = [one.night for one in mine.nights if bad_runs(one)]
+    return failed[-1] if failed else ""
+
+
+def _shown(mine: Record) -> str:
+    """The record in a few words."""
+    last = mine.nights[0]
+    if mine.failures == mine.runs:
+        return _text(last)
+    if not mine.failures:
+        return "pass"
+    return f"failed {mine.failures} of {mine.runs}"
+
+
+def _text(one: Seen | Past) -> str:
+    """A result in a few words."""
+    mixed = f" {one.failures} of {one.runs}" if 0 < one.failures < one.runs else ""
+    return f"{one.status}{mixed}: {one.detail}" if one.detail else f"{one.status}{mixed}"
