@@ -16,7 +16,7 @@ from pathlib import Path
 from reviewbot.model.config import TreeConfig
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.guest import Accelerator
-from reviewbot.tools import accelerator, b4, initramfs, layers, machine, sandbox, toolchain
+from reviewbot.tools import accelerator, b4, cgroups, initramfs, layers, machine, sandbox, toolchain
 from reviewbot.tools.context import Tools
 from reviewbot.tools.settings import default_path
 
@@ -105,6 +105,7 @@ def _steps(tools: Tools) -> Iterator[tuple[str, str, Callable[[], Check]]]:
         yield source.name, source.package, partial(_compiles, source)
     yield "busybox", "busybox-static", _busybox
     yield "sandbox", "bubblewrap", _sandbox
+    yield "limits", "", _limits
     yield "layers", "bubblewrap", partial(_layers, tools)
     yield "qemu", "qemu-system-x86", partial(_qemu, tools)
     yield "accelerator", "qemu-system-x86", partial(_accelerator, tools)
@@ -182,6 +183,16 @@ def _sandbox() -> Check:
         fix="sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000, "
         "or in a container: allow namespaces and mounts",
     )
+
+
+def _limits() -> Check:
+    """Limits of a whole sandbox; those of each process always hold."""
+    where = cgroups.place()
+    if where.parents:
+        detail = f"of each sandbox as a whole, by control groups v{where.version}"
+        return Check(name="limits", state=State.OK, detail=detail)
+    detail = f"of memory and processors for each process only: {where.why}"
+    return Check(name="limits", state=State.WARN, detail=detail, fix=where.fix)
 
 
 def _layers(tools: Tools) -> Check:

@@ -70,11 +70,14 @@ def version(name: str) -> str:
 
 def arguments(spec: GuestSpec) -> list[str]:
     """QEMU's command line, with file names relative to the guest's directory."""
-    accelerator = {Accelerator.TCG: "tcg,thread=multi", Accelerator.KVM: "kvm"}
+    # Instructions are counted by one thread only (QEMU's docs/devel/tcg-icount.rst).
+    threads = "single" if spec.instructions else "multi"
+    accelerator = {Accelerator.TCG: f"tcg,thread={threads}", Accelerator.KVM: "kvm"}
     # Devices: one serial line, one virtio-serial with two ports, nothing else; no network at all.
     return [
         *(spec.host.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "pc", "-accel", accelerator[spec.host.accelerator]),
+        *(("-icount", "shift=0,sleep=off") if spec.instructions else ()),
         *("-cpu", spec.host.cpu_model, "-smp", str(spec.cpus), "-m", str(spec.memory_mib)),
         *("-kernel", "bzImage", "-initrd", "initramfs.cpio"),
         # panic=-1 reboots at once, which ends QEMU; devkmsg lets init mark every test.
@@ -149,6 +152,8 @@ def _start(spec: GuestSpec, place: Path) -> Completed:
         merge=True,
         limits=Limits(
             memory=(spec.memory_mib + 6144) << 20,
+            total_memory=(spec.memory_mib + 2048) << 20,
+            processors=spec.cpus + 1,
             file=_OUTPUT,
             cpu=int(spec.timeout * (spec.cpus + 1)) + 60,
         ),

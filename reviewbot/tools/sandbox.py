@@ -5,9 +5,8 @@ bubblewrap does the isolation.  What runs inside sees a read-only /usr, an empty
 /dev, and the mounts it was given, nothing else of the host; every namespace is its own, all
 capabilities are dropped, further user namespaces are refused, and it dies with us.
 
-Mounts are attached in a private mount namespace by ``_ENTER``, a fixed script that gets everything as
-positional parameters.  So no mount is ever visible outside, and whatever way we die the kernel drops
-them with the last process.  Started by root, the inside runs as :data:`UID`, which owns nothing on
+Mounts are attached in a private mount namespace by :data:`reviewbot.tools.enter.SCRIPT`.  So no mount is
+ever visible outside, and whatever way we die the kernel drops them with the last process.  Started by root, the inside runs as :data:`UID`, which owns nothing on
 the host; started by anyone else it runs as that user in a user namespace.
 
 Example, with a copy-on-write view of a layer (:mod:`reviewbot.tools.layers`)::
@@ -16,6 +15,7 @@ Example, with a copy-on-write view of a layer (:mod:`reviewbot.tools.layers`)::
     done = sandbox.run(["make", "-C", "/lab/obj"], mounts=[view.mount], timeout=600)
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,9 @@ from pathlib import Path
 from signal import SIGXFSZ
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import process
+from reviewbot.tools import cgroups, process
+from reviewbot.tools.cgroups import Group
+from reviewbot.tools.enter import SCRIPT
 from reviewbot.tools.process import Completed
 
 UID = 1_900_000_000
@@ -35,50 +37,6 @@ _GIB = 1 << 30
 _STAGES = ("/mnt", "/media", "/srv", "/opt")
 _SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache")
-
-# $1 is an existing directory to cover, then "bind NAME SOURCE", "overlay NAME LOWER PLACE OPTIONS" and
-# "watch KIB DIRECTORY" in any number, then "run" and a command.  Overlays are mounted by way of binds
-# so that no character of a path needs escaping in mount options.  The overlay's inner work directory
-# has mode 0, which would keep an unprivileged owner from removing it (ovl_workdir_create()).
-# The watcher ends the sandbox with SIGXFSZ, the signal of a file-size limit; its pipes are not ours,
-# so nobody waits for it, and it goes when the sandbox goes.
-_ENTER = r"""
-set -eu
-stage=$1; shift
-mount -t tmpfs -o mode=0755,size=4m lab "$stage"
-watched=""
-while [ "$1" != run ]; do
-  case $1 in
-  bind)
-    if [ -d "$3" ]; then mkdir "$stage/$2"; else : > "$stage/$2"; fi
-    mount --bind "$3" "$stage/$2"
-    shift 3;;
-  overlay)
-    mkdir "$stage/$2" "$stage/$2.lower" "$stage/$2.place"
-    mount --bind "$3" "$stage/$2.lower"
-    mount --bind "$4" "$stage/$2.place"
-    mount -t overlay -o \
-      "lowerdir=$stage/$2.lower,upperdir=$stage/$2.place/upper,workdir=$stage/$2.place/work$5" \
-      lab "$stage/$2"
-    chmod 700 "$stage/$2.place/work/work"
-    shift 5;;
-  watch)
-    mkdir "$stage/watch-$2"
-    mount --bind "$3" "$stage/watch-$2"
-    watched="$watched $stage/watch-$2"
-    shift 3;;
-  esac
-done
-limit=$2; shift 2
-echo 1000 > /proc/self/oom_score_adj
-if [ -n "$watched" ]; then
-  while sleep 1 && kill -0 $$; do
-    used=$(du -skc $watched | tail -n 1 | cut -f 1)
-    [ "$used" -le "$limit" ] || kill -XFSZ $$
-  done </dev/null >/dev/null 2>&1 &
-fi
-exec "$@"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +67,15 @@ class Limits:
     """What one sandbox may use.
 
     ``memory``, ``file`` and ``cpu`` are for each process: bytes of address space, bytes of one
-    file, seconds of processor time.  ``processes`` is for all of them together; ``disk`` is bytes
-    in all writable mounts together (looked at every second), ``temporary`` bytes in /tmp.
+    file, seconds of processor time.  For all of them together: ``processes``, ``disk`` bytes in all
+    writable mounts (looked at every second), ``temporary`` bytes in /tmp; and where control groups are
+    allowed (:mod:`reviewbot.tools.cgroups`), ``total_memory`` bytes, by default three quarters of the
+    machine's, and ``processors`` busy at the same time, by default all.
     """
 
     memory: int = 8 * _GIB
+    total_memory: int = 0
+    processors: int = 0
     file: int = 2 * _GIB
     cpu: int = 3600
     processes: int = 512
@@ -164,11 +126,14 @@ def run(
     (/dev/kvm).  A writable :class:`Bind` must have been handed over with :func:`give`.
 
     Non-zero exits and time-outs are returned.  Raises InfrastructureError when the sandbox itself
-    could not be set up, or when what runs inside wrote more than ``limits.disk``.
+    could not be set up, or when what runs inside wrote more than ``limits.disk`` or used more memory
+    together than ``limits.total_memory``.
     """
     limits = limits or Limits()
     status = os.memfd_create("status")
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, status)
+        group = stack.enter_context(_group(limits))
         command = _command(
             argv=argv,
             mounts=mounts,
@@ -177,6 +142,7 @@ def run(
             env=env or {},
             limits=limits,
             status=status,
+            enter=group.directories if group else (),
         )
         done = process.run(
             command,
@@ -189,8 +155,12 @@ def run(
         )
         os.lseek(status, 0, os.SEEK_SET)
         started = b"exit-code" in os.read(status, 4096)
-    finally:
-        os.close(status)
+        starved = group is not None and group.out_of_memory()
+    if starved:
+        raise InfrastructureError(
+            f"{argv[0]}: stopped in the sandbox after using more than "
+            f"{_total(limits) // _MIB} MiB of memory"
+        )
     if done.returncode == -SIGXFSZ:
         raise InfrastructureError(
             f"{argv[0]}: stopped in the sandbox after writing more than "
@@ -218,8 +188,10 @@ def _command(
     env: Mapping[str, str],
     limits: Limits,
     status: int,
+    enter: Sequence[Path],
 ) -> list[str]:
     command = _Command(_stage([_source(mount) for mount in mounts]))
+    command.enter.extend(word for directory in enter for word in ("enter", str(directory)))
     for number, mount in enumerate(mounts):
         if not _source(mount).exists():
             raise InfrastructureError(f"{_source(mount)}: not there, needed in the sandbox")
@@ -238,9 +210,21 @@ def _command(
     ]
     return [
         *_namespace(),
-        *("sh", "-c", _ENTER, "sandbox", command.stage, *command.enter),
+        *("sh", "-c", SCRIPT, "sandbox", command.stage, *command.enter),
         *("run", str(limits.disk // 1024), *_identity(devices), *bubblewrap),
     ]
+
+
+def _group(limits: Limits) -> contextlib.AbstractContextManager[Group | None]:
+    return cgroups.group(
+        memory=_total(limits),
+        processes=limits.processes,
+        processors=limits.processors or len(os.sched_getaffinity(0)),
+    )
+
+
+def _total(limits: Limits) -> int:
+    return limits.total_memory or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
 
 
 def _source(mount: Bind | Overlay) -> Path:

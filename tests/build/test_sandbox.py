@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import process, sandbox
+from reviewbot.tools import cgroups, process, sandbox
 from reviewbot.tools.sandbox import Bind, Limits
 
 
@@ -223,6 +223,88 @@ def test_memory_of_one_process(victim, inside):
     command = "/usr/bin/python3 -c 'print(len(bytearray(300000000)))'"
     done = attack(victim, command, inside=inside, limits=Limits(memory=200 << 20))
     assert done.ok is not inside
+
+
+def _limited_together():
+    where = cgroups.place()
+    return pytest.mark.skipif(not where.parents, reason=f"{where.why}; {where.fix}")
+
+
+limited_together = _limited_together()
+
+
+@limited_together
+@both
+def test_memory_of_all_processes_together(victim, inside):
+    """No process takes much, all of them 240 MB."""
+    (victim / "readonly" / "many.py").write_text(
+        "import os, time\n"
+        "for _ in range(8):\n"
+        "    if os.fork() == 0:\n"
+        "        taken = bytearray(30_000_000)\n"
+        "        time.sleep(2)\n"
+        "        os._exit(0)\n"
+        "print({os.wait()[1] for _ in range(8)})\n"
+    )
+    limits = Limits(memory=200 << 20, total_memory=150 << 20)
+    if inside:
+        with pytest.raises(InfrastructureError, match="more than 150 MiB of memory"):
+            attack(victim, "/usr/bin/python3 $$R/many.py", inside=True, limits=limits)
+    else:
+        assert "{0}" in attack(victim, "/usr/bin/python3 $$R/many.py", inside=False).text()
+
+
+@limited_together
+@both
+def test_processors_of_all_processes_together(victim, inside):
+    """Two busy loops for a second; in the sandbox one processor is all they may have."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two processors")
+    (victim / "readonly" / "busy.py").write_text(
+        "import os, time\n"
+        "for _ in range(2):\n"
+        "    if os.fork() == 0:\n"
+        "        end = time.monotonic() + 1.5\n"
+        "        while time.monotonic() < end:\n"
+        "            pass\n"
+        "        os._exit(0)\n"
+        "for _ in range(2):\n"
+        "    os.wait()\n"
+        "spent = os.times()\n"
+        "print('busy', (spent.children_user + spent.children_system) / 1.5)\n"
+    )
+    done = attack(
+        victim, "/usr/bin/python3 $$R/busy.py", inside=inside, limits=Limits(processors=1)
+    )
+    if inside:
+        assert float(done.text().split("busy")[1].split()[0]) < 1.2
+
+
+@limited_together
+def test_control_groups_go_with_the_sandbox(victim):
+    attack(victim, "true", inside=True)
+    assert control_groups() == []
+
+
+@limited_together
+def test_the_next_sandbox_removes_the_control_groups_of_a_killed_one():
+    code = "from reviewbot.tools import sandbox\nsandbox.run(['sleep', '4713.5'], timeout=60)\n"
+    ours = subprocess.Popen([sys.executable, "-c", code])
+    until(lambda: running("4713.5"))
+    theirs = control_groups()
+    assert theirs
+    sandbox.run(["true"], timeout=10)
+    assert set(theirs) <= set(control_groups()), "a group in use was removed"
+    ours.kill()
+    ours.wait()
+    until(lambda: not running("4713.5"))
+    sandbox.run(["true"], timeout=10)
+    assert not set(theirs) & set(control_groups())
+
+
+def control_groups():
+    parents = {path for _, path in cgroups.place().parents}
+    return [group for parent in parents for group in parent.glob("reviewbot-sandbox-*")]
 
 
 def test_new_namespaces_are_refused(victim):
