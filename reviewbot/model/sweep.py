@@ -242,3 +242,14 @@ class Regression:
     closed: str = ""
     until: float = 0.0
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """A night in numbers: (all, bad ones) by kind, and the median of each measure by (name, unit)."""
+
+    night: str
+    started: float
+    ended: float
+    counts: dict[Kind, tuple[int, int]]
+    measures: dict[tuple[str, str], float]

@@ -13,7 +13,7 @@ History
     everything, by (kind, name), as stages.nightly.compare wants it.  UNCHANGED nights ran nothing and are not in it.  ``branch`` "" means all.
 
 Failures (tools.nights_pursuit)
-    ``keep_bisection``, ``bisections_of(night)``, ``bisections(branch)``; ``open_regression``,
+    ``keep_movements(night, compare(...))``: what the web pages and the feed show; ``keep_bisection``, ``bisections_of(night)``, ``bisections(branch)``; ``open_regression``,
     ``close_regression``, ``regressions(branch)``; ``say(what, message_id, now)`` and ``said(what)``, so
     that nothing is mailed twice.
 
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 from reviewbot.model.sweep import Ending
 from reviewbot.tools import nights_rows as rows_of
 from reviewbot.tools.nights_pursuit import Pursuit
+from reviewbot.tools.nights_totals import NightTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,7 +55,7 @@ _USES = {
 """What refers to a shared text, by table; things go first."""
 
 
-class Nights(Pursuit):
+class Nights(Pursuit, NightTotals):
     """See the module."""
 
     def record(self, night: Night) -> None:

@@ -47,6 +47,9 @@ STEPS = (
         name INTEGER NOT NULL REFERENCES words, unit INTEGER NOT NULL REFERENCES words,
         samples BLOB NOT NULL, PRIMARY KEY (night, place)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE movements (
+        night INTEGER PRIMARY KEY REFERENCES nights ON DELETE CASCADE, value BLOB NOT NULL
+    ) STRICT;
     CREATE TABLE bisections (
         night INTEGER NOT NULL REFERENCES nights ON DELETE CASCADE,
         thing INTEGER NOT NULL REFERENCES things, value BLOB NOT NULL, PRIMARY KEY (night, thing)

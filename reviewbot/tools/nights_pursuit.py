@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What became of failures, night after night: bisections, regressions, and what was said about them."""
+"""What became of failures, night after night: movements, bisections, regressions, and what was mailed."""
 
 from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.model.sweep import Bisection, Kind, Regression, Standing
+from reviewbot.model.sweep import Bisection, Kind, Movement, Regression, Standing
 from reviewbot.tools.nights_file import NightsFile
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 _BISECTION = msgspec.json.Decoder(Bisection)
+_MOVEMENTS = msgspec.json.Decoder(tuple[Movement, ...])
 _REGRESSION = (
     "SELECT regressions.number, branch.text, kind, name.text, detail.text, opened, since, good, bad,"
     " standing, closed, until, why FROM regressions"
@@ -22,18 +29,40 @@ _REGRESSION = (
 class Pursuit(NightsFile):
     """The part of :class:`reviewbot.tools.nights.Nights` that outlives a night."""
 
+    def keep_movements(self, night: str, movements: Sequence[Movement]) -> None:
+        """Write down what moved in ``night``, in the place of what was kept for it.
+
+        The web pages and the feed show these.  Raises InfrastructureError for a night that was not recorded.
+        """
+        with self.transaction():
+            self._of(night, "movements", "?", to_json(movements))
+
+    def movements(self, nights: Iterable[str]) -> dict[str, tuple[Movement, ...]]:
+        """What moved, by night; those for which nothing was kept are not in it."""
+        rows = self._rows(
+            "SELECT nights.id, value FROM movements JOIN nights ON nights.number = night"
+            " WHERE nights.id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(nights)),
+        )
+        return {str(night): _MOVEMENTS.decode(value) for night, value in rows}
+
     def keep_bisection(self, night: str, bisection: Bisection) -> None:
         """Write down a search that ``night`` gave rise to; one for the same kind and name is replaced.
 
         Raises InfrastructureError for a night that was not recorded.
         """
         with self.transaction():
-            kept = self._database.execute(
-                "INSERT OR REPLACE INTO bisections SELECT number, ?, ? FROM nights WHERE id = ?",
-                (self._thing(bisection.kind, bisection.name), to_json(bisection), night),
-            )
-            if not kept.rowcount:
-                raise InfrastructureError(f"{self.path}: night {night!a} was not recorded")
+            thing = self._thing(bisection.kind, bisection.name)
+            self._of(night, "bisections", "?, ?", thing, to_json(bisection))
+
+    def _of(self, night: str, table: str, places: str, *values: object) -> None:
+        """Put a row that begins with the number of a night into a table (within a transaction)."""
+        kept = self._database.execute(
+            f"INSERT OR REPLACE INTO {table} SELECT number, {places} FROM nights WHERE id = ?",  # noqa: S608 - constants
+            (*values, night),
+        )
+        if not kept.rowcount:
+            raise InfrastructureError(f"{self.path}: night {night!a} was not recorded")
 
     def bisections_of(self, night: str) -> tuple[Bisection, ...]:
         """Those that a night gave rise to, by kind and name."""

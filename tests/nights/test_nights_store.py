@@ -18,11 +18,14 @@ import pytest
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import (
+    Against,
     Bisection,
     Culprit,
     Ending,
     Kind,
     Measure,
+    Move,
+    Movement,
     Night,
     Seen,
     Standing,
@@ -172,6 +175,33 @@ def test_regressions_open_once_and_close_once(store: Nights) -> None:
     assert store.regressions() == ()
     assert opened(5) != first
     assert [one.closed for one in store.regressions(standing=None)] == ["", "night-3"]
+
+
+def test_what_moved_is_kept_with_its_night(store: Nights) -> None:
+    moved = Movement(
+        kind=Kind.TEST,
+        name="t",
+        move=Move.BROKE,
+        against=Against.PREVIOUS,
+        before="pass",
+        after="fail",
+    )
+    store.record(night(1))
+    store.record(night(2))
+    store.keep_movements("night-1", (moved,))
+    assert store.movements(["night-1", "night-2", "no"]) == {"night-1": (moved,)}
+    store.keep_movements("night-1", ())
+    assert store.movements(["night-1"]) == {"night-1": ()}
+
+
+def test_totals_count_each_night(store: Nights) -> None:
+    for number in (6, 7):
+        store.record(night(number))
+    seventh, sixth = store.totals("kvm/queue")
+    assert (seventh.night, seventh.ended - seventh.started) == ("night-7", 3600.5)
+    assert seventh.counts == {Kind.BUILD: (1, 0), Kind.TEST: (2, 1)}
+    assert sixth.counts[Kind.TEST] == (2, 0)
+    assert seventh.measures == {("boot", "instructions"): 2.5}
 
 
 def test_bisections_belong_to_their_night(store: Nights) -> None:
