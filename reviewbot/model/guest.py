@@ -32,7 +32,8 @@ class Host:
 class GuestSpec:
     """One virtual machine.  Files are paths; ``timeout`` is wall seconds for the whole life.
 
-    ``counters`` gives it a port for what gcov counted.
+    ``counters`` gives it a port for what gcov counted.  ``instructions`` makes its clock run by executed
+    instructions, one a nanosecond (emulation only): what takes a second has executed 10^9.
     """
 
     kernel: str
@@ -44,6 +45,7 @@ class GuestSpec:
     hang_timeout: float
     command_line: str = ""
     counters: bool = False
+    instructions: bool = False
 
 
 class Outcome(StrEnum):

@@ -31,6 +31,8 @@ from reviewbot.tools.initramfs import GuestModule, GuestTest
 _BOOT_SECONDS = {Accelerator.TCG: 180.0, Accelerator.KVM: 60.0}
 _HANG_SECONDS = {Accelerator.TCG: 60.0, Accelerator.KVM: 30.0}
 _PER_TEST_SECONDS = 15.0  # cleaning up after a test, and the time until KILL follows TERM
+NOT_REACHED = ("module did not load: ", "the guest ended before the first test: ")
+"""How the assertion of a test begins that no guest got to: nothing is known of the test."""
 _FATAL = {CrashKind.OOPS, CrashKind.BUG, CrashKind.PANIC, CrashKind.KASAN, CrashKind.LOCKUP}
 
 
@@ -55,10 +57,12 @@ def boot(
     on_test: Callable[[guest.Started], None] | None = None,
     cancel: threading.Event | None = None,
     counters: str = "",
+    instructions: bool = False,
 ) -> qemu.Life:
     """One guest's life: load the profile's modules, run ``tests`` (none: just boot), power off.
 
-    ``counters`` is the object directory whose gcov counters are sent after each test.
+    ``counters`` is the object directory whose gcov counters are sent after each test; ``instructions`` as
+    in :class:`GuestSpec`.
     """
     modules, command_line = _modules(tools, kernel)
     programs = [
@@ -80,6 +84,7 @@ def boot(
         hang_timeout=_HANG_SECONDS[accelerator],
         command_line=command_line,
         counters=bool(counters),
+        instructions=instructions,
     )
     try:
         return qemu.run(
@@ -215,9 +220,9 @@ def _taken_down(said: guest.GuestReport, boot_: BootResult, fatal: set[str]) -> 
 def _not_reached(test: TestBinary, boot_: BootResult) -> TestResult:
     failed = bool(boot_.module_error) or boot_.outcome is not Outcome.INFRA
     if boot_.module_error:
-        why = f"module did not load: {boot_.module_error}"
+        why = f"{NOT_REACHED[0]}{boot_.module_error}"
     else:
-        why = f"the guest ended before the first test: {_how(boot_)}"
+        why = f"{NOT_REACHED[1]}{_how(boot_)}"
     return TestResult(
         name=test.name,
         status=Status.CRASH if failed else Status.INFRA,
