@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run the whole suite of selftests on a branch's tip, over parallel guests, the longest tests first.
+
+Every night executes every test: a result that another night left would be no observation of this one.
+What an interrupted night got to is kept under the name of that night's work, and taken up again.
+"""
+
+import fnmatch
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from reviewbot.model.build import Image
+from reviewbot.model.codec import key_of
+from reviewbot.model.guest import Accelerator, Crash, Host
+from reviewbot.model.profile import Profile
+from reviewbot.model.run import Stage
+from reviewbot.model.status import Status
+from reviewbot.model.sweep import Kind, Seen
+from reviewbot.model.test import TestBinary, TestResult, TestRun
+from reviewbot.stages.choose import directory
+from reviewbot.tools import kselftest, testbed
+from reviewbot.tools.context import Tools
+from reviewbot.tools.objects import TreeView
+
+BAD = (Status.FAIL, Status.CRASH, Status.TIMEOUT)
+_GUESTS = 2
+"""At a time: most selftests use one processor (tools.pair measured it)."""
+_BATCH_SECONDS = 45.0
+"""Work for one guest, so that a boot (4 s under emulation) costs little and an interruption too."""
+_MOST_IN_BATCH = 12
+_UNKNOWN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRequest:
+    """The tests of ``tree`` that match ``globs``; ``base_tree`` is the tree whose library is kept built.
+
+    ``repository`` is our store.  ``leave_out`` are names that are run otherwise.
+    """
+
+    repository: str
+    base_tree: str
+    tree: str
+    globs: tuple[str, ...]
+    profile: Profile
+    host: Host
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Programs to run, tests that did not build, and sentences about what is missing."""
+
+    binaries: tuple[TestBinary, ...]
+    unbuilt: tuple[Seen, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Tests for one kernel.  ``work`` names what the results may be taken up by again ("": nothing).
+
+    ``seconds`` is how long each took last time, by name; ``repeat`` counts repeats of the same work.
+    """
+
+    image: Image
+    profile: Profile
+    host: Host
+    tests: tuple[TestBinary, ...]
+    work: str = ""
+    seconds: Mapping[str, float]
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRun:
+    """Results in the order of the tests, console reports, and the seconds that guests took to boot.
+
+    ``logs`` has the KTAP blob by test.
+    """
+
+    results: tuple[TestResult, ...]
+    crashes: tuple[Crash, ...]
+    boots: tuple[float, ...]
+    logs: Mapping[str, str]
+
+
+def suite(request: SuiteRequest, tools: Tools) -> Suite:
+    """Build the tests.  A suite that cannot be listed is a sentence, no error."""
+    where = directory(request.profile)
+    view = TreeView(request.repository, request.tree)
+    scale = tools.config.lab.tcg_scale if request.host.accelerator is Accelerator.TCG else 1.0
+    limit = kselftest.limit(view, where) * scale
+    try:
+        with kselftest.selftests(
+            tools.cache,
+            repository=request.repository,
+            base_tree=request.base_tree,
+            tree=request.tree,
+            directory=where,
+            place=tools.scratch,
+            jobs=tools.config.lab.jobs,
+            warm=request.profile.always,
+        ) as selftests:
+            names = [name for name in selftests.names() if wanted(name, request.globs)]
+            names = [name for name in names if name not in request.leave_out]
+            tools.progress(Stage.TEST, f"build {len(names)} selftests")
+            built = selftests.build(names)
+    except kselftest.UnlistedError as error:
+        return Suite(binaries=(), missing=(f"no selftest was run: {error}",))
+    unbuilt = tuple(
+        Seen(kind=Kind.TEST, name=name, status=Status.FAIL, detail=f"{UNBUILT}{why}", failures=1)
+        for name, why in sorted(built.failures.items())
+    )
+    binaries = tuple(
+        TestBinary(name=name, digest=built.digests[name], limit=limit)
+        for name in names
+        if name in built.digests
+    )
+    missing = () if names else ("no selftest of the tree matches the sweep's tests",)
+    return Suite(binaries=binaries, unbuilt=unbuilt, missing=missing)
+
+
+UNBUILT = "does not build: "
+"""How the detail of a test begins that could not be built."""
+
+
+def wanted(name: str, globs: Sequence[str]) -> bool:
+    """Whether a test's name, or its last part, matches."""
+    last = name.rpartition("/")[2]
+    return any(fnmatch.fnmatchcase(one, glob) for one in (name, last) for glob in globs)
+
+
+def run(request: RunRequest, tools: Tools) -> SuiteRun:
+    """Run all tests.  When it is cut off (any exception) guests end, and what is done is kept."""
+    cancel = threading.Event()
+    with ThreadPoolExecutor(max_workers=_GUESTS) as pool:
+        futures: list[Future[TestRun]] = []
+        try:
+            futures += (
+                pool.submit(_batch, request, batch, tools, cancel)
+                for batch in batches(request.tests, request.seconds)
+            )
+            runs = [future.result() for future in futures]
+        except BaseException:
+            cancel.set()
+            for future in futures:
+                future.cancel()
+            raise
+    results = {result.name: result for one in runs for result in one.results}
+    fresh = [boot for one in runs for boot in one.boots]
+    return SuiteRun(
+        results=tuple(results[test.name] for test in request.tests if test.name in results),
+        crashes=tuple(crash for boot in fresh for crash in boot.crashes),
+        boots=tuple(boot.boot_seconds for boot in fresh if boot.boot_seconds is not None),
+        logs={result.name: one.log for one in runs for result in one.results},
+    )
+
+
+def batches(
+    tests: Sequence[TestBinary], seconds: Mapping[str, float]
+) -> Iterator[tuple[TestBinary, ...]]:
+    """Tests for one guest after the other, the longest first: the last guests to end are short ones."""
+    order = sorted(tests, key=lambda test: (-seconds.get(test.name, _UNKNOWN_SECONDS), test.name))
+    batch: list[TestBinary] = []
+    spent = 0.0
+    for test in order:
+        takes = seconds.get(test.name, _UNKNOWN_SECONDS)
+        if batch and (spent + takes > _BATCH_SECONDS or len(batch) >= _MOST_IN_BATCH):
+            yield tuple(batch)
+            batch, spent = [], 0.0
+        batch.append(test)
+        spent += takes
+    if batch:
+        yield tuple(batch)
+
+
+def _batch(
+    request: RunRequest, batch: Sequence[TestBinary], tools: Tools, cancel: threading.Event
+) -> TestRun:
+    programs = [(test.name, test.digest, test.limit) for test in batch]
+    image = request.image
+    key = key_of("sweep", request.work, request.repeat, image.kernel, image.modules, programs)
+    kept = tools.cache.load("sweep", key, TestRun) if request.work else None
+    if kept is not None:
+        return kept
+    kernel = testbed.Kernel(image=image, profile=request.profile, host=request.host)
+    # A number that no review uses: what a review keeps of the same kernel is not looked at.
+    ran = testbed.run(
+        tools,
+        kernel,
+        batch,
+        repeat=1 + request.repeat,
+        on_test=lambda name: tools.progress(Stage.TEST, name),
+        cancel=cancel,
+    )
+    if request.work and not cancel.is_set():
+        tools.cache.save("sweep", key, ran)
+    return ran
