@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Base against series: what is worse, what is new, and what cannot be told.
 
-A failure counts as a regression only when the base passes, the series fails, and every repeat on both
-kernels says the same.  Where repeats disagree the test is flaky, and said to be.  Console reports are
-judged by themselves: one that the base's kernel never showed is new, whatever became of the tests.
+What looks like a difference is repeated on both kernels; a test that is known to fail on the base now and
+then is repeated until chance does not explain it, where a few runs can settle that.  Console reports
+are judged by themselves: one that the base's kernel never showed is new, whatever became of the tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reviewbot.model.baseline import Past
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.guest import Accelerator, BootResult, Crash
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
@@ -20,14 +22,18 @@ from reviewbot.model.test import (
     TestReport,
     TestResult,
     TestRun,
-    Why,
 )
-from reviewbot.parse import selftest
-from reviewbot.tools import pair
+from reviewbot.stages import flakes, odds
+from reviewbot.stages.change import delta
+from reviewbot.tools import pair, testbed
+from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.context import Tools
 from reviewbot.tools.testbed import Kernel
 
-_BAD = {Status.FAIL, Status.CRASH, Status.TIMEOUT}
+_Pairs = Sequence[tuple[TestRun, TestRun]]
+_Past = Mapping[str, tuple[Past, ...]]
+_MOST_REPEATS = 6
+"""Of a test that is known to be flaky: seven runs settle a failure that half of the runs show."""
 _QUICK_SECONDS = 30.0
 """A test that took no longer on both kernels together is repeated even when nobody is blamed."""
 
@@ -55,9 +61,14 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
     """
     tested = request.tested
     runs = [(tested.base, tested.tip)] if tested.base and tested.tip else []
+    past: _Past = {}
     if runs:
-        runs += _repeats(request, tools, _suspects(tested, runs))
-    deltas = tuple(_delta(case, runs, tools.config.lab.repeats) for case in _ran(tested))
+        past = _history(tested, tools)
+        runs += _repeats(request, tools, _suspects(tested, runs, past, tools.config.lab.repeats))
+        past = _history(tested, tools)
+    deltas = tuple(
+        _delta(tested, case, runs, past, tools.config.lab.repeats) for case in _ran(tested)
+    )
     base_boots = (*request.boots[0], *(boot for base, _ in runs for boot in base.boots))
     tip_boots = (*request.boots[1], *(boot for _, tip in runs for boot in tip.boots))
     report = TestReport(
@@ -82,100 +93,6 @@ def new_crashes(base: Sequence[BootResult], tip: Sequence[BootResult]) -> tuple[
     return tuple(found.values())
 
 
-def delta(
-    case: TestCase, base: Sequence[TestResult], tip: Sequence[TestResult], *, repeats: int
-) -> Delta:
-    """Judge one test by its executions on both kernels, first runs first.  Pure.
-
-    ``repeats`` is how many repeats a regression needs on top of the first run.
-    """
-    change, note = _judge(case, tuple(base), tuple(tip), repeats)
-    return Delta(test=case, change=change, base=tuple(base), tip=tuple(tip), note=note)
-
-
-def _judge(
-    case: TestCase, base: tuple[TestResult, ...], tip: tuple[TestResult, ...], repeats: int
-) -> tuple[Change, str]:
-    if not base or not tip or _unknown(base) or _unknown(tip):
-        return Change.UNKNOWN, "no result from our guest: " + _why_unknown(base, tip)
-    was, now = _agreed(base), _agreed(tip)
-    if was is None or now is None:
-        return _disagreement(base, tip)
-    if case.why is Why.ADDED:
-        return _new(base[0], tip[0])
-    skips = _skips_now(base, tip)
-    if _good(was) == _good(now) and not skips:
-        return Change.SAME, _same_note(base[0], tip[0])
-    if _good(now) and not skips:
-        return Change.FIXED, "" if len(tip) > 1 else "seen once"
-    if min(len(base), len(tip)) <= repeats:
-        return Change.UNCONFIRMED, "not repeated often enough to be sure"
-    if skips:
-        return (
-            Change.REGRESSION,
-            f"passes on the base, skips itself with the series: {tip[0].assertion}",
-        )
-    return Change.REGRESSION, f"base passes and series fails, {len(tip)} times of {len(tip)}"
-
-
-def _skips_now(base: tuple[TestResult, ...], tip: tuple[TestResult, ...]) -> bool:
-    """One program, run on both kernels: what it no longer finds, the series took away."""
-    passed = all(result.status is Status.PASS for result in base)
-    return passed and all(result.status is Status.SKIP for result in tip)
-
-
-def _disagreement(base: tuple[TestResult, ...], tip: tuple[TestResult, ...]) -> tuple[Change, str]:
-    """Executions on one kernel differ: flaky on the base, or only here."""
-    if _agreed(base) is None:
-        return Change.FLAKY, f"{_shares(base)} on the base, {_shares(tip)} here"
-    if _good(base[0].status) and not _good(tip[0].status):
-        return Change.UNCONFIRMED, f"{_shares(tip)} here, {_shares(base)} on the base"
-    return Change.FLAKY, f"{_shares(tip)} here, {_shares(base)} on the base"
-
-
-def _new(base: TestResult, tip: TestResult) -> tuple[Change, str]:
-    if tip.status in _BAD:
-        return Change.NEW_FAIL, ""
-    if tip.status is Status.SKIP:
-        return Change.NEW_SKIP, tip.assertion
-    if base.status is Status.PASS:
-        return Change.NEW_PASS, "passes on the base too: it does not need this series"
-    verb = {Status.SKIP: "skips itself", Status.TIMEOUT: "does not end", Status.CRASH: "crashes"}
-    return Change.NEW_PASS, f"{verb.get(base.status, 'fails')} on the base, as a new test should"
-
-
-def _same_note(base: TestResult, tip: TestResult) -> str:
-    if tip.status not in _BAD:
-        return ""
-    if base.status is tip.status and selftest.same_assertion(base.assertion, tip.assertion):
-        return "exact same failure on the base"
-    return f"fails on both, differently: on the base {base.status.value}: {base.assertion}"
-
-
-def _good(status: Status) -> bool:
-    return status not in _BAD
-
-
-def _unknown(results: tuple[TestResult, ...]) -> bool:
-    return any(result.status is Status.INFRA for result in results)
-
-
-def _why_unknown(base: tuple[TestResult, ...], tip: tuple[TestResult, ...]) -> str:
-    said = [r.assertion for r in (*base, *tip) if r.status is Status.INFRA and r.assertion]
-    return said[0] if said else "it was not run on both kernels"
-
-
-def _agreed(results: tuple[TestResult, ...]) -> Status | None:
-    """The status that all executions agree on (any kind of failure is a failure), else None."""
-    goods = {_good(result.status) for result in results}
-    return results[0].status if len(goods) == 1 else None
-
-
-def _shares(results: tuple[TestResult, ...]) -> str:
-    bad = sum(1 for result in results if not _good(result.status))
-    return f"fails {bad} of {len(results)}"
-
-
 def _ran(tested: Tested) -> tuple[TestCase, ...]:
     names = {binary.name for binary in tested.binaries}
     return tuple(case for case in tested.cases if case.name in names) if tested.tip else ()
@@ -185,47 +102,95 @@ def _of(run: TestRun, name: str) -> tuple[TestResult, ...]:
     return tuple(result for result in run.results if result.name == name)
 
 
-def _delta(case: TestCase, runs: Sequence[tuple[TestRun, TestRun]], repeats: int) -> Delta:
-    base = [result for first, _ in runs for result in _of(first, case.name)]
-    tip = [result for _, second in runs for result in _of(second, case.name)]
-    return delta(case, base, tip, repeats=repeats)
+def _delta(tested: Tested, case: TestCase, runs: _Pairs, past: _Past, repeats: int) -> Delta:
+    return delta(
+        case,
+        [result for first, _ in runs for result in _of(first, case.name)],
+        [result for _, second in runs for result in _of(second, case.name)],
+        repeats=repeats,
+        past=past.get(case.name, ()),
+        program=_program(tested, case),
+    )
 
 
-def _suspects(tested: Tested, runs: Sequence[tuple[TestRun, TestRun]]) -> tuple[str, ...]:
-    """Tests whose first runs look like a regression; a fix or a failing new test if that is quick.
+def _program(tested: Tested, case: TestCase) -> str:
+    return next((one.digest for one in tested.binaries if one.name == case.name), "")
 
-    Nobody is blamed for those two, and what a fix cures is often a hang: repeating it would cost its
-    whole time limit every time.
+
+def _kernels(tested: Tested) -> tuple[Kernel, Kernel] | None:
+    """Base and tip, where there is all that it takes to run something on them."""
+    host, images, profile = tested.host, tested.images, tested.profile
+    if host is None or images is None or profile is None:
+        return None
+    base, tip = images
+    return (
+        Kernel(image=base, profile=profile, host=host, tree=tested.base_tree),
+        Kernel(image=tip, profile=profile, host=host),
+    )
+
+
+def _history(tested: Tested, tools: Tools) -> _Past:
+    """What the tests did on this base and its relatives before; nothing where that cannot be read."""
+    kernels = _kernels(tested)
+    if kernels is None:
+        return {}
+    baseline = testbed.baseline(tools, kernels[0])
+    names = [case.name for case in _ran(tested)]
+    try:
+        return Baselines(tools.cache.root).past(baseline, names)
+    except InfrastructureError as error:
+        tools.progress(Stage.COMPARE, f"no history of the base's tests: {error}")
+        return {}
+
+
+def _suspects(tested: Tested, runs: _Pairs, past: _Past, repeats: int) -> dict[str, int]:
+    """How often to repeat which tests.
+
+    Those whose first runs look like a regression; what fails in another way, a fix or a failing new test
+    if that is quick.  Nobody is blamed for the latter, and what a fix cures is often a hang: repeating it
+    would cost its whole time limit every time.
     """
-    deltas = [_delta(case, runs, repeats=1) for case in _ran(tested)]
-    return tuple(found.test.name for found in deltas if _worth_repeating(found))
+    wanted = {}
+    for case in _ran(tested):
+        found = _delta(tested, case, runs, past, repeats=1)
+        if _worth_repeating(found):
+            before, program = past.get(case.name, ()), _program(tested, case)
+            known = flakes.known(before, found.base, found.tip, program)
+            wanted[case.name] = _often(known, repeats)
+    return wanted
+
+
+def _often(known: flakes.Known, repeats: int) -> int:
+    """Repeats that settle it, where so few can."""
+    enough = odds.failures_to_blame(known.rate) if known.alike else None
+    if enough is None or enough - 1 > _MOST_REPEATS:
+        return repeats
+    return max(repeats, enough - 1)
 
 
 def _worth_repeating(found: Delta) -> bool:
     if found.change in {Change.UNCONFIRMED, Change.REGRESSION}:
         return True
+    if found.change is Change.FLAKY:  # by its history: may be more than that
+        return found.tip[0].status in flakes.BAD
     quick = sum(result.seconds for result in (*found.base, *found.tip)) <= _QUICK_SECONDS
-    return quick and found.change in {Change.FIXED, Change.NEW_FAIL}
+    return quick and found.change in {Change.FIXED, Change.NEW_FAIL, Change.DIFFERENT}
 
 
 def _repeats(
-    request: CompareRequest, tools: Tools, names: Sequence[str]
+    request: CompareRequest, tools: Tools, wanted: Mapping[str, int]
 ) -> list[tuple[TestRun, TestRun]]:
-    tested = request.tested
-    if not names or tested.host is None or tested.images is None or tested.profile is None:
+    kernels = _kernels(request.tested)
+    if kernels is None:
         return []
-    tests = [binary for binary in tested.binaries if binary.name in names]
-    base, tip = (
-        Kernel(image=image, profile=tested.profile, host=tested.host) for image in tested.images
-    )
     found = []
-    for number in range(1, tools.config.lab.repeats + 1):
+    for number in range(1, max(wanted.values(), default=0) + 1):
+        names = [name for name, times in wanted.items() if times >= number]
         tools.progress(Stage.COMPARE, f"repeat {number}: {', '.join(names)}")
         both = pair.run(
             tools,
-            base,
-            tip,
-            tests,
+            *kernels,
+            [binary for binary in request.tested.binaries if binary.name in names],
             repeat=number,
             on_test=lambda which, name: tools.progress(Stage.COMPARE, f"{which}: {name}"),
         )

@@ -23,17 +23,14 @@ from reviewbot.stages.printable import one_line
 from reviewbot.stages.quote import hunk_header, moved, new_numbers, quoted_line
 from reviewbot.stages.remarks import Remark, broken_build, remarks
 from reviewbot.stages.summary import (
-    Block,
     base_block,
     conflict_block,
-    crash_block,
-    host_phrase,
     not_tested,
     rows,
     symbols_block,
-    test_blocks,
 )
 from reviewbot.stages.tally import Tally, tally
+from reviewbot.stages.tested import Block, crash_block, host_phrase, test_blocks
 
 MOST_LINES = 3000
 """Lines of a patch that are shown; a page of a 50 MB patch would help nobody."""

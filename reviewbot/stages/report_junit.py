@@ -149,7 +149,7 @@ def _test(delta: Delta) -> Case:
         return _as(case, "failure", delta.change.value, reason or "fails")
     if delta.change is Change.UNKNOWN:
         return _as(case, "error", delta.change.value, reason or "no result")
-    if delta.change in (Change.FLAKY, Change.UNCONFIRMED):
+    if delta.change in (Change.FLAKY, Change.UNCONFIRMED, Change.DIFFERENT):
         return _as(case, "skipped", delta.change.value, f"{delta.change}: {reason}")
     if first is None or first.status is Status.INFRA:
         return _as(case, "error", "no result", reason or "no result")

@@ -18,18 +18,16 @@ from reviewbot.stages.printable import one_line, wrap
 from reviewbot.stages.quote import moved, passages
 from reviewbot.stages.remarks import Remark, broken_build, needs_reply, remarks
 from reviewbot.stages.summary import (
-    Block,
     base_block,
     build_lines,
     conflict_block,
-    crash_block,
     finding_lines,
     not_tested,
     rows,
     symbols_block,
-    test_blocks,
 )
 from reviewbot.stages.tally import Tally, tally
+from reviewbot.stages.tested import Block, crash_block, test_blocks
 
 MOST_FINDINGS = 12
 MOST_NOTES = 5

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The facts of a run in the order a maintainer reads them: pure, and free of any layout but lines."""
 
-from dataclasses import dataclass
-
 from reviewbot.model.base import BaseRule, Confidence
 from reviewbot.model.build import CommitBuild, Level
 from reviewbot.model.finding import Finding, RuleOutcome, RuleStatus
-from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
-from reviewbot.model.test import Change, Delta, TestReport
-from reviewbot.stages import added_lines, other_builds, set_aside, since
+from reviewbot.stages import added_lines, other_builds, set_aside, since, tested
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import WIDTH, count, lines_of, listed, one_line, wrap
 from reviewbot.stages.remarks import diagnostic_lines
 from reviewbot.stages.tally import Tally, base_broken, wrong_base
+from reviewbot.stages.tested import Block, shortened
 
 _LOG_LINES = 12
 _CODE_COLUMN = 50
@@ -27,14 +24,6 @@ _STAGE_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """A heading in prose and lines that are never wrapped."""
-
-    heading: str
-    lines: tuple[str, ...]
-
-
 def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
     """(label, prose) of what was done, one each for base, patches, rules, build, boot and tests."""
     parts = (
@@ -44,8 +33,8 @@ def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
         since.row(run),
         ("Built", _built(run, counted)),
         ("Also built", other_builds.row(run)),
-        ("Booted", _booted(run)),
-        ("Tested", _tested(run.tests)),
+        ("Booted", tested.booted(run)),
+        ("Tested", tested.row(run.tests)),
         ("Coverage", added_lines.row(run)),
         ("Ignored", set_aside.ignored(run)),
         ("Severity", set_aside.severities(run)),
@@ -107,30 +96,6 @@ def build_lines(run: Run, counted: Tally) -> tuple[str, ...]:
     return tuple(said)
 
 
-def test_blocks(counted: Tally) -> tuple[Block, ...]:
-    """Regressions, failing new tests and what could not be told, each with its first words."""
-    kinds = (
-        (Change.REGRESSION, "Worse than on the base, on every repeat:"),
-        (Change.NEW_FAIL, "New in this series, and failing:"),
-        (Change.UNCONFIRMED, "Failed once here and not when repeated, so not counted:"),
-        (Change.UNKNOWN, "No comparison with the base could be made:"),
-    )
-    return tuple(
-        Block(heading=heading, lines=tuple(line for d in found for line in _delta_lines(d)))
-        for change, heading in kinds
-        if (found := counted.of(change))
-    )
-
-
-def crash_block(crash: Crash) -> Block:
-    """One console report: what, where, and its first lines."""
-    during = f", during {one_line(crash.test)}" if crash.test else ""
-    return Block(
-        heading=f"On the console with the series, not with the base{during}:",
-        lines=_shortened(crash.excerpt or (crash.title, *crash.frames)),
-    )
-
-
 def conflict_block(run: Run) -> Block | None:
     """Where the series stopped applying."""
     conflict = run.applied.conflict if run.applied else None
@@ -149,7 +114,7 @@ def symbols_block(run: Run) -> Block | None:
     return Block(
         heading="Used by the series, and defined neither by it nor by the base. Which tree or "
         "prerequisite has them?",
-        lines=_shortened(run.build.missing_symbols),
+        lines=shortened(run.build.missing_symbols),
     )
 
 
@@ -160,17 +125,8 @@ def base_block(run: Run) -> Block | None:
     from_log = tuple(f"{d.path}:{d.line}: {d.level}: {d.message}" for d in run.build.base.new)
     return Block(
         heading="The base itself, without the series:",
-        lines=_shortened(from_log or (run.build.reason or "does not build",)),
+        lines=shortened(from_log or (run.build.reason or "does not build",)),
     )
-
-
-def delta_phrase(delta: Delta) -> str:
-    """'base: pass, pass; series: fail, fail'."""
-
-    def said(results: tuple[object, ...]) -> str:
-        return ", ".join(str(getattr(r, "status", r)) for r in results) or "not run"
-
-    return f"base: {said(delta.base)}; series: {said(delta.tip)}"
 
 
 def _base(run: Run) -> str:
@@ -225,56 +181,6 @@ def _built(run: Run, counted: Tally) -> str:
     return said
 
 
-def _booted(run: Run) -> str:
-    host = run.tests.host if run.tests else None
-    said = host_phrase(host) if host else ""
-    if run.boot and run.boot.boot_seconds is not None:
-        took = f"up after {run.boot.boot_seconds:.1f} s"
-        said = f"{said}; {took}" if said else took
-    elif run.boot and not run.tests:
-        said = f"no: {run.boot.outcome}"
-    return said
-
-
-def host_phrase(host: Host) -> str:
-    """'QEMU 7.2.22, emulated EPYC with SVM (no hardware virtualization)'."""
-    extension = {"amd": "SVM", "intel": "VMX"}.get(host.vendor, one_line(host.vendor))
-    model = one_line(host.cpu_model.split(",")[0])
-    how = "hardware KVM," if host.accelerator is Accelerator.KVM else "emulated"
-    return f"QEMU {one_line(host.qemu_version)}, {how} {model} CPU with {extension}"
-
-
-def _tested(report: TestReport | None) -> str:
-    if report is None or not report.deltas:
-        return ""
-    by = {change: [d for d in report.deltas if d.change is change] for change in Change}
-    said = [_same(by[Change.SAME])] if by[Change.SAME] else []
-    words = (
-        (Change.REGRESSION, "worse"),
-        (Change.FIXED, "better than on base"),
-        (Change.NEW_FAIL, "new and failing"),
-        (Change.FLAKY, "flaky on both"),
-        (Change.UNCONFIRMED, "failed but not when repeated"),
-        (Change.UNKNOWN, "not comparable"),
-    )
-    said += [f"{len(by[change])} {word}" for change, word in words if by[change]]
-    said += [_new(delta) for change in (Change.NEW_PASS, Change.NEW_SKIP) for delta in by[change]]
-    return f"{count(len(report.deltas), 'selftest')}: {'; '.join(said)}"
-
-
-def _same(deltas: list[Delta]) -> str:
-    """How many behave as on the base, and how: thirteen skipped tests are no comfort."""
-    last = [delta.tip[-1].status if delta.tip else Status.INFRA for delta in deltas]
-    said = [f"{last.count(status)} {status}" for status in Status if status in last]
-    return f"{len(deltas)} the same on base and series ({', '.join(said)})"
-
-
-def _new(delta: Delta) -> str:
-    base = delta.base[-1].status.value if delta.base else "not there"
-    tip = delta.tip[-1].status.value if delta.tip else "not run"
-    return f"{one_line(delta.test.name)} is new ({base} on base, {tip} with the series)"
-
-
 def _skipped(run: Run, failed: set[Stage]) -> list[str]:
     """Stages left out, those with the same reason together: 'build, boot (--only-rules)'."""
     reasons: dict[str, list[str]] = {}
@@ -290,23 +196,6 @@ def unable(outcomes: tuple[RuleOutcome, ...]) -> list[str]:
     for outcome in outcomes:
         reasons.setdefault(outcome.reason or "no reason given", []).append(outcome.code)
     return [f"{listed(tuple(codes), 4)} ({reason})" for reason, codes in reasons.items()]
-
-
-def _delta_lines(delta: Delta) -> tuple[str, ...]:
-    bad = next((r for r in delta.tip if r.status not in (Status.PASS, Status.SKIP)), None)
-    lines = [f"{one_line(delta.test.name)}  ({delta_phrase(delta)})"]
-    if bad and bad.assertion:
-        lines += [f"  {line}" for line in lines_of(bad.assertion)]
-    elif bad:
-        lines += [f"  {line}" for line in _shortened(bad.output[-_LOG_LINES:])]
-    lines += [f"  {one_line(delta.note)}"] if delta.note else []
-    return tuple(lines)
-
-
-def _shortened(lines: tuple[str, ...]) -> tuple[str, ...]:
-    shown = tuple(line for text in lines[:_LOG_LINES] for line in lines_of(text))
-    left = len(lines) - _LOG_LINES
-    return (*shown, f"[... {left} more lines]") if left > 0 else shown
 
 
 def build_command(run: Run) -> CommitBuild | None:

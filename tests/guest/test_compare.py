@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.model.baseline import Past
 from reviewbot.model.guest import BootResult, Crash, CrashKind, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, TestCase, TestResult, Why
-from reviewbot.stages.compare import _worth_repeating, delta, new_crashes
+from reviewbot.stages import odds
+from reviewbot.stages.change import delta
+from reviewbot.stages.compare import _often, _worth_repeating, new_crashes
+from reviewbot.stages.flakes import Known, known
 
 OLD = TestCase(name="x86/state_test", why=Why.TOUCHED, limit=120.0)
 NEW = TestCase(name="x86/new_test", why=Why.ADDED, limit=120.0)
@@ -37,8 +41,32 @@ def results(letters, assertion="a.c:1: x"):
     )
 
 
-def judged(base, tip, case=OLD, repeats=2, **words):
-    return delta(case, results(base), results(tip, **words), repeats=repeats)
+def judged(base, tip, case=OLD, repeats=2, past="", **words):
+    return delta(
+        case,
+        results(base),
+        results(tip, **words),
+        repeats=repeats,
+        past=history(past),
+        program="p",
+    )
+
+
+def history(letters, *, tree="t", program="p", here=True, assertion="a.c:1: x"):
+    """Earlier runs on bases, which fail as results() do."""
+    return tuple(
+        Past(
+            test="t",
+            tree=tree,
+            program=program,
+            status=result.status,
+            assertion=result.assertion,
+            seconds=1.0,
+            when=float(number),
+            here=here,
+        )
+        for number, result in enumerate(results(letters, assertion))
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,6 +78,14 @@ def judged(base, tip, case=OLD, repeats=2, **words):
         ("ppp", "sss", Change.REGRESSION),
         ("ppp", "ssp", Change.SAME),
         ("s", "p", Change.SAME),
+        ("fff", "ccc", Change.REGRESSION),
+        ("f", "c", Change.UNCONFIRMED),
+        ("f", "t", Change.DIFFERENT),
+        ("fff", "ccf", Change.UNCONFIRMED),
+        ("ccc", "fff", Change.DIFFERENT),
+        ("ppf", "ccc", Change.UNCONFIRMED),
+        ("ppp", "fcp", Change.UNCONFIRMED),
+        ("fft", "ftf", Change.SAME),
         ("ppp", "fff", Change.REGRESSION),
         ("ppp", "ccc", Change.REGRESSION),
         ("ppp", "ttt", Change.REGRESSION),
@@ -94,22 +130,118 @@ def test_the_same_assertion_on_both_is_the_exact_same_failure():
     assert judged("f", "f").note == "exact same failure on the base"
 
 
-def test_another_assertion_on_both_says_so():
-    assert judged("f", "f", assertion="a.c:9: y").note.startswith("fails on both, differently")
+def test_another_assertion_on_both_is_a_change():
+    found = judged("fff", "fff", assertion="a.c:9: y")
+    assert (found.change, found.note) == (Change.DIFFERENT, "on the base fail: a.c:1: x")
+    assert judged("f", "f", assertion="a.c:9: y").note.endswith("(seen once)")
+
+
+def test_other_values_in_the_message_are_the_same_failure():
+    base = results("f", "a.c:1: x == 1 | saw 7")
+    assert delta(OLD, base, results("f", "a.c:1: x == 1 | saw 9"), repeats=2).change is Change.SAME
+
+
+def test_a_known_flake_is_not_blamed_on_a_series():
+    found = judged("ppp", "fff", past="p" * 5 + "fff" + "p" * 2)
+    assert found.change is Change.FLAKY
+    assert found.note.startswith(
+        "flaky on the base: failed 3 of 10 runs; 3 of 3 here, by chance in"
+    )
+
+
+def test_a_rare_flake_does_not_explain_three_failures_of_three():
+    found = judged("ppp", "fff", past="p" * 99 + "f")
+    assert found.change is Change.REGRESSION
+    assert "flaky on the base: failed 1 of 100 runs, which does not explain it" in found.note
+
+
+def test_a_known_flake_explains_only_its_own_failure():
+    found = judged("ppp", "fff", past="p" * 5 + "fff" + "p" * 2, assertion="a.c:9: y")
+    assert found.change is Change.REGRESSION
+    assert "failed 3 of 10 runs, but never like this" in found.note
+
+
+@pytest.mark.parametrize(
+    ("base", "tip"), [("ppp", "ccc"), ("ppp", "fcf"), ("ppp", "cpp"), ("ppf", "cfp")]
+)
+def test_a_crash_is_never_called_flaky_unless_the_base_crashed_so(base, tip):
+    flips = "ppffpfpfpp"
+    assert judged(base, tip, past=flips).change in {Change.REGRESSION, Change.UNCONFIRMED}
+    assert judged(base, tip, past="ppfcpccfpp").change is Change.FLAKY
+
+
+def test_one_failure_of_a_known_flake_is_told_as_such():
+    found = judged("ppp", "fpp", past="p" * 37 + "fff")
+    assert found.change is Change.FLAKY
+    assert found.note == "flaky on the base: failed 3 of 40 runs; failed 1 of 3 here"
+
+
+def test_what_passes_now_and_then_on_the_base_is_not_fixed():
+    assert judged("fff", "ppp", past="fffppffp").change is Change.FLAKY
+    assert judged("fff", "ppp", past="ffffffff").change is Change.FIXED
+
+
+def test_relatives_count_where_the_test_flips_and_not_where_it_only_fails():
+    flips = history("pfpf", tree="u", here=False)
+    broken = history("ffff", tree="v", here=False)
+    fine = history("pp", tree="w", here=False)
+    counted = known((*history("p"), *flips, *broken, *fine), results("p"), results("f"), "p")
+    assert (counted.runs, counted.failures, counted.alike) == (7, 2, 2)
+
+
+def test_the_same_check_of_another_build_of_the_test_is_on_another_line():
+    elsewhere = history("pf", program="q", here=False, assertion="a.c:44: x")
+    counted = known(elsewhere, results("p"), results("f"), "p")
+    assert (counted.failures, counted.alike) == (1, 1)
+
+
+def test_without_history_this_reviews_own_runs_count():
+    assert known((), results("pf"), results("f")).failures == 1
+
+
+def test_a_moved_line_of_the_kernel_is_no_other_crash():
+    base = results("c", "WARNING in f() at arch/x86/kvm/x86.c:10")
+    tip = results("c", "WARNING in f() at arch/x86/kvm/x86.c:12")
+    assert delta(OLD, base, tip, repeats=2).change is Change.SAME
+
+
+@pytest.mark.parametrize(
+    ("alike", "runs", "repeats"),
+    [(0, 40, 2), (3, 40, 2), (3, 15, 5), (9, 20, 2)],
+)
+def test_a_flake_is_repeated_until_it_is_settled_where_that_is_cheap(alike, runs, repeats):
+    counted = Known(runs=runs, failures=alike, alike=alike)
+    assert _often(counted, 2) == repeats
+    if repeats > 2:
+        assert counted.chance(repeats + 1) < odds.UNLIKELY <= counted.chance(repeats)
 
 
 @given(
     st.text(st.sampled_from("psftci"), max_size=5),
     st.text(st.sampled_from("psftci"), max_size=5),
+    st.text(st.sampled_from("psftc"), max_size=30),
     st.integers(0, 4),
 )
-def test_a_regression_is_never_claimed_on_less_than_full_evidence(base, tip, repeats):
-    found = judged(base, tip, repeats=repeats)
+def test_a_regression_is_never_claimed_on_less_than_full_evidence(base, tip, past, repeats):
+    found = judged(base, tip, repeats=repeats, past=past)
     if found.change is Change.REGRESSION:
         assert len(base) > repeats
         assert len(tip) > repeats
-        assert set(base) <= set("ps")
-        assert set(tip) <= set("ftc")
+        if set(tip) != {"s"}:
+            assert set(tip) <= set("ftc")
+        assert set(base) <= set("ps") or (set(base), set(tip)) == ({"f"}, {"c"})
+
+
+@given(
+    st.text(st.sampled_from("psftc"), max_size=5),
+    st.text(st.sampled_from("psftc"), min_size=1, max_size=5),
+    st.text(st.sampled_from("psft"), max_size=30),
+)
+def test_a_crash_that_the_base_never_had_is_never_hidden(base, tip, past):
+    found = judged(base, tip, past=past)
+    if "c" in tip and "c" not in base:
+        told = {Change.REGRESSION, Change.UNCONFIRMED, Change.DIFFERENT, Change.UNKNOWN}
+        assert found.change in told
 
 
 def boot(*fingerprints):

@@ -12,6 +12,7 @@ import pytest
 from reviewbot.model.guest import Accelerator, Outcome
 from reviewbot.model.status import Status
 from reviewbot.tools import accelerator, kselftest, qemu, testbed
+from reviewbot.tools.baselines import Baselines
 
 pytestmark = pytest.mark.slow
 KVM_TESTS = "tools/testing/selftests/kvm"
@@ -155,6 +156,24 @@ def test_the_same_kernel_never_runs_the_same_test_twice(lab):
     assert len(first.boots) == 1
     assert second.boots == ()
     assert second.results == first.results
+
+
+def test_every_run_on_a_base_is_history_and_no_run_on_a_series(lab):
+    tests = [lab.program("history", f'fputs("{time.time()}\\n", stderr);' + ASSERTION)]
+    base = replace(lab.without_modules(), tree=f"tree {os.getpid()} {time.time()}")
+    testbed.run(lab.tools, base, tests, repeat=0)
+    testbed.run(lab.tools, base, tests, repeat=0)  # known: nothing runs
+    testbed.run(lab.tools, lab.without_modules(), tests, repeat=1)
+    testbed.run(lab.tools, base, tests, repeat=1)
+    history = Baselines(lab.tools.cache.root)
+    found = [
+        one
+        for one in history.past(testbed.baseline(lab.tools, base), ["history"])["history"]
+        if one.here
+    ]
+    assert [(one.status, one.program) for one in found] == [(Status.FAIL, tests[0].digest)] * 2
+    assert all(one.assertion.startswith("x86/t.c:7: a == b") for one in found)
+    assert all(one.seconds > 0 for one in found)
 
 
 def test_cancelling_ends_the_guest_at_once_and_leaves_nothing(lab):

@@ -138,6 +138,7 @@ def test_a_crash_is_a_failure_of_its_own():
         (Change.FIXED, (Status.FAIL,), (Status.PASS,), ""),
         (Change.FLAKY, (Status.PASS, Status.FAIL), (Status.FAIL, Status.PASS), "skipped"),
         (Change.UNCONFIRMED, (Status.PASS,), (Status.FAIL,), "skipped"),
+        (Change.DIFFERENT, (Status.FAIL,), (Status.FAIL,), "skipped"),
         (Change.UNKNOWN, (), (Status.INFRA,), "error"),
         (Change.NEW_FAIL, (Status.FAIL,), (Status.CRASH,), "failure"),
         (Change.NEW_SKIP, (Status.SKIP,), (Status.SKIP,), "skipped"),

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whether a test is known to fail on bases by itself, and whether that explains a failure.  Pure.
+
+Counted are runs on the very base, and runs on its relatives of the last weeks where the test was seen
+both to pass and to fail: a base on which it only ever failed was broken, which says nothing of this one.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reviewbot.model.baseline import Past
+from reviewbot.model.status import Status
+from reviewbot.model.test import TestResult
+from reviewbot.parse import selftest
+from reviewbot.stages import odds
+
+BAD = frozenset({Status.FAIL, Status.CRASH, Status.TIMEOUT})
+_LINE = re.compile(r"(\.[chS]):\d+")
+_PLACE = re.compile(r" at \S+:\d+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Runs on bases: ``runs`` that ended, ``failures`` among them, and ``alike`` among those.
+
+    ``alike`` failed as the series does: in the same check, by a crash with the same title, or by time.
+    ``crashes`` of them are crashes.
+    """
+
+    runs: int
+    failures: int
+    alike: int
+    crashes: int = 0
+
+    @property
+    def flaky(self) -> bool:
+        """Seen to pass and to fail."""
+        return 0 < self.failures < self.runs
+
+    @property
+    def rate(self) -> float:
+        """How often a run fails like the series' at most, 0.0 when none ever did."""
+        return odds.at_most(self.runs - self.alike, self.alike) if self.alike else 0.0
+
+    def chance(self, failures: int) -> float:
+        """How likely so many failures in a row are without any fault of the series."""
+        return odds.as_likely_as(self.rate, failures, failures)
+
+    def phrase(self) -> str:
+        """For people."""
+        said = f"flaky on the base: failed {self.failures} of {self.runs} runs"
+        return (
+            said if self.alike in {0, self.failures} else f"{said}, {self.alike} of them like this"
+        )
+
+
+def known(
+    past: Sequence[Past], base: Sequence[TestResult], tip: Sequence[TestResult], program: str = ""
+) -> Known:
+    """Count what is known.  ``program`` is the digest of the binary that ran here.
+
+    ``base`` are this review's own runs of the base.  They are in ``past`` too, unless it could not be
+    written.
+    """
+    here = [one for one in past if one.here]
+    counted: list[Past | TestResult] = [*here] if len(here) >= len(base) else [*base]
+    counted += _of_relatives([one for one in past if not one.here])
+    bad = [one for one in counted if one.status in BAD]
+    failed = [one for one in tip if one.status in BAD]
+    runs = sum(one.status not in {Status.SKIP, Status.INFRA} for one in counted)
+    same = [one for one in bad if any(_as_before(one, other, program) for other in failed)]
+    return Known(
+        runs=runs,
+        failures=len(bad),
+        alike=len(same),
+        crashes=sum(one.status is Status.CRASH for one in same),
+    )
+
+
+def alike(one: TestResult, other: TestResult) -> bool:
+    """Whether two executions of one program failed in the same way."""
+    return one.status is other.status and _same(one.assertion, other.assertion, one.status)
+
+
+def _as_before(one: Past | TestResult, other: TestResult, program: str) -> bool:
+    if one.status is not other.status:
+        return False
+    if isinstance(one, Past) and one.program != program:
+        # The same check of another build of the test is on another line.
+        return _same(_without_line(one.assertion), _without_line(other.assertion), one.status)
+    return _same(one.assertion, other.assertion, one.status)
+
+
+def _same(one: str, other: str, status: Status) -> bool:
+    if status is Status.TIMEOUT:
+        return True
+    if status is Status.CRASH:  # a patch moves lines of the kernel
+        return _PLACE.sub("", one) == _PLACE.sub("", other)
+    return selftest.same_assertion(one, other)
+
+
+def _without_line(assertion: str) -> str:
+    return _LINE.sub(r"\1", assertion)
+
+
+def _of_relatives(past: Iterable[Past]) -> list[Past]:
+    """What passes everywhere counts, and what flips; not what only fails on some base."""
+    by_base: dict[tuple[str, str], list[Past]] = {}
+    for one in past:
+        by_base.setdefault((one.tree, one.program), []).append(one)
+    return [
+        one
+        for runs in by_base.values()
+        if any(run.status is Status.PASS for run in runs)
+        for one in runs
+    ]

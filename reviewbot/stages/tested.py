@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What boots and selftests showed, in lines and sentences.  Pure."""
+
+from dataclasses import dataclass
+
+from reviewbot.model.guest import Accelerator, Crash, Host
+from reviewbot.model.run import Run
+from reviewbot.model.status import Status
+from reviewbot.model.test import Change, Delta, TestReport
+from reviewbot.stages.printable import count, lines_of, one_line
+from reviewbot.stages.tally import Tally
+
+_LOG_LINES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A heading in prose and lines that are never wrapped."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+def booted(run: Run) -> str:
+    """How guests run here, and how quickly the series' kernel came up."""
+    host = run.tests.host if run.tests else None
+    said = host_phrase(host) if host else ""
+    if run.boot and run.boot.boot_seconds is not None:
+        took = f"up after {run.boot.boot_seconds:.1f} s"
+        said = f"{said}; {took}" if said else took
+    elif run.boot and not run.tests:
+        said = f"no: {run.boot.outcome}"
+    return said
+
+
+def host_phrase(host: Host) -> str:
+    """'QEMU 7.2.22, emulated EPYC with SVM (no hardware virtualization)'."""
+    extension = {"amd": "SVM", "intel": "VMX"}.get(host.vendor, one_line(host.vendor))
+    model = one_line(host.cpu_model.split(",")[0])
+    how = "hardware KVM," if host.accelerator is Accelerator.KVM else "emulated"
+    return f"QEMU {one_line(host.qemu_version)}, {how} {model} CPU with {extension}"
+
+
+def row(report: TestReport | None) -> str:
+    """How many selftests behave how, in one sentence; "" when none was compared."""
+    if report is None or not report.deltas:
+        return ""
+    by = {change: [d for d in report.deltas if d.change is change] for change in Change}
+    said = [_same(by[Change.SAME])] if by[Change.SAME] else []
+    words = (
+        (Change.REGRESSION, "worse"),
+        (Change.FIXED, "better than on base"),
+        (Change.NEW_FAIL, "new and failing"),
+        (Change.DIFFERENT, "failing in another way"),
+        (Change.FLAKY, "flaky"),
+        (Change.UNCONFIRMED, "failed but not confirmed"),
+        (Change.UNKNOWN, "not comparable"),
+    )
+    said += [f"{len(by[change])} {word}" for change, word in words if by[change]]
+    said += [_new(delta) for change in (Change.NEW_PASS, Change.NEW_SKIP) for delta in by[change]]
+    return f"{count(len(report.deltas), 'selftest')}: {'; '.join(said)}"
+
+
+def _same(deltas: list[Delta]) -> str:
+    """How many behave as on the base, and how: thirteen skipped tests are no comfort."""
+    last = [delta.tip[-1].status if delta.tip else Status.INFRA for delta in deltas]
+    said = [f"{last.count(status)} {status}" for status in Status if status in last]
+    return f"{len(deltas)} the same on base and series ({', '.join(said)})"
+
+
+def _new(delta: Delta) -> str:
+    base = delta.base[-1].status.value if delta.base else "not there"
+    tip = delta.tip[-1].status.value if delta.tip else "not run"
+    return f"{one_line(delta.test.name)} is new ({base} on base, {tip} with the series)"
+
+
+def test_blocks(counted: Tally) -> tuple[Block, ...]:
+    """Regressions, failing new tests and what could not be told, each with its first words."""
+    kinds = (
+        (Change.REGRESSION, "Worse than on the base, on every repeat:"),
+        (Change.NEW_FAIL, "New in this series, and failing:"),
+        (Change.DIFFERENT, "Failing on the base too, but not in the same way:"),
+        (Change.UNCONFIRMED, "Failed here, but not surely by the series' fault, so not counted:"),
+        (Change.FLAKY, "Flaky, so not counted:"),
+        (Change.UNKNOWN, "No comparison with the base could be made:"),
+    )
+    return tuple(
+        Block(heading=heading, lines=tuple(line for d in found for line in _delta_lines(d)))
+        for change, heading in kinds
+        if (found := counted.of(change))
+    )
+
+
+def crash_block(crash: Crash) -> Block:
+    """One console report: what, where, and its first lines."""
+    during = f", during {one_line(crash.test)}" if crash.test else ""
+    return Block(
+        heading=f"On the console with the series, not with the base{during}:",
+        lines=shortened(crash.excerpt or (crash.title, *crash.frames)),
+    )
+
+
+def delta_phrase(delta: Delta) -> str:
+    """'base: pass, pass; series: fail, fail'."""
+
+    def said(results: tuple[object, ...]) -> str:
+        return ", ".join(str(getattr(r, "status", r)) for r in results) or "not run"
+
+    return f"base: {said(delta.base)}; series: {said(delta.tip)}"
+
+
+def _delta_lines(delta: Delta) -> tuple[str, ...]:
+    bad = next((r for r in delta.tip if r.status not in (Status.PASS, Status.SKIP)), None)
+    lines = [f"{one_line(delta.test.name)}  ({delta_phrase(delta)})"]
+    if bad and bad.assertion:
+        lines += [f"  {line}" for line in lines_of(bad.assertion)]
+    elif bad:
+        lines += [f"  {line}" for line in shortened(bad.output[-_LOG_LINES:])]
+    lines += [f"  {one_line(delta.note)}"] if delta.note else []
+    return tuple(lines)
+
+
+def shortened(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The first lines of a log, and how many are left out."""
+    shown = tuple(line for text in lines[:_LOG_LINES] for line in lines_of(text))
+    left = len(lines) - _LOG_LINES
+    return (*shown, f"[... {left} more lines]") if left > 0 else shown
