@@ -17,7 +17,7 @@ from reviewbot.parse.digest import digest
 from reviewbot.parse.footprint import clashes
 from reviewbot.parse.mail import parse_mail
 from reviewbot.stages.triage_card import card
-from reviewbot.stages.triage_review import reviewed
+from reviewbot.stages.triage_review import VERSION, reviewed
 from reviewbot.stages.triage_standing import item
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Triage:
     def read_runs(self, store: Store) -> None:
         """Take in this host's reviews that are new or have changed."""
         known = self.desk.stamps(_RUN)
-        for name, stamp in store.stamps().items():
+        for name, written in store.stamps().items():
+            stamp = f"{VERSION} {written}"
             if known.get(name) != stamp:
                 try:
                     found = reviewed(store.read(name), origin=_RUN)
@@ -94,7 +95,7 @@ class Triage:
 
         known = self.desk.stamps(_JOB)
         for name, run, moment in finished.index():
-            stamp = f"{run} {moment}"
+            stamp = f"{VERSION} {run} {moment}"
             if known.get(name) != stamp:
                 try:
                     whole = finished.get(name)

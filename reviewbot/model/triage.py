@@ -136,6 +136,7 @@ class Reviewed:
     ``tree`` names the tip it was applied to ("kvm-x86/next"); ``why_not`` says where it stops applying.
     ``regressions`` counts tests that got worse and new crashes, ``tests`` those that were compared.
     ``mails`` are the message-ids of cover (or "") and patches, ``unbuilt`` the patches that do not build.
+    ``counted`` added lines can run here, of which selftests ran ``ran``; 0 when nothing was counted.
     """
 
     run: str
@@ -158,6 +159,13 @@ class Reviewed:
     tests: int = 0
     regressions: int = 0
     tests_line: str = ""
+    counted: int = 0
+    ran: int = 0
+
+    @property
+    def covered(self) -> int | None:
+        """Percent of added lines that selftests ran, 100 for all of them only; None when nothing was counted."""
+        return 100 * self.ran // self.counted if self.counted else None
 
     def count(self, severity: Severity) -> int:
         """How many findings are as grave as that."""

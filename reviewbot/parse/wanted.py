@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _AGE = re.compile(r"([<>]?)(\d{1,5})")
 _STATES = {str(one): one for one in Standing}
 _LIMIT = 2000
+_NUMBERS = ("age", "rev", "patches", "ran")
 _SORT = "sort:"
 
 
@@ -79,6 +80,10 @@ def ordered(items: list[Item], key: str) -> list[Item]:
     return sorted(even, key=SORTS[name], reverse=key.startswith("-"))
 
 
+def _covered(item: Item) -> int | None:
+    return item.review.covered if item.review else None
+
+
 def _errors(item: Item) -> tuple[int, ...]:
     if item.review is None:
         return (1,)
@@ -97,6 +102,7 @@ SORTS: dict[str, Callable[[Item], Any]] = {
     "patches": lambda item: -item.card.total,
     "acks": lambda item: -item.acked / max(1, len(item.card.patches)),
     "findings": _errors,
+    "ran": lambda item: 101 if (percent := _covered(item)) is None else percent,
 }
 """What rows can be sorted by."""
 
@@ -120,7 +126,7 @@ def _check(key: str, value: str) -> None:
     known = {"state": tuple(_STATES), "is": (_MINE, *_IS), "severity": tuple(map(str, Severity))}
     if key in known and value not in known[key]:
         raise UserError(f"{key}:{value[:40]!a}: expected one of {', '.join(known[key])}")
-    if key in ("age", "rev", "patches") and not _AGE.fullmatch(value):
+    if key in _NUMBERS and not _AGE.fullmatch(value):
         raise UserError(f"{key}:{value[:40]!a}: expected a number, as in {key}:<7 or {key}:>30")
 
 
@@ -170,6 +176,7 @@ _TESTS: dict[str, Callable[[Item, str], bool]] = {
     "age": lambda item, value: _number(item.days, value),
     "rev": lambda item, value: _number(item.card.revision, value),
     "patches": lambda item, value: _number(item.card.total, value),
+    "ran": lambda item, value: (percent := _covered(item)) is not None and _number(percent, value),
     "is": lambda item, value: bool(item and value),
 }
 

@@ -29,8 +29,12 @@ class Ran(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RanLine:
-    """An added line that was counted: ``line`` of ``path`` after the patch, ``tip_line`` of it at the tip."""
+    """An added line that was counted: ``line`` of ``path`` after the patch, where it is at the tip.
 
+    ``file`` is the position of the file in the patch, from 0.
+    """
+
+    file: int
     path: str
     line: int
     tip_path: str
@@ -38,21 +42,38 @@ class RanLine:
     ran: Ran
 
 
-def ran_lines(run: Run, patch: Patch) -> Iterator[RanLine]:
-    """The counted lines among those that a patch adds and no later one takes away, in its order."""
+def ran_lines(run: Run, only: int = 0) -> Iterator[tuple[int, RanLine]]:
+    """(patch, line) of the counted lines that patches add and no later one takes away, in their order.
+
+    ``only`` is the number of a patch whose lines are wanted, 0 for all.
+    """
     tip = _at_the_tip(run.coverage) if run.coverage else {}
-    if not tip:
+    if not tip or run.series is None:
         return
-    later = [one for one in (run.series.patches if run.series else ()) if one.number > patch.number]
-    ways = [_ways(as_landed(one, moved(run, one))) for one in later]
-    for file in as_landed(patch, moved(run, patch)).files:
+    landed = [as_landed(one, moved(run, one)) for one in run.series.patches if one.number >= only]
+    ways = [_ways(one) for one in landed]
+    for place, patch in enumerate(landed):
+        if only in (0, patch.number):
+            for line in _of_patch(patch, tip, ways[place + 1 :]):
+                yield patch.number, line
+
+
+def _of_patch(
+    patch: Patch, tip: dict[tuple[str, int], Ran], ways: list[dict[str, "_Way"]]
+) -> Iterator[RanLine]:
+    for place, file in enumerate(patch.files):
         if file.new_path is None:
             continue
         for line in _added(file):
             path, number = _followed(file.new_path, line, ways)
             if number and (ran := tip.get((path, number))):
                 yield RanLine(
-                    path=file.new_path, line=line, tip_path=path, tip_line=number, ran=ran
+                    file=place,
+                    path=file.new_path,
+                    line=line,
+                    tip_path=path,
+                    tip_line=number,
+                    ran=ran,
                 )
 
 

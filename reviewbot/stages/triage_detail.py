@@ -105,6 +105,9 @@ def _review(review: Reviewed) -> Iterator[tuple[str, str]]:
         worse = count(review.regressions, "regression")
         first = f": {review.tests_line}" if review.tests_line else ""
         yield "Tests", f"{review.tests} compared with the base, {worse}{first}"
+    if review.counted:
+        lines = count(review.counted, "added line")
+        yield "Coverage", f"{review.ran} of {lines} that can run here ran in the tests"
 
 
 def _patches(item: Item) -> Iterator[str]:

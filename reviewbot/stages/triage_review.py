@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _WORSE = (Change.REGRESSION, Change.NEW_FAIL)
 _FINDINGS = 200
+VERSION = 2
+"""Raised when more is kept of a review: what was taken in before is then read again."""
 
 
 def reviewed(run: Run, *, origin: str) -> Reviewed | None:
@@ -55,7 +57,7 @@ def reviewed(run: Run, *, origin: str) -> Reviewed | None:
         applies=_answer(applied.status if applied else None),
         why_not=f"patch {conflict.patch}: {conflict.path}: {conflict.reason}" if conflict else "",
     )
-    return _with_tests(run, _with_build(run, kept))
+    return _with_coverage(run, _with_tests(run, _with_build(run, kept)))
 
 
 def _answer(status: Status | None) -> Answer:
@@ -86,4 +88,12 @@ def _with_tests(run: Run, kept: Reviewed) -> Reviewed:
         tests=len(deltas),
         regressions=len(worse) + len(run.new_crashes),
         tests_line=worse[0].test.name if worse else "",
+    )
+
+
+def _with_coverage(run: Run, kept: Reviewed) -> Reviewed:
+    """Which added lines ran; what this host cannot run says nothing about the series."""
+    code = [one for one in (run.coverage.code if run.coverage else ()) if one.loaded]
+    return replace(
+        kept, counted=sum(one.lines for one in code), ran=sum(one.executed for one in code)
     )

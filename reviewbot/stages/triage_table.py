@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from reviewbot.model.triage import Item
 
+Cell = tuple[str, str]
+"""A text, and its tone: see :func:`paint`."""
 NARROW = 80
 _UNLIMITED = 10_000
 _TITLE = 20
@@ -60,20 +62,31 @@ def table(
 
     ``width`` in columns, at least 80; None for no limit (a pipe).
     """
+    head, row = rows(names, width=width)
+    return [
+        " ".join(paint(text, tone, on=colour) for text, tone in cells).rstrip()
+        for cells in ((head,), *(row(item) for item in items))
+    ]
+
+
+def rows(
+    names: Mapping[str, str], *, width: int | None
+) -> tuple[Cell, Callable[[Item], tuple[Cell, ...]]]:
+    """The header, and what makes the cells of a row, with a space to be put between them; as :func:`table`."""
     columns = [
         one for one in _columns(names) if one.from_width <= (_UNLIMITED if width is None else width)
     ]
     taken = sum(one.width + 1 for one in columns)
     room = _UNLIMITED if width is None else max(_TITLE, max(width, NARROW) - taken)
     head = " ".join(_fit(one.head, one.width, right=one.right) for one in columns)
-    lines = [paint(f"{head} TITLE", "head", on=colour)]
-    for item in items:
-        cells = [
-            paint(_fit(one.cell(item), one.width, right=one.right), one.tone(item), on=colour)
-            for one in columns
-        ]
-        lines.append(" ".join([*cells, cut(title(item), room)]).rstrip())
-    return lines
+
+    def row(item: Item) -> tuple[Cell, ...]:
+        cells = (
+            (_fit(one.cell(item), one.width, right=one.right), one.tone(item)) for one in columns
+        )
+        return (*cells, (cut(title(item), room), ""))
+
+    return (f"{head} TITLE", "head"), row
 
 
 def paint(text: str, tone: str, *, on: bool) -> str:
@@ -103,6 +116,12 @@ def findings(item: Item) -> str:
         return ""
     counted = [(item.review.count(severity), str(severity)[0].upper()) for severity in Severity]
     return "".join(f"{min(99, n)}{letter}" for n, letter in counted if n) or "ok"
+
+
+def covered(item: Item) -> str:
+    """How many percent of the added lines selftests ran: "83%", "" when nobody counted."""
+    percent = item.review.covered if item.review else None
+    return "" if percent is None else f"{percent}%"
 
 
 def signs(item: Item) -> str:
@@ -176,6 +195,7 @@ def _columns(names: Mapping[str, str]) -> tuple[_Column, ...]:
         _Column(head="ACKS", width=5, cell=_acks, tone=_acks_tone, right=True),
         _Column(head="FIND", width=4, cell=findings, tone=_findings_tone),
         _Column(head="ABT", width=3, cell=signs, tone=_signs_tone),
+        _Column(head="RAN", width=4, cell=covered, right=True, from_width=100),
         _Column(
             head="X",
             width=1,

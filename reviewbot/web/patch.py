@@ -5,7 +5,8 @@ A block is a run of lines that stay, or that one change takes away and puts in t
 screen the style sheet puts the right half below the left one, which reads like the mail.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -14,8 +15,10 @@ from reviewbot.model.series import FileDiff, Hunk, Patch
 from reviewbot.parse.landing import as_landed
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.quote import hunk_header, moved, new_numbers, quoted_line
+from reviewbot.stages.ran_lines import Ran
 from reviewbot.stages.remarks import Remark, remarks
 from reviewbot.stages.tally import Tally
+from reviewbot.web.coverage import anchor, marks
 
 LINES = 1500
 """Lines of a diff on one page: more is slow to make, to load and to read."""
@@ -25,11 +28,17 @@ PAGES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of one half, without its sign; ``remarks`` are said below it."""
+    """One line of one half, without its sign; ``remarks`` are said below it.
+
+    ``ran`` is whether tests ran it, None when that is unknown or it is no code; ``anchor`` is what
+    links call it.
+    """
 
     number: int
     text: str
     remarks: tuple[Remark, ...] = ()
+    ran: Ran | None = None
+    anchor: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +64,8 @@ class Part:
 class Split:
     """One page of a patch.  ``elsewhere`` are remarks on no line that any page shows; ``pages`` there are.
 
-    ``cut`` when the patch is longer than that.
+    ``cut`` when the patch is longer than that.  ``counted`` are lines of the whole patch that are known to
+    have run or not.
     """
 
     parts: tuple[Part, ...]
@@ -63,6 +73,7 @@ class Split:
     page: int
     pages: int
     cut: bool
+    counted: Mapping[Ran, int] = field(default_factory=dict)
 
 
 def split(run: Run, counted: Tally, patch: Patch, page: int = 1) -> Split:
@@ -70,8 +81,13 @@ def split(run: Run, counted: Tally, patch: Patch, page: int = 1) -> Split:
     found = remarks(run, counted, patch)
     placed: set[int] = set()
     landed = as_landed(patch, moved(run, patch))
-    pairs = zip(patch.files, landed.files, strict=True)
-    parts = (part for diff, there in pairs for part in _file(diff, there, found, placed))
+    ran = marks(run, patch.number)
+    pairs = enumerate(zip(patch.files, landed.files, strict=True))
+    parts = (
+        part
+        for place, (diff, there) in pairs
+        for part in _file(diff, there, found, placed, _named(place, ran.get(place, {})))
+    )
     pages = list(islice(_pages(parts), PAGES + 1)) or [[]]
     cut = len(pages) > PAGES
     pages = pages[:PAGES]
@@ -81,12 +97,20 @@ def split(run: Run, counted: Tally, patch: Patch, page: int = 1) -> Split:
         page=page,
         pages=len(pages),
         cut=cut,
+        counted=Counter(one for lines in ran.values() for one in lines.values()),
     )
+
+
+def _named(file: int, ran: Mapping[int, Ran]) -> dict[int, tuple[Ran, str]]:
+    """By line whether it ran, and what links call it."""
+    return {
+        line: (said, "" if said is Ran.YES else anchor(file, line)) for line, said in ran.items()
+    }
 
 
 def page_count(patch: Patch) -> int:
     """How many pages a patch has, without making them."""
-    parts = (part for one in patch.files for part in _file(one, one, (), set()))
+    parts = (part for one in patch.files for part in _file(one, one, (), set(), {}))
     return max(1, len(list(islice(_pages(parts), PAGES))))
 
 
@@ -109,7 +133,11 @@ def _pages(parts: Iterable[Part]) -> Iterator[list[Part]]:
 
 
 def _file(
-    diff: FileDiff, there: FileDiff, found: tuple[Remark, ...], placed: set[int]
+    diff: FileDiff,
+    there: FileDiff,
+    found: tuple[Remark, ...],
+    placed: set[int],
+    ran: Mapping[int, tuple[Ran, str]],
 ) -> Iterator[Part]:
     what = "binary" if diff.binary else diff.kind.value
     if diff.old_path and diff.new_path and diff.old_path != diff.new_path:
@@ -121,12 +149,16 @@ def _file(
             said.setdefault(one.location.line, []).append(one)
     for hunk, landed in zip(diff.hunks, there.hunks, strict=True):
         yield Part(hunk=hunk_header(hunk))
-        for block in _blocks(hunk, landed, said, placed):
+        for block in _blocks(hunk, landed, said, placed, ran):
             yield Part(block=block)
 
 
 def _blocks(
-    hunk: Hunk, landed: Hunk, said: dict[int, list[Remark]], placed: set[int]
+    hunk: Hunk,
+    landed: Hunk,
+    said: Mapping[int, list[Remark]],
+    placed: set[int],
+    ran: Mapping[int, tuple[Ran, str]],
 ) -> Iterator[Block]:
     block = Block(kind="same")
     old = hunk.old_start
@@ -147,6 +179,7 @@ def _blocks(
         if new is not None:
             here = tuple(said.get(new, ()))
             placed.update(id(one) for one in here)
-            block.new.append(Line(number=new, text=shown, remarks=here))
+            state, name = ran.get(new, (None, "")) if sign == "+" else (None, "")
+            block.new.append(Line(number=new, text=shown, remarks=here, ran=state, anchor=name))
     if block.old or block.new:
         yield block

@@ -133,5 +133,6 @@ def _review(one: Reviewed, links: Links) -> Record:
         "builds": one.builds,
         "tests": one.tests,
         "regressions": one.regressions,
+        "added_lines": {"counted": one.counted, "ran": one.ran} if one.counted else None,
         "page": links.review(one.run),
     }

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from reviewbot.model.guest import Crash
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
+from reviewbot.stages import added_lines
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import clipped, printable
 from reviewbot.stages.quote import ELISION, moved, passages
 from reviewbot.stages.remarks import Remark, remarks
 from reviewbot.stages.report_html import archive_link, facts
 from reviewbot.stages.tally import Tally, tally
+from reviewbot.web.coverage import covered
 
 MOST_PATCHES = 100
 """Patches that are shown on one page with what was said about them; the rest has links."""
@@ -52,6 +54,8 @@ def review(run: Run) -> dict[str, object]:
     broken = {built.number: built.command for built in counted.broken}
     return {
         **facts(run, counted),
+        "covered": covered(run),
+        "not_run": added_lines.HEADING,  # of a block whose place a table takes
         "patches": [
             _patch(run, counted, one, broken.get(one.number, "")) for one in patches[:MOST_PATCHES]
         ],

@@ -68,7 +68,7 @@ def test_added_lines_are_found_at_the_tip(seed, context):
     tip = trees[-1]
     found = 0
     for one in run.series.patches:
-        told = {(line.path, line.line): line for line in ran_lines(run, one)}
+        told = {(line.path, line.line): line for _, line in ran_lines(run, one.number)}
         before, after = trees[one.number - 1], trees[one.number]
         for path, lines in after.items():
             for number, text in enumerate(lines, start=1):
@@ -100,10 +100,10 @@ def test_a_renamed_file_and_a_hunk_that_moved_are_followed():
         applied=replace(run.applied, patches=(landed, *run.applied.patches[1:])),
         coverage=PatchCoverage(code=(code,)),
     )
-    (line,) = ran_lines(run, patches[0])
+    ((_, line),) = ran_lines(run, 1)
     assert (line.path, line.line, line.tip_path, line.tip_line) == ("a.c", 31, "b.c", 32)
     assert line.ran is Ran.YES
-    (line,) = ran_lines(run, patches[1])
+    ((_, line),) = ran_lines(run, 2)
     assert (line.line, line.tip_line) == (1, 1)
 
 
@@ -111,11 +111,11 @@ def test_what_this_guest_cannot_run_is_not_called_missed_and_old_reviews_say_wha
     run, _ = made(1, 3)
     foreign = tuple(replace(one, loaded=False) for one in run.coverage.code)
     run = replace(run, coverage=replace(run.coverage, code=foreign))
-    told = [line.ran for one in run.series.patches for line in ran_lines(run, one)]
+    told = [line.ran for _, line in ran_lines(run)]
     assert told
     assert set(told) == {Ran.FOREIGN}
     old = tuple(replace(one, counted=(), loaded=True) for one in foreign)
     run = replace(run, coverage=replace(run.coverage, code=old))
-    told = [line.ran for one in run.series.patches for line in ran_lines(run, one)]
+    told = [line.ran for _, line in ran_lines(run)]
     assert set(told) == {Ran.NO}
-    assert list(ran_lines(replace(run, coverage=None), run.series.patches[0])) == []
+    assert list(ran_lines(replace(run, coverage=None))) == []

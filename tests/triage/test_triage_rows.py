@@ -12,7 +12,10 @@ from reviewbot.engine.triage import Triage
 from reviewbot.model.errors import UserError
 from reviewbot.model.finding import Severity
 from reviewbot.model.triage import Answer, Found, Reviewed, Standing
+from reviewbot.parse.wanted import ordered, parse_wanted
+from reviewbot.stages.triage_detail import detail
 from reviewbot.stages.triage_standing import item, why_rank
+from reviewbot.stages.triage_table import covered, table
 from reviewbot.tools.desk import Desk
 from reviewbot.tools.ledger import Ledger
 from reviewbot.tools.places import Box
@@ -255,6 +258,25 @@ def test_our_own_review_counts(office, changes, standing, why):
     row = item(card, name="abcde", now=POSTED, review=review(**changes))
     assert row.standing is standing
     assert why in row.why
+
+
+def test_the_share_of_lines_that_ran_is_a_column_a_filter_and_an_order(office):
+    office.deliver(*series(1))
+    card = office.one().card
+    rows = [
+        item(card, name=name, now=POSTED, review=review(counted=counted, ran=ran))
+        for name, counted, ran in (("full", 3, 3), ("near", 300, 299), ("none", 0, 0))
+    ]
+    rows.append(item(card, name="bare", now=POSTED))
+    assert [covered(row) for row in rows] == ["100%", "99%", "", ""]
+    head, *lines = table(rows, {}, width=120, colour=False)
+    at = head.index(" RAN ")
+    assert [line[at : at + 4].strip() for line in lines] == ["100%", "99%", "", ""]
+    _, holds = parse_wanted(["ran:<100"], frozenset())
+    assert [row.id for row in rows if holds(row)] == ["near"]
+    assert [row.id for row in ordered(rows, "ran")][:2] == ["near", "full"]
+    text = "\n".join(detail(rows[1], {}, width=100, colour=False))
+    assert "299 of 300 added lines that can run here ran in the tests" in text
 
 
 def test_the_rank_is_the_sum_of_its_reasons(office):

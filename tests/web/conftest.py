@@ -11,6 +11,7 @@ import pytest
 TESTS = Path(__file__).parent.parent
 sys.path += [str(TESTS / "report"), str(TESTS / "web")]
 
+from coverage_runs import counted  # noqa: E402 - lies beside this file
 from sample_runs import CASES  # noqa: E402 - lies beside the reports' tests
 from shelves import EVIL, Served, Shelf, named, revised, shelf_in  # noqa: E402 - see above
 from test_hostile_text import poisoned  # noqa: E402 - see above
@@ -29,7 +30,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     evil = poisoned(EVIL)
     assert evil.series
     found.store.save(replace(evil, id="20260102-000000-0001"))
-    for run in revised():
+    for run in (*revised(), named(counted(), "counted", 910)):
         found.store.save(run)
     return found
 

@@ -59,6 +59,8 @@ def addresses(served):
         f"/series/{served.shelf.series('crash')}",
         f"/series/{served.shelf.series('regression')}",
         "/review/20260101-000900-0384/patch/6",
+        "/review/20260101-000910-038e",
+        "/review/20260101-000910-038e/patch/1",
         "/rules",
         "/rules/KVM-ABI-005",
         "/nothing",
