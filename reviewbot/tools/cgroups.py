@@ -91,7 +91,9 @@ def place() -> Place:
     mounts = _mounts()
     unified = [mount for kind, _, mount in mounts if kind == "cgroup2"]
     own = _own_groups()
-    found = _unified(unified[0] / own.get("", "").lstrip("/")) if unified else Place()
+    found = Place(why="no control groups are mounted", fix=_fix())
+    if unified:
+        found = _unified(unified[0] / own.get("", "").lstrip("/"))
     if found.parents or os.geteuid() != 0:
         return found
     parents = [
