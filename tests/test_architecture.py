@@ -23,7 +23,8 @@ ARROWS = {
     "stages": {"model", "parse", "assets", "rulekit", "tools"},
     "engine": {"model", "parse", "assets", "rulekit", "tools", "stages"},
     "web": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine"},
-    "cli": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine", "web"},
+    "screen": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine"},
+    "cli": {"model", "parse", "assets", "rulekit", "tools", "stages", "engine", "web", "screen"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -27,7 +27,7 @@ from reviewbot.tools.own_git import own_address
 from reviewbot.tools.places import place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from reviewbot.cli.main import Invocation
@@ -59,27 +59,44 @@ def from_place(command: Command) -> Command:
     return command
 
 
+def _complain(troubles: Mapping[str, str]) -> None:
+    for name, trouble in troubles.items():
+        click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
+
+
 @contextlib.contextmanager
 def open_desk(
-    invocation: Invocation, origin: str | None, *, days: int, cached: bool
+    invocation: Invocation,
+    origin: str | None,
+    *,
+    days: int,
+    cached: bool,
+    mails: bool = True,
+    complain: Callable[[Mapping[str, str]], None] = _complain,
 ) -> Iterator[Triage]:
-    """The read model, up to date.  What cannot be reached is said; what is known is shown all the same."""
+    """The read model, up to date; without ``mails`` only reviews are looked for, which is quick.
+
+    ``complain`` is told what cannot be reached, by name; what is known is shown all the same.
+    """
     config = invocation.config()
     me = frozenset(one.lower() for one in config.triage.me or own_address())
     if origin:
-        opened = _named(config, origin, days=days, cached=cached, me=me)
+        opened = _named(config, origin, days=days, fetch=mails and not cached, me=me)
     else:
         opened = _followed(config, me)
-    with opened as triage:
+    with opened as (triage, troubles):
+        complain(troubles)
+        if mails:
+            complain(triage.read_mails())
         with contextlib.suppress(FileNotFoundError):
             triage.read_runs(store())
-        read_finished(triage, config)
+        read_finished(triage, config, complain)
         triage.refresh()
         yield triage
 
 
 @contextlib.contextmanager
-def _followed(config: Config, me: frozenset[str]) -> Iterator[Triage]:
+def _followed(config: Config, me: frozenset[str]) -> Iterator[tuple[Triage, dict[str, str]]]:
     """The bot's ledger."""
     path = state_directory() / "ledger.sqlite"
     if not path.exists():
@@ -88,36 +105,33 @@ def _followed(config: Config, me: frozenset[str]) -> Iterator[Triage]:
             "([lists.\"ADDRESS\"] in the settings) and run 'reviewbot bot --once'"
         )
     with _opened(path) as (ledger, desk):
-        triage = Triage(ledger, desk, at_hand(config, cache_directory() / "inboxes"), me=me)
-        _complain(triage.read_mails())
-        yield triage
+        yield Triage(ledger, desk, at_hand(config, cache_directory() / "inboxes"), me=me), {}
 
 
 @contextlib.contextmanager
 def _named(
-    config: Config, origin: str, *, days: int, cached: bool, me: frozenset[str]
-) -> Iterator[Triage]:
+    config: Config, origin: str, *, days: int, fetch: bool, me: frozenset[str]
+) -> Iterator[tuple[Triage, dict[str, str]]]:
     """A ledger of its own for a place; kept, so that the next look reads only what is new."""
-    found = place(origin, cache_directory() / "inboxes", fetch=not cached)
+    found = place(origin, cache_directory() / "inboxes", fetch=fetch)
     path = state_directory() / "triage" / f"{found.key}.sqlite"
     following = Following(scope=scope_of(config.lab.profile))
     followed = FollowedList(
         source=found.source, following=following, backlog_days=days if found.limited else 0.0
     )
+    troubles: dict[str, str] = {}
     with _opened(path) as (ledger, desk):
-        if not cached:
+        if fetch:
             with ledger.alone():
                 polled = Watcher(ledger, {found.name: followed}).poll()
             for trouble in polled.troubles.values():
                 if not ledger.count_mails():
                     raise UserError(trouble)
-                _complain({found.name: trouble})
+                troubles[found.name] = trouble
         source = found.source
         if isinstance(source, GitInbox):
             source = source.at_hand() or source  # just fetched, or not to be
-        triage = Triage(ledger, desk, {found.name: source}, me=me)
-        _complain(triage.read_mails())
-        yield triage
+        yield Triage(ledger, desk, {found.name: source}, me=me), troubles
 
 
 @contextlib.contextmanager
@@ -126,12 +140,9 @@ def _opened(path: Path) -> Iterator[tuple[Ledger, Desk]]:
         yield ledger, desk
 
 
-def _complain(troubles: dict[str, str]) -> None:
-    for name, trouble in troubles.items():
-        click.echo(f"reviewbot: {one_line(f'{name}: {trouble}')}", err=True)
-
-
-def read_finished(triage: Triage, config: Config) -> None:
+def read_finished(
+    triage: Triage, config: Config, complain: Callable[[Mapping[str, str]], None] = _complain
+) -> None:
     """Take in the reviews of workers.  Loading the database's library takes a while: only when there is one."""
     if not config.engine.database and not (state_directory() / "engine.sqlite").exists():
         return
@@ -144,7 +155,7 @@ def read_finished(triage: Triage, config: Config) -> None:
         ) as finished:
             triage.read_finished(finished)
     except InfrastructureError as error:
-        _complain({"engine.database": str(error)})
+        complain({"engine.database": str(error)})
 
 
 def complete_id(

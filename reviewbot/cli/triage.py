@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
@@ -11,36 +10,21 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from reviewbot.cli.desk import colourful, columns, from_place, open_desk, rows
+from reviewbot.cli.triage_words import Words, picked, view_words
 from reviewbot.model.codec import to_json
-from reviewbot.model.errors import UserError
-from reviewbot.parse.wanted import SORTS, ordered, parse_wanted
+from reviewbot.parse.wanted import ordered, parse_wanted
 from reviewbot.stages.triage_standing import HIDDEN
 from reviewbot.stages.triage_table import sums, table
-from reviewbot.tools import settings
 
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
-    from reviewbot.model.config import Config
-
-VIEWS = {"mine": "is:mine", "ready": "state:ready", "fixes": "is:fix"}
-"""Views everybody has; those of the settings go before."""
-
-
-def _complete_view(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
-    own: dict[str, str] = {}
-    with contextlib.suppress(UserError):
-        own = settings.load().triage.views
-    return [name for name in {**VIEWS, **own} if name.startswith(start)]
-
-
-def _complete_sort(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
-    return [name for name in (*SORTS, *(f"-{one}" for one in SORTS)) if name.startswith(start)]
 
 
 class _Commands(click.Group):
     """Subcommands; what is none of them is a word of the list's filter."""
 
     names: ClassVar = {
+        "screen": "reviewbot.cli.triage_screen:screen",
         "show": "reviewbot.cli.triage_series:show",
         "diff": "reviewbot.cli.triage_series:diff",
         "note": "reviewbot.cli.triage_series:note",
@@ -70,28 +54,6 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
 
-class _List(click.Command):
-    """Words such as "-state:new" are no heap of short options."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put them behind "--", where click takes everything as it is."""
-        taking = {
-            name for one in self.params if not getattr(one, "is_flag", True) for name in one.opts
-        }
-        options: list[str] = []
-        words: list[str] = []
-        before = ""
-        for at, one in enumerate(args):
-            if one == "--":
-                words += args[at + 1 :]
-                break
-            turned = one[:1] == "-" and one[1:2] not in ("-", "") and len(one) > 2
-            short = one[:2] in ("-n", "-h") and (one[2:].isdigit() or len(one) == 2)
-            (words if turned and not short and before not in taking else options).append(one)
-            before = one
-        return super().parse_args(ctx, [*options, "--", *words])
-
-
 @click.group(cls=_Commands)
 def triage() -> None:
     """Show pending series, those that deserve attention first.
@@ -101,21 +63,8 @@ def triage() -> None:
     """
 
 
-@triage.command(name="list", cls=_List)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
-@click.option(
-    "--view",
-    metavar="NAME",
-    shell_complete=_complete_view,
-    help="A saved filter: mine, ready, fixes, or yours.",
-)
-@click.option(
-    "--sort",
-    metavar="KEY",
-    shell_complete=_complete_sort,
-    help=f"One of {', '.join(SORTS)}; -KEY turns it around.",
-)
-@click.option("--all", "everything", is_flag=True, help="Also what is done, snoozed or applied.")
+@triage.command(name="list", cls=Words)
+@picked
 @click.option(
     "--limit",
     "-n",
@@ -149,7 +98,7 @@ def list_series(
     """
     invocation: Invocation = ctx.obj
     config = invocation.config()
-    chosen = (*_view(config, view), *words)
+    chosen = (*view_words(config, view), *words)
     with open_desk(invocation, origin, days=days, cached=cached) as desk:
         wanted, holds = parse_wanted(chosen, desk.me)
         order = sort if sort is not None else wanted.sort
@@ -171,14 +120,3 @@ def list_series(
             left = len(pending) - len(shown)
             click.echo(f"{left} more: -n {len(pending)} shows all, words pick some", err=True)
         click.echo(sums(pending, hidden), err=True)
-
-
-def _view(config: Config, name: str | None) -> list[str]:
-    known = {**VIEWS, **config.triage.views}
-    if name is None:
-        return []
-    if name not in known:
-        raise UserError(
-            f"no view {name[:40]!a}; there are {', '.join(known)}; [triage.views] in the settings adds some"
-        )
-    return known[name].split()

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,9 @@ from reviewbot.cli.desk import colourful, complete_id, from_place, open_desk, pr
 from reviewbot.cli.environment import tools_for
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import UserError
+from reviewbot.parse.until import moment_of
 from reviewbot.stages.printable import one_line, printable
 from reviewbot.stages.triage_detail import detail
-from reviewbot.stages.triage_standing import DAY
 from reviewbot.stages.triage_table import paint
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from reviewbot.model.triage import Card, Item
 
 _REVISIONS = re.compile(r"v?(\d{1,3})\.\.v?(\d{1,3})")
-_SPAN = re.compile(r"(\d{1,4})([dwm]?)")
-_LENGTH = {"": 1, "d": 1, "w": 7, "m": 30}
 _NOTE = 4000
 _TONES = {"+": "good", "-": "bad", "!": "warn", "@": "new"}
 
@@ -160,27 +157,12 @@ def snooze(
     ctx: click.Context, name: str, until: str, *, origin: str | None, days: int, cached: bool
 ) -> None:
     """Leave a series out for a while: 3d, 2w, 1m, or a date.  0 ends it; so does a new revision."""
-    moment = _moment(until, time.time())
+    moment = moment_of(until, time.time())
     with open_desk(ctx.obj, origin, days=days, cached=cached) as desk:
         item = desk.find(name)
         desk.mark(item, snoozed=moment)
     when = time.strftime("until %Y-%m-%d", time.localtime(moment)) if moment else "no longer"
     click.echo(f"{item.id} v{item.card.revision}: snoozed {when}")
-
-
-def _moment(until: str, now: float) -> float:
-    """Seconds since 1970; 0 for no snoozing."""
-    if match := _SPAN.fullmatch(until):
-        return now + int(match[1]) * _LENGTH[match[2]] * DAY if int(match[1]) else 0.0
-    try:
-        moment = datetime.fromisoformat(until).astimezone().timestamp()
-    except ValueError as error:
-        raise UserError(
-            f"{until[:40]!a}: expected 3d, 2w, 1m or a date such as 2026-12-24"
-        ) from error
-    if moment <= now:
-        raise UserError(f"{until}: that is over; give a day to come")
-    return moment
 
 
 @click.command()
