@@ -19,6 +19,8 @@ from reviewbot.stages.printable import count, one_line
 from reviewbot.tools import database, templates
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.inbox_http import HttpInbox
+from reviewbot.tools.nights_shelf import NightsShelf
+from reviewbot.tools.pulse import Pulse
 from reviewbot.web.site import Site
 from reviewbot.web.snapshot import Snapshot, snapshot
 
@@ -59,13 +61,21 @@ def serve(ctx: click.Context, listen: str, *, names: tuple[str, ...]) -> None:
     invocation: Invocation = ctx.obj
     shelf = _Shelf(invocation)
     shelf.look()
-    application = Application(shelf.site, lambda: shelf.shot, names_of(listen, names))
+    pulse = Pulse(_PAUSE)
+    application = Application(
+        shelf.site,
+        lambda: shelf.shot,
+        names_of(listen, names),
+        trouble=lambda: pulse.trouble() or shelf.trouble,
+    )
     with serving(listen, application) as place:
         if not invocation.quiet:
             click.echo(f"reviewbot: http://{place}/ shows {shelf.said()}; Ctrl-C ends it", err=True)
         pause = threading.Event()
+        pulse.turned()
         while not pause.wait(_PAUSE):
             shelf.look()
+            pulse.turned()
 
 
 @click.command()
@@ -108,9 +118,11 @@ class _Shelf:
                 if not isinstance(source, HttpInbox)  # what is on this host; the bot asks others
             },
         )
-        self.site = Site(templates.load_web(), self.library)
+        sweeps = NightsShelf(state_directory() / "nights.sqlite", self.library.cache)
+        self.site = Site(templates.load_web(), self.library, sweeps)
         self.shot: Snapshot = snapshot((), (), self.rules, stamp="", made=time.time())
         self.complained: set[str] = set()
+        self.trouble = ""
 
     def look(self) -> None:
         """Take in what is new."""
@@ -125,8 +137,10 @@ class _Shelf:
                 )
                 self.site.prepare(shot)
                 self.shot = shot
+            self.trouble = ""
         except ReviewbotError as error:
-            self._complain(str(error))
+            self.trouble = one_line(str(error))
+            self._complain(self.trouble)
         for name, trouble in self.library.troubles.items():
             self._complain(f"{name}: {trouble}")
 

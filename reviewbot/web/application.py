@@ -2,7 +2,7 @@
 """Requests -> pages, as a WSGI application: who may ask, what may be asked, and what browsers may do with it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,21 @@ _FIXED = {
 
 
 class Application:
-    """``hosts`` are the names it answers to: what a page elsewhere calls us is none of them (DNS rebinding)."""
+    """``hosts`` are the names it answers to: what a page elsewhere calls us is none of them (DNS rebinding).
 
-    def __init__(self, site: Site, latest: Latest, hosts: Iterable[str]) -> None:
+    ``trouble`` says why the pages may be out of date, "" when they are not.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        latest: Latest,
+        hosts: Iterable[str],
+        trouble: Callable[[], str] = lambda: "",
+    ) -> None:
         self.site = site
         self.latest = latest
+        self.trouble = trouble
         self.hosts = frozenset(one.lower() for one in hosts)
 
     def __call__(
@@ -51,7 +61,11 @@ class Application:
 
     def _answer(self, request: Request) -> Response:
         json = _wants_json(request)
-        page = self._refused(request, json=json) or self._found(request, json=json)
+        page = (
+            self._refused(request, json=json)
+            or self._health(request)
+            or self._found(request, json=json)
+        )
         response = Response(page.body, status=page.status, content_type=page.kind)
         for name, value in _FIXED.items():
             response.headers[name] = value
@@ -80,6 +94,14 @@ class Application:
         if len(request.environ.get("PATH_INFO", "")) + len(request.query_string) > _LONGEST:
             return no(414, "That address is too long.")
         return None
+
+    def _health(self, request: Request) -> Page | None:
+        """For who watches us, as the other services answer it."""
+        if request.path != "/healthz":
+            return None
+        trouble = self.trouble()
+        body = f"{trouble or 'ok'}\n".encode()
+        return Page(kind="text/plain; charset=utf-8", body=body, status=503 if trouble else 200)
 
     def _found(self, request: Request, *, json: bool) -> Page:
         shot = self.latest()

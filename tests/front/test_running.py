@@ -27,7 +27,7 @@ COMPOSE = CHECKOUT / "deploy/compose/compose.yaml"
 PROGRAM = "/opt/reviewbot/bin/reviewbot"
 
 # systemd-analyze security's exposure, 0 (locked) to 10; the worker starts virtual machines and sandboxes.
-EXPOSURE = {"bot": 1.5, "sender": 1.5, "worker": 3.5}
+EXPOSURE = {"bot": 1.5, "sender": 1.5, "serve": 1.5, "worker": 3.5}
 
 analyze = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="no systemd-analyze: it comes with systemd"
@@ -98,7 +98,9 @@ def test_only_the_sender_gets_the_password():
     with_it = {unit.name for unit in UNITS.glob("*.service") if "smtp" in unit.read_text()}
     assert with_it == {"reviewbot-sender.service"}
     users = [values(unit, "User") for unit in UNITS.glob("*.service")]
-    assert len({user for (user,) in users}) == 3, "who shares a user can read the other's memory"
+    assert len({user for (user,) in users}) == len(users), (
+        "who shares a user can read the other's memory"
+    )
     made = (UNITS / "reviewbot.sysusers").read_text()
     for (user,) in users:
         assert re.search(rf"^u {user} ", made, re.MULTILINE), f"nobody makes the user {user}"
@@ -127,7 +129,7 @@ def test_the_settings_that_come_with_it_are_understood(place):
 def test_compose_names_what_is_there():
     spec = yaml.safe_load(COMPOSE.read_text())
     services = spec["services"]
-    assert set(services) == {"database", "bot", "sender", "worker-1", "worker-2"}
+    assert set(services) == {"database", "bot", "sender", "serve", "worker-1", "worker-2"}
     stages = re.findall(r"^FROM \S+ AS (\S+)$", CONTAINERFILE.read_text(), re.MULTILINE)
     for name, service in services.items():
         if name == "database":
@@ -198,3 +200,14 @@ def test_files_of_a_shared_group_can_be_written_by_it(tmp_path):
         )
         mode = (state / "reviewbot/engine.sqlite").stat().st_mode & 0o777
         assert mode == wanted, f"umask {umask:03o}: {mode:03o}"
+
+
+def test_the_web_pages_can_write_the_ledger_of_the_bot(tmp_path):
+    """They note in it who acked what; SQLite by itself makes files that only their owner may write."""
+    program = (
+        "import sys, pathlib; from reviewbot.tools.ledger import Ledger;"
+        " Ledger(pathlib.Path(sys.argv[1])).close()"
+    )
+    path = tmp_path / "ledger.sqlite"
+    subprocess.run([sys.executable, "-c", program, path], umask=0o002, check=True)
+    assert path.stat().st_mode & 0o777 == 0o664

@@ -4,9 +4,13 @@
 import socket
 
 import pytest
+from shelves import Served
 
 from reviewbot.model.errors import UserError
+from reviewbot.tools import templates
 from reviewbot.tools.web_server import serving
+from reviewbot.web.application import Application
+from reviewbot.web.site import Site
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
@@ -90,3 +94,19 @@ def test_a_port_that_is_taken_is_said(served):
         serving(served.place, lambda *_: []),
     ):
         pass
+
+
+def test_who_watches_us_learns_whether_pages_are_up_to_date(served):
+    answer, body = served.get("/healthz")
+    assert (answer.status, body) == (200, b"ok\n")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    stuck = Application(
+        Site(templates.load_web(), served.shelf.library),
+        served.shelf.shot,
+        ("localhost", "127.0.0.1"),
+        trouble=lambda: "the loop has not turned for 999 s",
+    )
+    with serving("127.0.0.1:0", stuck) as place:
+        answer, body = Served(place, served.shelf).get("/healthz")
+    assert answer.status == 503
+    assert b"999 s" in body
