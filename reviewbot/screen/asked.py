@@ -22,13 +22,14 @@ Hear = Callable[[str], None]
 class Shot:
     """The rows of one moment.  ``names`` are short ids of series by message-id, ``me`` the user's addresses.
 
-    ``working`` are runs that are being made on this host; ``troubles`` what could not be reached.
+    ``working`` are runs that are being made on this host, by message-id of the series; ``troubles`` what
+    could not be reached.
     """
 
     items: tuple[Item, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     me: frozenset[str] = frozenset()
-    working: frozenset[str] = frozenset()
+    working: Mapping[str, str] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
 
 
@@ -55,8 +56,8 @@ class Archive(Protocol):
     def jobs(self) -> tuple[JobStatus, ...]:
         """What workers do or have before them."""
 
-    def run(self, item: Item) -> Run | None:
-        """The latest review of a row's revision, None when there is none that can be read."""
+    def run(self, item: Item, working: str) -> Run | None:
+        """The review of a row's revision: the one that is being made, "" for none, else the row's."""
 
     def series(self, item: Item) -> Series:
         """Its patches, from the mails."""

@@ -31,9 +31,7 @@ def doing(
         one.job.series: "reviewing" if one.state is JobState.RUNNING else str(one.state)
         for one in jobs
     }
-    for item in shot.items:
-        if item.review and item.review.run in shot.working:
-            found[item.card.message_id] = "reviewing"
+    found |= dict.fromkeys(shot.working, "reviewing")
     return found | {name: stage_of(said) for name, said in own.items()}
 
 

@@ -52,9 +52,9 @@ class Opened:
         return f"patch {number}/{self.total}" if number else "cover"
 
 
-def opened(archive: Archive, item: Item, known: Opened, width: int) -> Opened:
+def opened(archive: Archive, item: Item, known: Opened, width: int, *, working: str = "") -> Opened:
     """Read it, again if it is ``known``; away from the screen: a series of 60 patches takes a while."""
-    run = archive.run(item)
+    run = archive.run(item, working)
     if run is not None and run == known.run:
         return known
     if run and run.series and run.series.message_id == item.card.message_id:

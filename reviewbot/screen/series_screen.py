@@ -11,6 +11,7 @@ from textual.binding import Binding
 
 from reviewbot.screen import keys, logs, overview
 from reviewbot.screen.actions import SeriesActions
+from reviewbot.screen.asked import Said
 from reviewbot.screen.dialogs import Read
 from reviewbot.screen.lines import line, plain
 from reviewbot.screen.reading import Opened, opened
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from reviewbot.model.triage import Item
-    from reviewbot.screen.asked import Said
     from reviewbot.screen.lines import Line
 
 PARTS = ("overview", "patches", "logs", "diff")
@@ -60,6 +60,7 @@ class SeriesScreen(SeriesActions):
         self._logs: tuple[logs.Log, ...] = ()
         self._diff: Sequence[Line] | None = None
         self._stop = threading.Event()
+        self._reading = self._stale = False
 
     def compose(self) -> ComposeResult:
         """See Screen."""
@@ -103,23 +104,28 @@ class SeriesScreen(SeriesActions):
             self._show_part()
 
     @property
-    def _working(self) -> bool:
-        review = self._item.review
-        return review is not None and review.run in self.triage.shot.working
+    def _working(self) -> str:
+        """The run that is being made, "" for none."""
+        return self.triage.shot.working.get(self._item.card.message_id, "")
 
     # Reading.
 
     def _read_again(self) -> None:
-        item, width = self._item, self.size.width or 80
-        known = self._read
+        self._stale = self._reading
+        if self._reading:
+            return  # once more when that is done: many changes are one
+        self._reading = True
+        item, known, working = self._item, self._read, self._working
+        width = self.size.width or 80
         self.triage.background.do(
             "read",
-            lambda: opened(self.triage.archive, item, known, width),
+            lambda: opened(self.triage.archive, item, known, width, working=working),
             self._have,
             self._failed,
         )
 
     def _have(self, read: Opened) -> None:
+        self._reading = False
         if not self.is_attached:
             return
         self._read = read
@@ -127,17 +133,24 @@ class SeriesScreen(SeriesActions):
         if self._at < 0 and read.patches:
             self._at = read.first
         self._show_part()
+        if self._stale:
+            self._read_again()
 
     def _failed(self, trouble: str) -> None:
-        self.say(trouble, "bad")
+        self._reading = False
+        if self.is_attached:
+            self.say(trouble, "bad")
 
     def _compare(self) -> None:
         if self._diff is None:
             self._diff = (line("comparing; you can go on meanwhile ...", "dim"),)
             item, stop = self._item, self._stop
             self.triage.background.do(
-                "diff", lambda: self.triage.archive.diff(item, stop), self._compared, self._failed
+                "diff", lambda: self.triage.archive.diff(item, stop), self._compared, self._no_diff
             )
+
+    def _no_diff(self, trouble: str) -> None:
+        self._compared(Said(complaint=trouble))
 
     def _compared(self, said: Said) -> None:
         text = said.text.rstrip("\n").split("\n") if said.text.strip() else []
@@ -167,7 +180,9 @@ class SeriesScreen(SeriesActions):
                 self._read.run,
                 self.triage.going_on(self._item),
                 moment=time.time(),
-                working=self._working,
+                working=bool(
+                    self._working and self._read.run and self._read.run.id == self._working
+                ),
                 width=width,
             )
         if self._part == "patches":
@@ -252,9 +267,13 @@ class SeriesScreen(SeriesActions):
         self.triage.background.do(
             "read",
             lambda: logs.opened(self.triage.archive.log(log.digest)),
-            lambda lines: self._show_log(log.title, lines),
-            self._failed,
+            lambda lines: self._show_log(log.title.strip(), lines),
+            self._no_log,
         )
+
+    def _no_log(self, trouble: str) -> None:
+        if self.is_attached:
+            self.say(trouble, "bad")
 
     def _show_log(self, title: str, lines: Sequence[Line]) -> None:
         if self.is_attached and self.app.screen is self:

@@ -111,8 +111,8 @@ def age(days: float) -> str:
 
 
 def findings(item: Item) -> str:
-    """Errors, warnings and notes: "1E2W", "ok" for none, "" when nobody looked."""
-    if item.review is None:
+    """Errors, warnings and notes: "1E2W", "ok" for none, "" when nobody has looked, or not to the end."""
+    if item.review is None or not (item.review.verdict or item.review.findings):
         return ""
     counted = [(item.review.count(severity), str(severity)[0].upper()) for severity in Severity]
     return "".join(f"{min(99, n)}{letter}" for n, letter in counted if n) or "ok"

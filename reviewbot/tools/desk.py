@@ -234,10 +234,11 @@ class Desk:
             )
 
     def reviews(self) -> dict[str, Reviewed]:
-        """The latest of each series, by message-id."""
+        """The latest of each series that was finished, else the latest that was begun, by message-id."""
         rows = self._rows(
             "SELECT series, value FROM (SELECT series, value, row_number() OVER"
-            " (PARTITION BY series ORDER BY made DESC, run DESC) AS place FROM desk_reviews"
+            " (PARTITION BY series ORDER BY json_extract(CAST(value AS TEXT), '$.verdict') = '',"
+            " made DESC, run DESC) AS place FROM desk_reviews"
             " WHERE series != '') WHERE place = 1"
         )
         return {str(series): _REVIEWED.decode(data) for series, data in rows}

@@ -15,7 +15,7 @@ from reviewbot.model.triage import Answer, Found, Reviewed, Standing
 from reviewbot.parse.wanted import ordered, parse_wanted
 from reviewbot.stages.triage_detail import detail
 from reviewbot.stages.triage_standing import item, why_rank
-from reviewbot.stages.triage_table import covered, table
+from reviewbot.stages.triage_table import covered, findings, table
 from reviewbot.tools.desk import Desk
 from reviewbot.tools.ledger import Ledger
 from reviewbot.tools.places import Box
@@ -288,6 +288,27 @@ def test_the_rank_is_the_sum_of_its_reasons(office):
     assert why_rank(row).startswith("ready 60, repairs something +15, sent to you +10")
     worse = item(card, name="abcde", now=POSTED + 5 * DAY, review=review(findings=(FINDING,)))
     assert worse.rank < row.rank
+
+
+def test_a_review_that_was_not_finished_says_nothing_good(office):
+    office.deliver(*series(1))
+    card = office.one().card
+    begun = review(verdict="", line="not finished")
+    row, none = (item(card, name="a", now=POSTED, review=one) for one in (begun, None))
+    assert row.rank == none.rank
+    assert findings(row) == "", "only a review that was finished is ok"
+    assert findings(item(card, name="a", now=POSTED, review=review())) == "ok"
+
+
+def test_a_review_that_is_begun_does_not_hide_the_one_before(office):
+    office.deliver(*series(1))
+    begun = review(run="r2", made=2.0, verdict="", line="not finished")
+    office.one()
+    with closing(Desk(office.path)) as desk:
+        desk.put_review("run", "r2", "", begun)
+        assert desk.reviews() == {cover(): begun}
+        desk.put_review("run", "r", "", review())
+        assert desk.reviews() == {cover(): review()}
 
 
 def test_old_series_sink(office):
