@@ -246,10 +246,11 @@ class Regression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """A night in numbers: (all, bad ones) by kind, and the median of each measure by (name, unit)."""
+    """A night in numbers: (all, bad ones) and seconds by kind, and the median of each measure by (name, unit)."""
 
     night: str
     started: float
     ended: float
     counts: dict[Kind, tuple[int, int]]
+    seconds: dict[Kind, float]
     measures: dict[tuple[str, str], float]

@@ -6,13 +6,9 @@ from __future__ import annotations
 import json
 from array import array
 from statistics import median
-from typing import TYPE_CHECKING
 
 from reviewbot.model.sweep import Kind, Totals
 from reviewbot.tools.nights_file import NightsFile
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _BAD = "status IN ('fail', 'crash', 'timeout')"
 
@@ -31,13 +27,15 @@ class NightTotals(NightsFile):
         )
         numbers = json.dumps([row[0] for row in heads])
         counts: dict[int, dict[Kind, tuple[int, int]]] = {}
-        for night, kind, every, bad in self._rows(
-            f"SELECT night, kind, count(*), sum({_BAD}) FROM results"  # noqa: S608 - constants
+        seconds: dict[int, dict[Kind, float]] = {}
+        for night, kind, every, bad, took in self._rows(
+            f"SELECT night, kind, count(*), sum({_BAD}), sum(seconds) FROM results"  # noqa: S608 - constants
             " JOIN things ON things.number = thing"
             " WHERE night IN (SELECT value FROM json_each(?)) GROUP BY night, kind",
             numbers,
         ):
             counts.setdefault(night, {})[Kind(kind)] = (every, bad)
+            seconds.setdefault(night, {})[Kind(kind)] = took
         measures: dict[int, dict[tuple[str, str], float]] = {}
         for night, name, unit, samples in self._rows(
             "SELECT night, name.text, unit.text, samples FROM measures"
@@ -47,14 +45,14 @@ class NightTotals(NightsFile):
         ):
             if samples:
                 measures.setdefault(night, {})[name, unit] = median(array("d", samples))
-        nothing: Mapping[tuple[str, str], float] = {}
         return tuple(
             Totals(
                 night=name,
                 started=started,
                 ended=ended,
                 counts=counts.get(number, {}),
-                measures=dict(measures.get(number, nothing)),
+                seconds=seconds.get(number, {}),
+                measures=measures.get(number, {}),
             )
             for number, name, started, ended in heads
         )

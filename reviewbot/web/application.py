@@ -10,7 +10,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from reviewbot.web.links import Links
-from reviewbot.web.site import JSON, Page, Site
+from reviewbot.web.page import JSON, Page
+from reviewbot.web.site import Site
 from reviewbot.web.snapshot import Latest
 
 if TYPE_CHECKING:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reviewbot.model.triage import Item
+from reviewbot.stages.nightly_record import BAD
 from reviewbot.web import query as queries
 from reviewbot.web.links import NAME, Links
+from reviewbot.web.page import Page
 from reviewbot.web.patch import page_count
-from reviewbot.web.site import Page, Site
+from reviewbot.web.site import Site
 from reviewbot.web.snapshot import Snapshot
+from reviewbot.web.sweeps import SweepPages
 
 _TOP = Links(up="", static=True)
 
@@ -36,6 +39,8 @@ def pages(site: Site, shot: Snapshot) -> Iterator[Exported]:
         yield from _both(site, shot, _TOP.rule(code), f"/rules/{code}")
     for item in shot.items:
         yield from _of_series(site, shot, item)
+    if site.sweeps and site.sweeps.any():
+        yield from _of_sweeps(site, site.sweeps, shot)
 
 
 def _of_series(site: Site, shot: Snapshot, item: Item) -> Iterator[Exported]:
@@ -60,6 +65,21 @@ def _of_series(site: Site, shot: Snapshot, item: Item) -> Iterator[Exported]:
                 )
             name = _TOP.data(_TOP.patch(review.run, patch.number))
             yield _made(site, shot, name, f"{place}/patch/{patch.number}", json=True)
+
+
+def _of_sweeps(site: Site, sweeps: SweepPages, shot: Snapshot) -> Iterator[Exported]:
+    """The newest nights of every branch, and consoles of what was bad in them."""
+    yield _made(site, shot, _TOP.sweep_feed(), "/sweeps.atom")
+    yield from _both(site, shot, _TOP.sweeps(), "/sweeps")
+    for slug, nights in sweeps.exported():
+        place = f"/sweeps/{slug}"
+        yield from _both(site, shot, _TOP.branch(slug), place)
+        for night in nights:
+            yield from _both(site, shot, _TOP.night(slug, night.id), f"{place}/{night.id}")
+            for number, one in enumerate(night.seen):
+                if one.log and one.status in BAD:
+                    name = _TOP.log(slug, night.id, number)
+                    yield from _both(site, shot, name, f"{place}/{night.id}/log/{number}")
 
 
 def _both(site: Site, shot: Snapshot, name: str, path: str) -> Iterator[Exported]:

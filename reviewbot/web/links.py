@@ -45,6 +45,29 @@ class Links:
         """One rule."""
         return self._page(f"rules/{quote(code, safe='')}")
 
+    def sweeps(self) -> str:
+        """All branches that are swept."""
+        return self._page("sweeps")
+
+    def branch(self, slug: str, page: int = 1) -> str:
+        """A branch's nights (slugs: web.sweep_names)."""
+        place = f"sweeps/{quote(slug, safe='')}"
+        if self.static:
+            return self._page(_numbered(place, page))
+        return self._page(place) + (f"?page={page}" if page > 1 else "")
+
+    def night(self, slug: str, night: str) -> str:
+        """One night of a branch."""
+        return self._page(f"sweeps/{quote(slug, safe='')}/{quote(night, safe='')}")
+
+    def log(self, slug: str, night: str, place: int) -> str:
+        """The console of what the night saw at that place."""
+        return self._page(f"sweeps/{quote(slug, safe='')}/{quote(night, safe='')}/log/{place}")
+
+    def sweep_feed(self) -> str:
+        """The Atom feed of nights that changed something."""
+        return f"{self.up}sweeps.atom"
+
     def data(self, page: str, query: str = "") -> str:
         """The JSON of a page, whose address one of the above gave."""
         plain = page.partition("?")[0].removesuffix(".html")

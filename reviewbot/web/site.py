@@ -2,7 +2,6 @@
 """An address -> the page, as HTML, JSON or Atom.  Pure: it reads nothing but a snapshot and whole reviews."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from reviewbot import __version__
 from reviewbot.model.errors import UserError
@@ -10,55 +9,37 @@ from reviewbot.model.finding import Severity
 from reviewbot.model.run import Run
 from reviewbot.model.triage import Reviewed
 from reviewbot.parse.wanted import SORTS
+from reviewbot.stages.nightly_measures import number
 from reviewbot.stages.report import marked_up
 from reviewbot.stages.report_html import archive_link
 from reviewbot.stages.tally import tally
 from reviewbot.web import query as queries
 from reviewbot.web import records
 from reviewbot.web.links import NAME, Links
+from reviewbot.web.page import ATOM, CSS, HTML, JSON, Asked, Page
 from reviewbot.web.patch import split
 from reviewbot.web.review import review
 from reviewbot.web.rules import Spoken, groups, section, spoken
 from reviewbot.web.shown import brief, day, moment, revisions_of, tags
 from reviewbot.web.snapshot import Reviews, Snapshot
+from reviewbot.web.sweeps import SweepPages, Sweeps
 
-HTML = "text/html; charset=utf-8"
-JSON = "application/json"
-ATOM = "application/atom+xml; charset=utf-8"
-CSS = "text/css; charset=utf-8"
 FEED = 50
 """Reviews in the feed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What is sent.  ``modified`` is when what it shows last changed, in seconds since 1970, 0 for unknown."""
-
-    kind: str
-    body: bytes
-    modified: float = 0.0
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request: the parts of the path without ".json", the query, and which form is wanted."""
-
-    shot: Snapshot
-    links: Links
-    path: tuple[str, ...]
-    values: Mapping[str, str]
-    json: bool
-
-
 class Site:
-    """``sources`` are the templates by name (tools.templates.load_web)."""
+    """``sources`` are the templates by name (tools.templates.load_web); without ``sweeps`` there are no such pages."""
 
-    def __init__(self, sources: Mapping[str, str], reviews: Reviews) -> None:
+    def __init__(
+        self, sources: Mapping[str, str], reviews: Reviews, sweeps: Sweeps | None = None
+    ) -> None:
         self.reviews = reviews
-        self.style = (sources["report.css"] + sources["web.css"]).encode()
+        self.sweeps = SweepPages(sweeps, self._render) if sweeps else None
+        sheets = ("report.css", "web.css", "sweeps.css")
+        self.style = "".join(sources[name] for name in sheets).encode()
         self._templates = marked_up(tuple(sources.items()))
-        self._templates.filters["brief"] = brief
+        self._templates.filters |= {"brief": brief, "figure": number}
         self._pages: dict[str, Callable[[Asked], Page | None]] = {
             "": self._list,
             "index": self._list,
@@ -68,6 +49,8 @@ class Site:
             "feed.atom": self._feed,
             "style.css": self._style,
         }
+        if self.sweeps:
+            self._pages |= {"sweeps": self.sweeps.page, "sweeps.atom": self.sweeps.feed}
         self._summed: tuple[tuple[Snapshot, dict[str, Spoken], queries.Choices], ...] = ()
 
     def prepare(self, shot: Snapshot) -> None:
@@ -283,6 +266,7 @@ class Site:
             "links": links,
             "shot": shot,
             "reviewbot": __version__,
+            "swept": self.sweeps is not None and self.sweeps.any(),
             "severities": tuple(Severity),
             "day": day,
             "moment": moment,

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Things by nights: what each night saw of each build, boot, test and console report, what matters first.  Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reviewbot.model.status import Status
+from reviewbot.model.sweep import Ending, Kind, Move, Movement, Night, Seen
+from reviewbot.stages.nightly_record import bad_runs
+
+SHOWN = (Kind.BUILD, Kind.BOOT, Kind.TEST, Kind.CONSOLE)
+"""Kinds that have rows; of the others a night has too many, they are counted and listed with it."""
+SYMBOLS = {
+    "pass": "·",
+    "fail": "✗",
+    "crash": "✸",
+    "timeout": "◷",
+    "flaky": "~",
+    "skip": "-",
+    "infra": "?",
+    "none": "",
+}
+"""What stands in a cell: colours alone are not enough."""
+WORDS = {
+    "pass": "passed",
+    "fail": "failed",
+    "crash": "crashed",
+    "timeout": "ran into the time limit",
+    "flaky": "failed and passed",
+    "skip": "skipped",
+    "infra": "our tools failed",
+    "none": "not looked at",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """``state`` is a key of SYMBOLS; ``place`` is where in the night's ``seen`` it is, -1 for nowhere.
+
+    ``turn`` is "broke" or "fixed" in the night in which it did so.
+    """
+
+    state: str
+    place: int = -1
+    turn: str = ""
+    said: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody may want to look at it."""
+        return self.state in ("fail", "crash", "timeout", "flaky")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thing in all nights that are shown, the newest first.  ``now``: it failed when it last ran."""
+
+    kind: Kind
+    name: str
+    cells: tuple[Cell, ...]
+    now: bool
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """``moving`` rows have something bad in them, ``quiet`` ones do not."""
+
+    nights: tuple[Night, ...]
+    moving: tuple[Row, ...]
+    quiet: tuple[Row, ...]
+
+
+_NONE = Cell(state="none")
+_TURNS = {Move.BROKE: "broke", Move.FIXED: "fixed"}
+
+
+def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -> Grid:
+    """Of whole nights, the newest first."""
+    turns = {
+        (night, one.kind, one.name): _TURNS[one.move]
+        for night, some in movements.items()
+        for one in some
+        if one.move in _TURNS
+    }
+    found: dict[tuple[Kind, str], list[Cell]] = {}
+    for column, night in enumerate(nights):
+        for place, one in enumerate(night.seen):
+            if one.kind not in SHOWN:
+                continue
+            cells = found.setdefault((one.kind, one.name), [_NONE] * len(nights))
+            turn = turns.get((night.id, one.kind, one.name), "")
+            cells[column] = _cell(one, place, turn)
+    rows = [_row(kind, name, cells) for (kind, name), cells in found.items()]
+    rows.sort(key=lambda one: (SHOWN.index(one.kind), one.name))
+    moving = sorted((one for one in rows if one.bad), key=_urgency)
+    quiet = tuple(one for one in rows if not one.bad)
+    return Grid(nights=tuple(nights), moving=tuple(moving), quiet=quiet)
+
+
+def state(one: Seen) -> str:
+    """A key of SYMBOLS: flaky is what failed and passed in one night."""
+    if 0 < bad_runs(one) < one.runs:
+        return "flaky"
+    return one.status.value
+
+
+def _cell(one: Seen, place: int, turn: str) -> Cell:
+    if one.status is Status.PASS and not turn and not one.failures:
+        return Cell(state="pass", place=place)
+    return Cell(state=state(one), place=place, turn=turn, said=one.detail)
+
+
+def _row(kind: Kind, name: str, cells: Sequence[Cell]) -> Row:
+    ran = [one for one in cells if one.state not in ("none", "infra")]
+    return Row(
+        kind=kind,
+        name=name,
+        cells=tuple(cells),
+        now=bool(ran) and ran[0].bad,
+        bad=sum(one.bad for one in cells),
+    )
+
+
+def _urgency(row: Row) -> tuple[object, ...]:
+    """What fails now first, that which does so since the latest night before what failed always."""
+    bad = [place for place, one in enumerate(row.cells) if one.bad]
+    return (not row.now, bad[0], len(bad), SHOWN.index(row.kind), row.name)
+
+
+def mood(night: Night, movements: Iterable[Movement]) -> str:
+    """A night in one word: "broke", "still" (failing), "fixed", "good", or what kept it from saying so."""
+    moves = {one.move for one in movements}
+    if night.ending in (Ending.UNCHANGED, Ending.RUNNING, Ending.FAILED):
+        return night.ending.name.lower()
+    if Move.BROKE in moves or Move.WARNED in moves:
+        return "broke"
+    if Move.STILL in moves:
+        return "still"
+    if night.ending is Ending.PARTIAL:
+        return "partial"
+    return "fixed" if Move.FIXED in moves else "good"
+
+
+def by_kind(seen: Iterable[Seen]) -> tuple[tuple[int, Seen], ...]:
+    """(place, result) of a night, by kind and name."""
+    kinds = tuple(Kind)
+    return tuple(sorted(enumerate(seen), key=lambda one: (kinds.index(one[1].kind), one[1].name)))
