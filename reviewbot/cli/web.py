@@ -21,7 +21,6 @@ from reviewbot.tools.cache import Cache
 from reviewbot.tools.inbox_http import HttpInbox
 from reviewbot.tools.nights_shelf import NightsShelf
 from reviewbot.tools.pulse import Pulse
-from reviewbot.tools.nights_shelf import NightsShelf
 from reviewbot.web.site import Site
 from reviewbot.web.snapshot import Snapshot, snapshot
 
