@@ -19,13 +19,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import IO, TextIO, TypeVar
 
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UserError
 
 T = TypeVar("T")
 
+UNFINISHED = ".part-"
+"""Prefix of the temporary names of files that are being written."""
 IN_USE = ".use"
 """Suffix of the lock that whoever uses a layer shares."""
 
@@ -59,12 +61,11 @@ class Cache:
             self.grown.append(digest)
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                temporary = _temporary(target)
-                try:
-                    shutil.copyfile(source, temporary)
-                    temporary.rename(target)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                with _temporary(target) as stream:
+                    with source.open("rb") as data:
+                        shutil.copyfileobj(data, stream)
+                    stream.flush()
+                    Path(stream.name).rename(target)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -123,6 +124,10 @@ class Cache:
                 part.rename(target)
         return target
 
+    def has_layer(self, name: str, key: str) -> bool:
+        """Whether a layer was made; it may be gone before it is used."""
+        return (self.root / "layers" / f"{name}-{key[:20]}").is_dir()
+
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold an exclusive lock between processes; it is dropped by the kernel when we die."""
@@ -162,15 +167,11 @@ def write_whole(target: Path, data: bytes) -> None:
     """Write a file so that its name never stands for half of it (temporary name, fsync, rename)."""
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary(target)
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.rename(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with _temporary(target) as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            Path(stream.name).rename(target)
 
 
 def _touch(target: Path) -> bool:
@@ -184,10 +185,19 @@ def _touch(target: Path) -> bool:
     return True
 
 
-def _temporary(target: Path) -> Path:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    os.close(handle)
-    return Path(name)
+@contextlib.contextmanager
+def _temporary(target: Path) -> Iterator[IO[bytes]]:
+    """A file beside ``target``, gone at the end unless renamed.
+
+    It is locked as long as we live: what a killed process has left can be told from what is being written.
+    """
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=UNFINISHED, delete=False) as stream:
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            yield stream
+        finally:
+            Path(stream.name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

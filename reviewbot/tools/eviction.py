@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reviewbot.tools import removal
-from reviewbot.tools.cache import IN_USE, Cache
+from reviewbot.tools.cache import IN_USE, UNFINISHED, Cache
 
 FRESH_SECONDS = 12 * 3600.0
 """Blobs and results used this recently stay: longer than any review takes."""
@@ -23,6 +23,8 @@ FRESH_SECONDS = 12 * 3600.0
 GIB = 1 << 30
 _LOW_WATER = 0.9  # of the budget: making room for one entry at a time would scan at every review
 _GONE = ".gone"
+_PART = ".part"
+_MOMENT = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +49,15 @@ def entries(cache: Cache) -> Iterator[Entry]:
     """Layers, blobs and results, in no order.  Sizes are those on the disk, in bytes."""
     layers = cache.root / "layers"
     for place in _inside(layers):
-        if place.is_dir() and not place.name.endswith((".part", _GONE)):
+        if place.is_dir() and not place.name.endswith((_PART, _GONE)):
             with contextlib.suppress(FileNotFoundError):
                 used = place.stat().st_mtime
                 yield Entry(kind="layer", path=place, size=_layer_size(cache, place), used=used)
     for kind in ("blobs", "results"):
         for directory, _, names in os.walk(cache.root / kind):
             for name in names:
+                if name.startswith(UNFINISHED):
+                    continue
                 with contextlib.suppress(FileNotFoundError):
                     status = Path(directory, name).lstat()
                     yield Entry(
@@ -70,7 +74,7 @@ def keep_within(cache: Cache, budget: int, *, now: float | None = None) -> Evict
     When it must remove at all it goes down to nine tenths.  What is in use stays, so that the rest
     may still be larger.  Two processes may do this at once.
     """
-    _finish_removals(cache)
+    _drop_remains(cache)
     everything = sorted(entries(cache), key=lambda entry: entry.used)
     left = sum(entry.size for entry in everything)
     if left <= budget:
@@ -114,11 +118,27 @@ def _remove(cache: Cache, entry: Entry, now: float) -> bool:
     return True
 
 
-def _finish_removals(cache: Cache) -> None:
-    """Remove what a killed process has left: half-removed layers.  Half-made ones are swept by their maker."""
+def _drop_remains(cache: Cache) -> None:
+    """Remove what killed processes have left: half-removed and half-made layers, half-written files."""
     for place in _inside(cache.root / "layers"):
         if place.name.endswith(_GONE):
             removal.remove(place, ignore_errors=True)
+        elif place.name.endswith(_PART):
+            with cache.lock_file(place.name.removesuffix(_PART)) as maker:
+                if _locked(maker.fileno()):
+                    removal.remove(place, ignore_errors=True)
+    for kind in ("blobs", "results"):
+        for place in (cache.root / kind).rglob(f"{UNFINISHED}*"):
+            with contextlib.suppress(OSError):
+                _drop_unfinished(place)
+
+
+def _drop_unfinished(place: Path) -> None:
+    with place.open("rb") as stream:
+        age = time.time() - os.fstat(stream.fileno()).st_mtime
+        # A moment passes between making and locking it.
+        if not 0 <= age < _MOMENT and _locked(stream.fileno()):
+            place.unlink()
 
 
 def _locked(descriptor: int) -> bool:

@@ -120,3 +120,52 @@ def test_a_removed_layer_is_built_again(cache: Cache) -> None:
     place = layer(cache, "base", mib=2)
     assert (place / "file").stat().st_size == 2 * MIB
     assert sum(entry.size for entry in eviction.entries(cache)) >= 2 * MIB
+
+
+WRITE = """
+import sys, time
+from pathlib import Path
+from reviewbot.tools import cache
+with cache._temporary(Path(sys.argv[1]) / "target") as stream:
+    stream.write(b"half")
+    stream.flush()
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_was_writing_goes_what_is_being_written_stays(cache: Cache) -> None:
+    blobs = cache.root / "blobs/ab"
+    blobs.mkdir(parents=True)
+    killed, alive = (
+        subprocess.Popen([sys.executable, "-c", WRITE, blobs], stdout=subprocess.PIPE)
+        for _ in range(2)
+    )
+    for child in (killed, alive):
+        assert child.stdout
+        assert child.stdout.readline() == b"writing\n"
+    killed.kill()
+    killed.communicate()
+    assert len(list(blobs.iterdir())) == 2
+    for place in blobs.iterdir():
+        os.utime(place, (OLD, OLD))
+    eviction.keep_within(cache, 10 * MIB)
+    (left,) = blobs.iterdir()
+    alive.terminate()
+    alive.communicate()
+    eviction.keep_within(cache, 10 * MIB)
+    assert not left.exists()
+
+
+def test_a_layer_that_was_killed_half_made_goes_one_that_is_being_made_stays(cache: Cache) -> None:
+    dead = cache.root / "layers/dead-kkkk.part"
+    dead.mkdir(parents=True)
+    _fill(dead / "file", 1)
+
+    def build(part: Path) -> None:
+        eviction.keep_within(cache, 10 * MIB)
+        assert part.is_dir(), "removed while it was made"
+        _fill(part / "file", 1)
+
+    assert cache.layer("alive", "k" * 20, build).is_dir()
+    assert not dead.exists()
