@@ -50,6 +50,7 @@ class Commands(click.Group):
         "serve": "reviewbot.cli.web:serve",
         "export": "reviewbot.cli.web:export",
         "bot": "reviewbot.cli.bot:bot",
+        "sweep": "reviewbot.cli.sweep:sweep",
         "coverage": "reviewbot.cli.coverage:coverage",
         "rules": "reviewbot.cli.rules:rules",
         "queue": "reviewbot.cli.queue:queue",

@@ -6,38 +6,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.engine.sweep_machine import hosts
 from reviewbot.model.errors import ReviewbotError
-from reviewbot.model.guest import Crash, Host
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Measure, Seen
 from reviewbot.stages import boot, coverage, sweep_build, sweep_measure, sweep_test
-from reviewbot.tools import accelerator, kbuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reviewbot.model.build import Image
     from reviewbot.model.config import SweepConfig
+    from reviewbot.model.guest import Crash, Host
     from reviewbot.model.profile import Profile
     from reviewbot.model.test import TestBinary, TestResult
     from reviewbot.tools.context import Tools
     from reviewbot.tools.objects import ObjectStore
-
-
-def hosts(tools: Tools) -> tuple[Host, ...]:
-    """How guests could run here, best first."""
-    return accelerator.candidates(tools.config.lab.qemu, tools.cache)
-
-
-def machine(host: Host, profile: Profile, tools: Tools) -> str:
-    """What results depend on besides the tree, for people and for telling nights apart."""
-    lab = tools.config.lab
-    compiler = kbuild.compiler().rpartition(" ")[2]
-    return (
-        f"{host.accelerator} {host.cpu_model}, QEMU {host.qemu_version}, {lab.cpus} CPUs, "
-        f"{lab.memory_mib} MiB, gcc {compiler}, profile {profile.name}"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +106,13 @@ class Bench:
 
     def boot(self) -> None:
         """Find out how guests run here, with the base first: what it does wrong is not the tip's."""
-        if self.tip is None:
-            return
         first = self.base or self.tip
+        if first is None:
+            return
         based = boot.run(boot.BootRequest(image=first, profile=self.profile), self.tools)
         self.host = based.host
+        if self.tip is None:
+            return
         if first is self.tip:
             booted = based
         else:

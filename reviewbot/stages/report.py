@@ -69,7 +69,7 @@ def settings(config: Config, rules: tuple[Rule, ...] = ()) -> ReportSettings:
 def run(run: Run, form: str, settings: ReportSettings) -> bytes:
     """The report in one of FORMATS.  Raises UserError for another."""
     if form == "text":
-        return _encoded(text(run, _plain(_hashable(settings))))
+        return _encoded(text(run, plain(settings)))
     if form == "json":
         return _json(run, pretty=settings.pretty)
     if form == "html":
@@ -89,10 +89,15 @@ def mails(run: Run, settings: ReportSettings) -> tuple[Mail, ...]:
     """The mails worth sending, summary first; none when silence is the better answer."""
     return report_mail.mails(
         run,
-        _plain(_hashable(settings)),
+        plain(settings),
         sender=settings.sender,
         all_clear=settings.all_clear,
     )
+
+
+def plain(settings: ReportSettings) -> jinja2.Environment:
+    """The templates of mails and of text for terminals."""
+    return _plain(_hashable(settings))
 
 
 def _json(run: Run, *, pretty: bool) -> bytes:

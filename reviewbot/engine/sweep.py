@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One sweep of one branch: what moved since the last one, what got worse, and which commit did it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reviewbot.engine.sweep_judge import Judge, Pursuit
+from reviewbot.engine.sweep_lab import Bench, Place
+from reviewbot.engine.sweep_machine import hosts, machine
+from reviewbot.engine.sweep_other import Others
+from reviewbot.model.codec import key_of
+from reviewbot.model.errors import ReviewbotError
+from reviewbot.model.run import Stage
+from reviewbot.model.sweep import Against, Bisection, Ending, Kind, Night
+from reviewbot.model.sweep_report import SweepReport
+from reviewbot.stages import nightly, sweep_range, sweep_rules
+from reviewbot.tools import branch_history, git
+from reviewbot.tools.deadline import DeadlineReached, deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.model.profile import Profile
+    from reviewbot.model.sweep import Movement
+    from reviewbot.model.sweep_range import RangeCommit, SweepRange
+    from reviewbot.stages.sweep_plan import Branch
+    from reviewbot.tools.context import Tools
+    from reviewbot.tools.nights import Nights
+    from reviewbot.tools.objects import ObjectStore
+
+_LOOKING = 0.75
+"""The share of the time that is for looking; the rest is for bisections."""
+_CLOSING_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """A branch, found at ``tip``; ``mainline`` is a commit, "" for none.
+
+    ``night`` is the id to use, ``until`` the moment at which it has to end (seconds since the epoch).
+    ``missing`` are sentences about what is not up to date.
+    """
+
+    branch: Branch
+    store: ObjectStore
+    profile: Profile
+    tip: str
+    mainline: str
+    night: str
+    started: float
+    until: float
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweep:
+    """The way in is :meth:`run`.  Everything that is found is in the store as soon as it is known."""
+
+    request: SweepRequest
+    tools: Tools
+    nights: Nights
+    night: Night = field(init=False)
+    bench: Bench = field(init=False)
+    judge: Judge = field(init=False)
+    range: SweepRange | None = None
+    whose: dict[str, RangeCommit] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+    def run(self) -> SweepReport:
+        """Look at the branch until the time is over.  Raises what stops us; what was seen is kept then."""
+        request = self.request
+        self.night = Night(
+            id=request.night,
+            branch=request.branch.name,
+            commit=request.tip,
+            tree_id=request.store.tree_of(request.tip),
+            started=request.started,
+            ended=request.started,
+            ending=Ending.RUNNING,
+            machine=machine(hosts(self.tools)[0], request.profile, self.tools),
+        )
+        self.nights.record(self.night)
+        ending = Ending.FAILED
+        try:
+            ending = self._look()
+        except KeyboardInterrupt:
+            ending = Ending.PARTIAL
+            self.left.insert(0, "it was stopped")
+            raise
+        except ReviewbotError as error:
+            self.left.insert(0, f"our tools failed: {error}")
+            raise
+        finally:
+            self._end(ending)
+        return self._judge()
+
+    def _look(self) -> Ending:
+        request = self.request
+        until = request.started + (request.until - request.started) * _LOOKING
+        self._prepare()
+        try:
+            with deadline(until):
+                self._parts()
+        except DeadlineReached:
+            said = ", ".join(self.left)
+            self.left = [f"the time was over before: {said}"]
+            return Ending.PARTIAL
+        return Ending.COMPLETE
+
+    def _prepare(self) -> None:
+        """Find the range, and lay out the bench."""
+        request = self.request
+        before = self.nights.last(
+            request.branch.name, before=request.started, ending=(Ending.COMPLETE,)
+        )
+        self.range = sweep_range.run(
+            sweep_range.RangeRequest(
+                store=request.store,
+                old=before.commit if before else "",
+                tip=request.tip,
+                mainline=request.mainline,
+                paths=request.profile.paths,
+            )
+        )
+        base = self.range.merge_base or self.range.start or request.tip
+        self.bench = Bench(
+            tools=self.tools,
+            place=Place(store=request.store, base=base, tip=request.tip),
+            settings=request.branch.settings,
+            profile=request.profile,
+            work=key_of(request.branch.name, before.id if before else "", self.night.tree_id),
+            seconds={one.name: one.seconds for one in before.seen if one.kind is Kind.TEST}
+            if before
+            else {},
+            keep=self._keep,
+        )
+        self.bench.missing += (*request.missing, *self.range.missing)
+        self._judge_by(self.night.machine)
+
+    def _judge_by(self, machine_: str) -> None:
+        self.night = replace(
+            self.night, machine=machine_, merge_base=self.range.merge_base if self.range else ""
+        )
+        self.judge = Judge(
+            nights=self.nights,
+            branch=self.night.branch,
+            night=self.night.id,
+            started=self.night.started,
+            machine=machine_,
+        )
+
+    def _parts(self) -> None:
+        """Everything, the most telling first; ``left`` is what remains to be done."""
+        settings, bench = self.request.branch.settings, self.bench
+        parts: list[tuple[str, Callable[[], None], bool]] = [
+            ("the build", bench.build, True),
+            ("booting", self._boot, True),
+            ("the selftests", bench.test, True),
+            ("repeats of suspicious tests", self._repeat, True),
+            ("the rules", self._rules, settings.rules),
+            ("other configurations", bench.variants, settings.variants),
+            ("instructions", bench.numbers, bool(settings.performance)),
+            ("the merge base", self._merge_base, bool(self.range and self.range.merge_base)),
+            ("coverage", self._coverage, settings.coverage_days > 0),
+        ]
+        parts = [part for part in parts if part[2]]
+        self.left = [what for what, _, _ in parts]
+        for what, work, _ in parts:
+            bench.attempt(what, work)
+            self.left.pop(0)
+        if bench.tip is None:
+            bench.note((), ("no test was run: the tip does not build or boot",))
+
+    def _boot(self) -> None:
+        self.bench.boot()
+        if self.bench.host:
+            self._judge_by(machine(self.bench.host, self.request.profile, self.tools))
+
+    def _repeat(self) -> None:
+        wanted = self.judge.repeats(self._so_far(), self.tools.config.lab.repeats)
+        self.bench.again(wanted)
+
+    def _rules(self) -> None:
+        assert self.range  # noqa: S101 - _prepare() made it
+        before = self.judge.earlier()
+        kinds = (Kind.RULE, Kind.DOCUMENT)
+        old = [one for one in before.seen if one.kind in kinds] if before else []
+        starts = {one.detail.partition(" ")[0] for one in old}
+        store, tip = self.request.store, self.request.tip
+        here = {start for start in starts if git.is_ancestor(store.path, start, tip)}
+        self.bench.note(sweep_rules.carried(old, here, self.range.rebased))
+        request = sweep_rules.RulesRequest(store=store, commits=self.range.commits)
+        found = sweep_rules.run(request, self.tools)
+        self.whose |= found.commits
+        self.bench.note(found.seen, found.missing)
+
+    def _merge_base(self) -> None:
+        Others(self.nights, self.request.branch, self.bench, self.tools).measure_base(self.night)
+
+    def _coverage(self) -> None:
+        """Once in a while, and never at the cost of a night that is late."""
+        branch = self.request.branch
+        period = int(self.night.started // (branch.settings.coverage_days * 24 * 3600.0))
+        if self.nights.say(f"coverage/{branch.name}/{period}", self.night.id, self.night.started):
+            self.bench.coverage()
+
+    def _so_far(self) -> Night:
+        bench = self.bench
+        return replace(
+            self.night,
+            ended=time.time(),
+            seen=tuple(bench.seen.values()),
+            measures=tuple(bench.measures),
+            missing=(*bench.missing, *self.left) if self.night.ended else tuple(bench.missing),
+        )
+
+    def _keep(self) -> None:
+        self.nights.record(replace(self._so_far(), missing=tuple(self.bench.missing)))
+
+    def _end(self, ending: Ending) -> None:
+        if not hasattr(self, "bench"):
+            self.nights.record(
+                replace(self.night, ended=time.time(), ending=ending, missing=tuple(self.left))
+            )
+            return
+        self.night = replace(self._so_far(), ending=ending)
+        self.nights.record(self.night)
+
+    def _judge(self) -> SweepReport:
+        """Compare, close and open regressions, find culprits.  The night itself is in the store by now."""
+        night, judge = self.night, self.judge
+        since = judge.since_last(night)
+        others = Others(self.nights, self.request.branch, self.bench, self.tools)
+        merge_base, mainline = others.base_night(night), others.mainline_night(night)
+        movements = (
+            *since,
+            *judge.against(night, merge_base, Against.MERGE_BASE),
+            *judge.against(night, mainline, Against.MAINLINE),
+        )
+        self.nights.keep_movements(night.id, movements)
+        earlier = judge.earlier()
+        first = [one for one in movements if one.against is Against.MERGE_BASE]
+        decisive = since if earlier else tuple(first)
+        closed = judge.settle(night, decisive, self.range)
+        bisections = self._pursue(decisive)
+        for one in bisections:
+            self.nights.keep_bisection(night.id, one)
+        known = self.nights.bisections(night.branch, 200)
+        tip = branch_history.commits(self.request.store.path, night.commit, (), limit=1)
+        return SweepReport(
+            sweep=self.request.branch.sweep,
+            night=night,
+            range=self.range,
+            tip_subject=tip[0].subject if tip else "",
+            movements=movements,
+            bisections=bisections,
+            closed=closed,
+            open=self.nights.regressions(night.branch),
+            found=tuple(one for name, one in known if name != night.id),
+            incomparable=nightly.incomparable(night, earlier),
+        )
+
+    def _pursue(self, movements: tuple[Movement, ...]) -> tuple[Bisection, ...]:
+        if self.range is None:
+            return ()
+        until = self.request.until - _CLOSING_SECONDS
+        pursuit = Pursuit(
+            judge=self.judge,
+            bench=self.bench,
+            settings=self.request.branch.settings,
+            range=self.range,
+            whose=self.whose,
+            deadline=until,
+        )
+        try:
+            with deadline(self.request.until):
+                return pursuit.run(movements, self.tools)
+        except DeadlineReached:
+            self.tools.progress(Stage.COMPARE, "the time is over: a bisection was cut off")
+            return ()

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Enter the mails of a sweep into the outbox, each once."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reviewbot.model.outbox import EntryState
+from reviewbot.stages import report, report_sweep
+from reviewbot.tools.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.model.config import Config, SweepConfig
+    from reviewbot.model.sweep_report import SweepReport
+    from reviewbot.tools.nights import Nights
+
+
+def enter(
+    found: SweepReport, settings: SweepConfig, nights: Nights, config: Config, database: str
+) -> Iterator[str]:
+    """Yields a line for each mail that waits now.  Raises UserError for a bad mail.sender or database."""
+    rendering = report.settings(config)
+    mails = report_sweep.mails(found, settings, report.plain(rendering), rendering.sender)
+    if not mails:
+        return
+    now = time.time()
+    with contextlib.closing(Outbox(database)) as outbox:
+        for mail in mails:
+            entry = replace(mail.entry, created=now, due=now)
+            # Marked first: a mail that is lost here is better than one that is sent twice.
+            if not nights.say(mail.says, entry.message_id, now) or not outbox.add(entry):
+                continue
+            held = (
+                "waits for 'reviewbot outbox approve'"
+                if entry.state is EntryState.HELD
+                else "waits"
+            )
+            people = ", ".join(address.email for address in entry.mail.to)
+            yield f"mail to {people} {held}: {entry.mail.subject}"

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Go to a branch, see whether there is anything to look at, and sweep it.  An unchanged tip costs little."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewbot.model.codec import key_of
+from reviewbot.model.errors import UserError
+from reviewbot.model.run import Stage
+from reviewbot.model.sweep import Ending, Night
+from reviewbot.model.sweep_report import SweepReport
+from reviewbot.stages import sweep_plan
+from reviewbot.tools import git
+from reviewbot.tools import profile as profiles
+from reviewbot.tools.objects import ObjectStore, resolve_commit
+
+if TYPE_CHECKING:
+    from reviewbot.stages.sweep_plan import Branch
+    from reviewbot.tools.context import Tools
+    from reviewbot.tools.nights import Nights
+
+_FETCH_SECONDS = 900.0
+_DIED = "the process that made it died"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """How to go: ``fetch`` first where the tree has a remote; ``again`` although nothing changed.
+
+    ``hours`` is the limit of one branch, 0 for that of the settings.
+    """
+
+    tools: Tools
+    nights: Nights
+    fetch: bool = True
+    again: bool = False
+    hours: float = 0.0
+
+    def sweep(self, branch: Branch) -> SweepReport:
+        """Sweep one branch; who sweeps it in another process is waited for.
+
+        Raises UserError for a tree or branch that is not there, InfrastructureError when our tools fail.
+        """
+        missing = self._fetched(branch)
+        store = ObjectStore(self.tools.cache, branch.tree.path)
+        tip, mainline = _commit(store, branch, branch.ref), ""
+        if branch.settings.mainline:
+            mainline = _commit(store, branch, branch.settings.mainline)
+        with self.tools.cache.lock(f"sweep-{key_of(branch.name, self.nights.path.name)[:20]}"):
+            now = time.time()
+            self.nights.abandoned(branch.name, now, _DIED)
+            unchanged = None if self.again else self._unchanged(branch, store, tip, now, missing)
+            if unchanged is not None:
+                return SweepReport(sweep=branch.sweep, night=unchanged)
+            from reviewbot.engine.sweep import Sweep, SweepRequest  # noqa: PLC0415 - the lab loads here
+
+            request = SweepRequest(
+                branch=branch,
+                store=store,
+                profile=profiles.load(self.tools.config.lab.profile),
+                tip=tip,
+                mainline=mainline,
+                night=sweep_plan.night_id(branch, now),
+                started=now,
+                until=now + (self.hours or branch.settings.hours) * 3600.0,
+                missing=missing,
+            )
+            return Sweep(request=request, tools=self.tools, nights=self.nights).run()
+
+    def _fetched(self, branch: Branch) -> tuple[str, ...]:
+        """Fetch the tree; a sentence when that did not work, for what is here is swept all the same."""
+        if not self.fetch or not branch.tree.remote:
+            return ()
+        self.tools.progress(Stage.FETCH, f"fetch {branch.tree.remote} of {branch.tree.name}")
+        trouble = git.fetch(Path(branch.tree.path), branch.tree.remote, timeout=_FETCH_SECONDS)
+        if not trouble:
+            return ()
+        return (f"{branch.tree.name} may be out of date, for it could not be fetched: {trouble}",)
+
+    def _unchanged(
+        self, branch: Branch, store: ObjectStore, tip: str, now: float, missing: tuple[str, ...]
+    ) -> Night | None:
+        """The night of a tip that was swept before on this machine, recorded; None when it is another."""
+        before = self.nights.heads(
+            branch.name, 1, ending=(Ending.COMPLETE, Ending.PARTIAL, Ending.UNCHANGED)
+        )
+        if not before or before[0].ending is Ending.PARTIAL:
+            return None
+        last = self.nights.holding(before[0])
+        from reviewbot.engine.sweep_machine import hosts, machine  # noqa: PLC0415 - for those who get here
+
+        profile = profiles.load(self.tools.config.lab.profile)
+        here = {machine(host, profile, self.tools) for host in hosts(self.tools)[:1]}
+        tree = store.tree_of(tip)
+        if last.tree_id != tree or last.machine not in here or last.ending is not Ending.COMPLETE:
+            return None
+        night = Night(
+            id=sweep_plan.night_id(branch, now),
+            branch=branch.name,
+            commit=tip,
+            tree_id=tree,
+            started=now,
+            ended=time.time(),
+            ending=Ending.UNCHANGED,
+            machine=last.machine,
+            merge_base=last.merge_base,
+            same_as=last.id,
+            missing=missing,
+        )
+        self.nights.record(night)
+        return replace(night)
+
+
+def _commit(store: ObjectStore, branch: Branch, ref: str) -> str:
+    commit = resolve_commit(store.origin, ref)
+    if commit is None:
+        raise UserError(
+            f"{branch.tree.path} has no {ref}; 'git fetch' it there, or correct [sweeps.{branch.sweep}]"
+        )
+    return commit
