@@ -65,7 +65,10 @@ class Site:
         """The page at ``path``, which begins with "/"; ``json`` when the client would rather have that."""
         plain = path.removesuffix(".json")
         parts = tuple(plain.split("/")[1:])
-        asked = Asked(shot=shot, links=links, path=parts, values=values, json=json or plain != path)
+        named = plain != path
+        # What has one form only is sent in it whatever else the client would like.
+        wants = named or (json and not parts[0].endswith((".atom", ".css")))
+        asked = Asked(shot=shot, links=links, path=parts, values=values, json=wants)
         make = self._pages.get(parts[0]) if parts else None
         known = make and all(NAME.fullmatch(part) for part in parts[1:])
         return (make(asked) if make and known else None) or self.trouble(
@@ -175,7 +178,10 @@ class Site:
         if asked.json:
             return _json(patch, known.made)
         links = asked.links
-        page = queries.parse(asked.values).page
+        query = queries.parse(asked.values)
+        if query.wrong:
+            return self.trouble(asked.shot, links, 400, query.wrong, json=False)
+        page = query.page
         shown = split(run, tally(run), patch, page)
         if not shown.parts and page > 1:
             return None
@@ -245,11 +251,20 @@ class Site:
             if (item := shot.item_of.get(one.series)) and (not query.narrow or item.id in wanted)
         ][:FEED]
         updated = entries[0][0].made if entries else shot.made
-        body = self._render("feed.atom.j2", shot, asked.links, entries=entries, updated=updated)
+        body = self._render(
+            "feed.atom.j2",
+            shot,
+            asked.links,
+            entries=entries,
+            updated=updated,
+            asked_for=query.encoded(page=1, sort=""),
+        )
         return Page(kind=ATOM, body=body, modified=updated)
 
     def _style(self, asked: Asked) -> Page | None:
-        return Page(kind=CSS, body=self.style) if len(asked.path) == 1 else None
+        if len(asked.path) > 1 or asked.json:
+            return None
+        return Page(kind=CSS, body=self.style)
 
     def _sums(self, shot: Snapshot) -> tuple[dict[str, Spoken], queries.Choices]:
         """What goes through all series and reviews: once a snapshot."""

@@ -58,7 +58,7 @@ def test_every_link_leads_somewhere_and_nothing_of_a_mail_becomes_markup(served)
     pages = crawl(served)
     assert len(pages) > 150
     plain = {"a", "b", "body", "br", "button", "code", "dd", "details", "div", "dl", "dt", "footer", "form",
-             "h1", "h2", "head", "header", "html", "i", "input", "label", "li", "link", "main", "mark", "meta",
+             "h1", "h2", "h3", "head", "header", "html", "i", "input", "label", "li", "link", "main", "mark", "meta",
              "nav", "ol", "option", "p", "pre", "rect", "section", "select", "span", "summary", "svg", "table",
              "tbody", "td", "th", "thead", "time", "title", "tr", "ul"}  # fmt: skip
     for path, text in pages.items():
@@ -143,12 +143,57 @@ def test_filters_are_triages_words(served):
     assert grave == sorted(grave, reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("state=bogus", b"state="),
+        ("state=all&sort=foo", b"rank, age"),
+        ("severity=fatal", b"error, warning, note"),
+        ("area=x86,arm64", b"one area"),
+        ("page=0", b"a number from 1 on"),
+        ("page=x", b"a number from 1 on"),
+        ("state=all&page=99", b"there is one page"),
+        ("q=age:young", b"expected a number"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_and_not_guessed(served, query, said):
+    answer, body = served.get(f"/?{query}")
+    assert answer.status == 400
+    assert said in body
+    answer, body = served.get(f"/index.json?{query}")
+    assert answer.status == 400
+    assert said.decode() in json.loads(body)["error"]
+
+
+def test_a_filtered_feed_is_one_of_its_own(served):
+    def feed(path: str, **headers: str) -> ET.Element:
+        answer, body = served.get(path, **headers)
+        assert answer.headers["Content-Type"].startswith("application/atom+xml")
+        return ET.fromstring(body)  # noqa: S314 - our own
+
+    every, some = feed("/feed.atom"), feed("/feed.atom?severity=error&q=rule:KVM-MSR")
+    assert every.findtext(f"{ATOM}id") != some.findtext(f"{ATOM}id")
+    (own,) = [one.get("href") for one in some.findall(f"{ATOM}link") if one.get("rel") == "self"]
+    assert ET.tostring(feed(own)) == ET.tostring(some)
+    assert 0 < len(some.findall(f"{ATOM}entry")) < len(every.findall(f"{ATOM}entry"))
+    feed("/feed.atom", Accept="application/json, application/atom+xml;q=0.9")
+    assert served.get("/feed.atom?severity=fatal")[0].status == 400
+    assert served.get("/feed.atom.json")[0].status == 404
+    assert served.get("/style.css.json")[0].status == 404
+    assert served.get("/review/20260101-000900-0384/patch/6?page=x")[0].status == 400
+
+
 def test_the_feed_is_atom_and_its_links_lead_to_reviews(served):
     answer, body = served.get("/feed.atom")
     assert answer.headers["Content-Type"].startswith("application/atom+xml")
     feed = ET.fromstring(body)  # noqa: S314 - our own
     entries = feed.findall(f"{ATOM}entry")
     assert len({one.findtext(f"{ATOM}id") for one in entries}) == len(entries) > 10
+    for name in ("title", "id", "updated", "author"):  # RFC 4287, 4.1.1 and 4.1.2
+        assert all(len(one.findall(f"{ATOM}{name}")) == 1 for one in (feed, *entries)), name
+    moments = [one.findtext(f"{ATOM}updated") for one in (feed, *entries)]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one) for one in moments)
+    assert moments[1:] == sorted(moments[1:], reverse=True)
     for one in entries[:5]:
         assert served.get(one.find(f"{ATOM}link").get("href"))[0].status == 200
 
