@@ -85,7 +85,7 @@ def test_severities_by_code_for_everybody_and_for_one_list():
         ('[sweeps.kvm]\nat = "2:30"', 'sweeps.kvm.at: expected a time (UTC) as hours:minutes, such as 02:30, got "2:30"'),
         ('[sweeps.kvm]\ndays = ["monday"]', 'sweeps.kvm.days[0]: expected one of "mon", "tue", "wed", "thu", "fri", "sat", "sun", got "monday"'),
         ('[sweeps.kvm]\nrefs = ["--all"]', 'sweeps.kvm.refs[0]: expected a branch or tag, such as "kvm/queue", got "--all"'),
-        ('[sweeps.kvm]\nhours = 0', "sweeps.kvm.hours: must be more than 0, got 0.0"),
+        ("[sweeps.kvm]\nhours = 0", "sweeps.kvm.hours: must be more than 0, got 0.0"),
         ('[sweeps.kvm]\nowner = "Jo"', 'sweeps.kvm.owner: expected an address, such as "Jo <jo@example.org>", got "Jo"'),
         ('[sweeps.kvm]\nmode = "all"', 'sweeps.kvm.mode: expected one of "off", "owner", "hold", "send", got "all"'),
         ('[sweeps.kvm]\ntests = ["a b"]', 'sweeps.kvm.tests[0]: expected the name of a selftest, or a pattern with * and ?, got "a b"'),
