@@ -26,6 +26,7 @@ from reviewbot.model.sweep import (
 )
 from reviewbot.stages import nightly
 from reviewbot.stages.nightly_record import BAD, record
+from reviewbot.stages.nightly_settled import settled
 from reviewbot.tools import git
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Judge:
         self, night: Night, movements: Iterable[Movement], moved: SweepRange | None
     ) -> tuple[Regression, ...]:
         """Open regressions that begin, close those that end; the closed ones."""
-        details = {(one.kind, one.name): one.detail for one in night.seen}
+        seen = {(one.kind, one.name): one for one in night.seen}
         for one in movements:
             if one.move in (Move.BROKE, Move.WARNED) and one.kind is not None:
                 self.nights.open_regression(
@@ -104,7 +105,7 @@ class Judge:
                     one.name,
                     night=night.id,
                     since=night.started,
-                    detail=details.get((one.kind, one.name), ""),
+                    detail=seen[one.kind, one.name].detail if (one.kind, one.name) in seen else "",
                     good=moved.old or moved.merge_base if moved else "",
                     bad=night.commit,
                 )
@@ -112,11 +113,15 @@ class Judge:
         ended = {
             (one.kind, one.name): standing[one.move] for one in movements if one.move in standing
         }
+        history = self.history()
         closed = []
         for regression in self.nights.regressions(self.branch):
-            how = ended.get((regression.kind, regression.name))
+            key = (regression.kind, regression.name)
+            how, why = ended.get(key), ""
+            if how is None and regression.kind in (Kind.TEST, Kind.BOOT) and key in seen:
+                how, why = settled(regression, history.get(key, ()), night, seen[key]) or (None, "")
             if how and self.nights.close_regression(
-                regression.number, night.id, night.started, how
+                regression.number, night.id, night.started, how, why
             ):
                 closed.append(regression)
         return tuple(closed)

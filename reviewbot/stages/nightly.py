@@ -141,6 +141,8 @@ class _Comparison:
             return None
         past = self._past(one)
         if old is not None and old.status in BAD:
+            if one.kind is not Kind.CONSOLE:
+                return None  # old warnings are many; they are in the night's results
             since = past[-1].night if past else self.earlier.id
             return self._moved(one, Move.STILL, before=_text(old), after=_text(one), since=since)
         if self.earlier.ending is not Ending.COMPLETE and old is None:
@@ -278,5 +280,7 @@ def _shown(mine: Record) -> str:
 
 def _text(one: Seen | Past) -> str:
     """A result in a few words."""
+    if isinstance(one, Seen) and one.kind in _EXACT & THERE_OR_NOT:
+        return one.detail if one.detail and one.detail != one.name else "there"
     mixed = f" {one.failures} of {one.runs}" if 0 < one.failures < one.runs else ""
     return f"{one.status}{mixed}: {one.detail}" if one.detail else f"{one.status}{mixed}"

@@ -67,7 +67,10 @@ class Record:
         if not self.runs or not failures:
             return 1.0
         mishap = as_likely_as(_MISHAP, failures, runs)
-        return max(mishap, _tail(self.failures, self.passes, failures, runs))
+        mixed = (
+            failures < runs
+        )  # of one kernel in one night: the test is not steady, whatever it was
+        return max(mishap, _tail(self.failures, self.passes, failures, runs, erratic=mixed))
 
     def better(self, failures: int, runs: int) -> float:
         """The chance of that few failures or fewer, if nothing changed; 1.0 without a record."""
@@ -117,23 +120,29 @@ def _evidence(one: int, other: int) -> float:
     return _log_beta(0.5 + one, 0.5 + other) - _log_beta(0.5, 0.5)
 
 
-def _tail(seen: int, unseen: int, times: int, runs: int) -> float:
+def _tail(seen: int, unseen: int, times: int, runs: int, *, erratic: bool = False) -> float:
     """The chance of ``times`` or more in ``runs``, of what a record has ``seen`` times and ``unseen`` not.
 
-    A thing whose record has none of it is steady (never does it) with the probability that is left.
+    A thing whose record has none of it is steady (never does it) with the probability that is left, unless
+    it is known to be ``erratic``.
     """
     if not times:
         return 1.0
     doubt = 1.0
-    if not seen:
-        erratic = (1 - _STEADY) / (1 + unseen)
-        doubt = erratic / (_STEADY + erratic)
+    if not seen and not erratic:
+        lucky = (1 - _STEADY) / (1 + unseen)
+        doubt = lucky / (_STEADY + lucky)
     below = _log_beta(1.0 + seen, 1.0 + unseen)
     likely = math.fsum(
         math.comb(runs, k) * math.exp(_log_beta(1.0 + seen + k, 1.0 + unseen + runs - k) - below)
         for k in range(times, runs + 1)
     )
     return min(1.0, doubt * likely)
+
+
+def still_by_chance(failures: int, passes: int, clean: int) -> float:
+    """The chance of ``clean`` passes in a row of what failed and passed that often when it was new."""
+    return _tail(passes, failures, clean, clean, erratic=True) if clean else 1.0
 
 
 def _log_beta(alpha: float, beta: float) -> float:

@@ -17,11 +17,11 @@ class NightTotals(NightsFile):
     """The part of :class:`reviewbot.tools.nights.Nights` that counts."""
 
     def totals(self, branch: str, limit: int = 366) -> tuple[Totals, ...]:
-        """The newest ``limit`` nights that ran, the newest first."""
+        """The newest ``limit`` nights that were complete, the newest first."""
         heads = self._rows(
             "SELECT number, id, started, ended FROM nights"
             " WHERE branch = (SELECT number FROM words WHERE text = ?)"
-            " AND ending IN ('complete', 'partial') ORDER BY started DESC, number DESC LIMIT ?",
+            " AND ending = 'complete' ORDER BY started DESC, number DESC LIMIT ?",
             branch,
             limit,
         )

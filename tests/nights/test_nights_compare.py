@@ -13,10 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Against, Ending, Kind, Measure, Move, Night, Past, Seen
+from reviewbot.model.sweep import (
+    Against,
+    Ending,
+    Kind,
+    Measure,
+    Move,
+    Night,
+    Past,
+    Regression,
+    Seen,
+    Standing,
+)
 from reviewbot.stages.nightly import compare, incomparable, known
 from reviewbot.stages.nightly_measures import number, ratio
 from reviewbot.stages.nightly_record import record
+from reviewbot.stages.nightly_settled import settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,6 +205,38 @@ def test_how_many_failures_confirm() -> None:
     assert record(past(*[1] * 10)).runs_to_confirm() is None
 
 
+def test_after_a_single_night_two_of_three_is_flaky_not_broken() -> None:
+    assert moves(ran(2, 3), past(0, 0)) == [Move.FLAKY]
+    assert moves(ran(2, 3), past(*[0] * 40)) == [Move.BROKE]
+
+
+# Whether a regression is over.
+
+OPEN = Regression(
+    number=1, branch="kvm/queue", kind=Kind.TEST, name=NAME, detail="", opened="night-9", since=0.0
+)
+
+
+def _ends(history: Sequence[Past], tonight: Seen) -> Standing | None:
+    every = [*history, *past(*[0] * 30)]
+    nights = [replace(one, night=f"before-{place}") for place, one in enumerate(every)]
+    opened = replace(OPEN, opened=nights[len(history) - 1].night)
+    found = settled(opened, nights, NIGHT, tonight)
+    return found[0] if found else None
+
+
+def test_what_failed_twice_of_three_is_fixed_after_enough_passes_not_after_one() -> None:
+    opened = past(2, runs=3)
+    assert _ends(opened, ran(0)) is None
+    assert _ends([*past(*[0] * 30), *opened], ran(0)) is Standing.FIXED
+    assert _ends(opened, ran(2, 3)) is None
+
+
+def test_what_goes_on_to_fail_now_and_then_was_no_regression() -> None:
+    opened = past(3, runs=3)
+    assert _ends([*past(0, 0, 1, 0, 0, 0, 1, 0), *opened], ran(0)) is Standing.DISMISSED
+
+
 # What a night did not look at.
 
 
@@ -221,8 +265,7 @@ def test_what_a_partial_night_did_not_see_is_not_new_in_the_next() -> None:
     partial = replace(EARLIER, ending=Ending.PARTIAL, seen=(ran(0),))
     complete = replace(EARLIER, id="first", started=-9.0, seen=(ran(0), warning))
     tonight = replace(NIGHT, seen=(ran(0), warning))
-    (still,) = compare(tonight, known([partial, complete]), {})
-    assert still.move is Move.STILL
+    assert compare(tonight, known([partial, complete]), {}) == ()
     assert compare(tonight, known([partial]), {}) == ()
     clean = replace(complete, seen=(ran(0),))
     (new,) = compare(tonight, known([partial, clean]), {})

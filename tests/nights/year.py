@@ -29,6 +29,7 @@ from reviewbot.model.sweep import (
     StepOutcome,
 )
 from reviewbot.stages.nightly import compare, known
+from reviewbot.stages.nightly_settled import settled
 
 if TYPE_CHECKING:
     from reviewbot.tools.nights import Nights
@@ -279,17 +280,24 @@ class _Branch:
                 self.store.keep_bisection(
                     night.id, self._bisected(night, one.kind, one.name, one.after)
                 )
-        fixed = {(one.kind, one.name) for one in movements if one.move is Move.FIXED}
+        ends = {Move.FIXED: Standing.FIXED, Move.GONE: Standing.GONE}
+        ended = {(one.kind, one.name): ends[one.move] for one in movements if one.move in ends}
+        seen_now = {(one.kind, one.name): one for one in night.seen}
         for each in self.store.regressions(self.branch):
-            if (each.kind, each.name) in fixed:
-                self.store.close_regression(each.number, night.id, night.started, Standing.FIXED)
+            key = (each.kind, each.name)
+            how, why = ended.get(key), ""
+            if how is None and each.kind is Kind.TEST and key in seen_now:
+                past = self.history.get(key, ())
+                how, why = settled(each, past, night, seen_now[key]) or (None, "")
+            if how:
+                self.store.close_regression(each.number, night.id, night.started, how, why)
         for seen in night.seen:
             key = (seen.kind, seen.name)
-            past = Past(
+            before = Past(
                 night=night.id, started=night.started, commit=night.commit, status=seen.status,
                 runs=seen.runs, failures=seen.failures, detail=seen.detail,
             )  # fmt: skip
-            self.history[key] = (past, *self.history.get(key, ())[:89])
+            self.history[key] = (before, *self.history.get(key, ())[:89])
         self.past = [night, *self.past[:29]]
 
     def _bisected(self, night: Night, kind: Kind, name: str, detail: str) -> Bisection:

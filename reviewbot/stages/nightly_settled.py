@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whether an open regression is over.  Pure.
+
+What failed in some runs of its first night passes in the next ones now and then, so that no single night
+shows it fixed; what was blamed and then goes on to fail now and then was flaky, and no regression.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.model.sweep import Past, Standing
+from reviewbot.stages.nightly_record import BAD, bad_runs, record, still_by_chance
+from reviewbot.stages.odds import UNLIKELY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.model.sweep import Night, Regression, Seen
+
+
+def settled(
+    regression: Regression, history: Sequence[Past], night: Night, seen: Seen
+) -> tuple[Standing, str] | None:
+    """How and why it ends with what ``night`` saw, None when it goes on; ``history`` is newest first."""
+    nights = [_past(night, seen), *history]
+    opened = [place for place, one in enumerate(nights) if one.night == regression.opened]
+    since = nights[: opened[0] + 1] if opened else nights
+    since = [one for one in since if one.status in BAD or one.runs > one.failures]
+    first = len(since)
+    while first and since[first - 1].status in BAD:
+        first -= 1
+    began, later = since[first:], since[:first]
+    runs, failures = sum(one.runs for one in later), sum(bad_runs(one) for one in later)
+    if not runs:
+        return None
+    if failures:
+        mine = record(nights)
+        if not mine.flaky:
+            return None
+        return Standing.DISMISSED, f"flaky: failed {mine.failures} of its last {mine.runs} runs"
+    known = sum(bad_runs(one) for one in began), sum(one.runs - bad_runs(one) for one in began)
+    chance = still_by_chance(*known, runs)
+    if chance >= UNLIKELY:
+        return None
+    return Standing.FIXED, f"passed {runs} times since it failed {known[0]} of {sum(known)}"
+
+
+def _past(night: Night, seen: Seen) -> Past:
+    return Past(
+        night=night.id,
+        started=night.started,
+        commit=night.commit,
+        status=seen.status,
+        runs=seen.runs,
+        failures=seen.failures,
+        detail=seen.detail,
+    )
