@@ -13,11 +13,11 @@ from reviewbot.model.sweep import Kind
 class Failure:
     """What is bad at the bad end and was not at the good end.
 
-    ``kind``, ``name``, ``detail`` and ``status`` are those of :class:`reviewbot.model.sweep.Seen`: an empty
-    ``detail`` takes any failure of that name for the same one.  Of a BUILD or WARNING ``name`` is the
-    configuration: "" or the profile's name, or one of the profile's variants.  Of a CONSOLE ``name`` is the
-    fingerprint and ``tests`` what ran when it was printed (none: a boot shows it).  Of a RULE ``name`` is
-    the rule's code and ``detail`` what its finding says.
+    ``kind``, ``name``, ``detail`` and ``status`` are those of :class:`reviewbot.model.sweep.Seen`; an empty
+    ``detail`` takes any failure of that name for the same one.  Of a BUILD ``name`` is the configuration: the
+    profile's name (or ""), or one of its variants.  Of a WARNING it is the message without its line.
+    Of a CONSOLE it is the fingerprint, and ``tests`` are what ran when it was printed (none: a boot shows
+    it).  Of a RULE its first word is the rule's code, and ``detail`` what its finding says.
 
     ``runs`` and ``failures`` are executions that are already known of the bad end's very tree,
     ``good_runs`` and ``good_failures`` those of the good end: a flaky test's record saves executions.

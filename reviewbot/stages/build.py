@@ -60,7 +60,7 @@ def run(request: BuildRequest, tools: Tools) -> BuildResult:
 
     Raises InfrastructureError when sandbox, compiler or disk fail us.
     """
-    series = _Series(request=request, tools=tools, kernel=_kernel(request))
+    series = _Series(request=request, tools=tools, kernel=kernel(request))
     # Whoever comes second with the same series waits, then finds everything done.
     with tools.cache.lock(f"build-{series.key(len(request.applied.patches))[:20]}"), series.stack:
         return series.build()
@@ -73,7 +73,8 @@ def variables(request: BuildRequest) -> tuple[str, ...]:
     return kbuild.warning_variables(makefile)
 
 
-def _kernel(request: BuildRequest) -> Kernel:
+def kernel(request: BuildRequest) -> Kernel:
+    """The base in the profile's configuration."""
     applied, profile = request.applied, request.profile
     return Kernel(
         repository=applied.repository,
@@ -83,6 +84,11 @@ def _kernel(request: BuildRequest) -> Kernel:
         variables=variables(request),
         compiler=kbuild.compiler(),
     )
+
+
+def whole(profile: Profile) -> tuple[str, ...]:
+    """Make targets of a complete build, which is what the base's layer of objects holds."""
+    return (profile.kernel_target, "modules")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,7 +187,7 @@ class _Series:
         return tuple(dict.fromkeys((*profile.targets, *load_order(profile, self._base_file))))
 
     def _whole(self) -> tuple[str, ...]:
-        return (self.request.profile.kernel_target, "modules")
+        return whole(self.request.profile)
 
     def _plans(self) -> tuple[Plan, ...]:
         if not self.plans:

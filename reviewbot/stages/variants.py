@@ -60,7 +60,7 @@ def _asked(variant: Variant, touched: Iterable[str]) -> bool:
 
 
 def _build(request: VariantRequest, variant: Variant, tools: Tools) -> VariantBuild:
-    kernel = _kernel(request, variant)
+    kernel = kernel_of(request, variant)
     if isinstance(kernel, str):
         return _untried(variant, kernel)
     applied = request.applied
@@ -113,7 +113,7 @@ def _make(request: VariantRequest, variant: Variant, kernel: Kernel, tools: Tool
     )
 
 
-def _kernel(request: VariantRequest, variant: Variant) -> Kernel | str:
+def kernel_of(request: VariantRequest, variant: Variant) -> Kernel | str:
     """The base in the variant's configuration, or why it cannot be built here."""
     profile, variables = request.profile, request.variables
     compiler = kbuild.compiler()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commits before a tip, what they are called by patch-id, and copies of them elsewhere."""
+"""Commits before a tip, what they are called by patch-id, copies of them elsewhere, and their reverts."""
 
 import pygit2
 from pygit2.enums import SortMode
 
 from reviewbot.tools.git import diffs_of, patch_ids
 from reviewbot.tools.identity import COMMITTER, same_time, signature
-from reviewbot.tools.objects import ObjectStore
+from reviewbot.tools.objects import ObjectStore, storing
 
 
 def recent_patch_ids(store: ObjectStore, tip: str, limit: int) -> dict[str, str]:
@@ -42,3 +42,20 @@ def cherry_pick(store: ObjectStore, commit: str, on: str) -> str | None:
         author=source.author,
         committer=signature(*COMMITTER, same_time(source.author)),
     )
+
+
+def revert(store: ObjectStore, commit: str, on: str) -> str | None:
+    """The tree of ``on`` without what ``commit`` changed (a merge: against its first parent).
+
+    Made in memory by a three-way merge, as git revert does; None when they conflict.
+    """
+    repository = store.repository
+    source = repository[commit].peel(pygit2.Commit)
+    ours = repository[on].peel(pygit2.Commit)
+    if not source.parents:
+        return None
+    merged = repository.merge_trees(source.tree, ours.tree, source.parents[0].tree)
+    if merged.conflicts is not None:
+        return None
+    with storing(store.path):
+        return str(merged.write_tree(repository))

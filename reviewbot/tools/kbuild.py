@@ -146,7 +146,16 @@ def object_layer(
             raise BaseFailed("the base does not build", made)
         (part / "build.json").write_bytes(to_json(made))
 
-    return cache.layer("objects", key_of(kernel.key, tuple(targets)), build)
+    return cache.layer("objects", _layer_key(kernel, targets), build)
+
+
+def is_built(cache: Cache, kernel: Kernel, targets: Sequence[str]) -> bool:
+    """Whether :func:`object_layer` would find its layer made."""
+    return cache.has_layer("objects", _layer_key(kernel, targets))
+
+
+def _layer_key(kernel: Kernel, targets: Sequence[str]) -> str:
+    return key_of(kernel.key, tuple(targets))
 
 
 def how_made(layer: Path) -> Made:
@@ -240,6 +249,10 @@ class Workspace:
     def show(self, repository: str, old_tree: str, new_tree: str) -> None:
         """Make the source, now that of ``old_tree``, that of ``new_tree``."""
         layers.update(self.views[0], repository, old_tree, new_tree)
+
+    def mark_checkout(self) -> None:
+        """Give the source an empty .git, for scripts that look at nothing but a checkout."""
+        (self.views[0].written / ".git").mkdir(exist_ok=True)
 
 
 @contextlib.contextmanager

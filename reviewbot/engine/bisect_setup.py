@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a bisection builds with: configurations, and the complete build that each starts from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reviewbot.stages import build, sweep_build, variants
+from reviewbot.stages.bisect_build import Builder
+from reviewbot.stages.bisect_step import BOOTED, BUILT, Steps
+from reviewbot.tools import commit_range, kbuild
+from reviewbot.tools.kbuild import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewbot.model.base import Applied
+    from reviewbot.model.bisection import BisectRequest
+    from reviewbot.tools.context import Tools
+    from reviewbot.tools.objects import ObjectStore
+
+_NEAR = 300
+"""Commits before the good end whose complete build may still be at hand."""
+
+
+def steps_for(
+    request: BisectRequest, store: ObjectStore, commits: Sequence[str], tools: Tools
+) -> Steps:
+    """Everything ready to look at a tree; nothing is built yet."""
+    profile = request.profile
+    whole = build.whole(profile)
+    base = _at_hand(request, store, commits, tools)
+    main = Builder(
+        tools=tools,
+        kernel=_kernel(request, store, base),
+        profile=profile,
+        whole=whole,
+        targets=profile.targets,
+        bootable=any(one.kind in BOOTED for one in request.failures),
+    )
+    return Steps(
+        tools=tools,
+        repository=str(store.path),
+        profile=profile,
+        failures=request.failures,
+        builders={"": main, **dict(_variants(request, store, base, main))},
+        program_tree=store.tree_of(request.bad),
+        host=request.host,
+    )
+
+
+def _at_hand(
+    request: BisectRequest, store: ObjectStore, commits: Sequence[str], tools: Tools
+) -> str:
+    """The commit whose complete build steps start from: one that is there, else one to make."""
+    named = [request.base] if request.base else []
+    before = commit_range.ancestors(store, request.good, _NEAR)
+    candidates = (*named, request.good, request.bad, *reversed(commits), *before)
+    first = _kernel(request, store, request.good)
+    for commit in dict.fromkeys(candidates):
+        wanted = build.BuildRequest(applied=_alone(request, store, commit), profile=request.profile)
+        tree_id = wanted.applied.base.tree_id
+        kernel = replace(first, tree_id=tree_id, variables=build.variables(wanted))
+        if kbuild.is_built(tools.cache, kernel, build.whole(request.profile)):
+            return commit
+    return request.base or request.good
+
+
+def _kernel(request: BisectRequest, store: ObjectStore, commit: str) -> Kernel:
+    return build.kernel(
+        build.BuildRequest(applied=_alone(request, store, commit), profile=request.profile)
+    )
+
+
+def _alone(request: BisectRequest, store: ObjectStore, commit: str) -> Applied:
+    tree = store.tree_of(commit)
+    tip = sweep_build.TipRequest(
+        repository=str(store.path),
+        base=commit,
+        base_tree=tree,
+        tip=commit,
+        tip_tree=tree,
+        profile=request.profile,
+    )
+    return sweep_build.applied(tip)
+
+
+def _variants(
+    request: BisectRequest, store: ObjectStore, base: str, main: Builder
+) -> Iterable[tuple[str, Builder]]:
+    """A builder for each of the profile's variants that a failure shows in."""
+    named = {one.name.partition(":")[0] for one in request.failures if one.kind in BUILT}
+    wanted = variants.VariantRequest(
+        applied=_alone(request, store, base),
+        profile=request.profile,
+        variables=main.kernel.variables,
+    )
+    for variant in request.profile.variants:
+        kernel = variants.kernel_of(wanted, variant) if variant.name in named else ""
+        if isinstance(kernel, Kernel):
+            yield (
+                variant.name,
+                Builder(
+                    tools=main.tools,
+                    kernel=kernel,
+                    profile=request.profile,
+                    whole=variant.targets,
+                    targets=variant.targets,
+                    bootable=False,
+                ),
+            )

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Build one tree after the other, each as what differs from the one before, on the nearest complete build.
+
+git bisect run makes the whole kernel again at every step.  Here the lab's copy-on-write view of a complete
+build goes from tree to tree: make compiles what differs, and links the kernel itself only where something
+beyond the profile's own modules differs from the complete build.
+"""
+
+import contextlib
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from reviewbot.model.build import Diagnostic, Image
+from reviewbot.model.codec import key_of
+from reviewbot.model.profile import Profile
+from reviewbot.model.run import Stage
+from reviewbot.model.status import Status
+from reviewbot.parse import compiler as compiler_log
+from reviewbot.parse.compiler import Place
+from reviewbot.stages.built import errors_in, places_after, status_of
+from reviewbot.stages.images import image_of, load_order
+from reviewbot.tools import affected, kbuild, layers
+from reviewbot.tools.context import Tools
+from reviewbot.tools.kbuild import Kernel, Made, Workspace
+from reviewbot.tools.objects import TreeView
+
+VERSION = 1
+"""Raised when a stored build would be decided otherwise today."""
+
+_BASE_SECONDS = 4 * 3600.0
+_SAY_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeBuild:
+    """One tree's build.  ``said`` are all messages that are there, ``errors`` those that are errors.
+
+    ``image`` is there when it was built to be booted; ``seconds`` are what it took when it was made.
+    """
+
+    tree_id: str
+    status: Status
+    seconds: float
+    errors: tuple[Diagnostic, ...] = ()
+    said: tuple[Place, ...] = ()
+    image: Image | None = None
+    log: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Builder:
+    """Builds trees in one configuration.  Close it to remove its workspace.
+
+    ``kernel`` is the complete build to start from; ``whole`` are the targets that it was made of, ``targets``
+    those that must build at every step (modules and what they need are added); ``bootable``
+    whether images are wanted.
+    """
+
+    tools: Tools
+    kernel: Kernel
+    profile: Profile
+    whole: tuple[str, ...]
+    targets: tuple[str, ...]
+    bootable: bool
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    layer: Path | None = None
+    space: Workspace | None = None
+    shown: str = ""
+    visited: set[str] = field(default_factory=set)
+    used_by: dict[str, frozenset[str]] = field(default_factory=dict)
+    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
+    said: float = 0.0
+
+    def build(self, tree_id: str, *, seconds: float) -> TreeBuild:
+        """The build of a tree, from the cache where it is there; make gets at most ``seconds``.
+
+        A make that was ended has status TIMEOUT, and is not kept.  Raises BaseFailed when the complete
+        build cannot be made, InfrastructureError when sandbox, compiler or disk fail us.
+        """
+        if known := self.known(tree_id):
+            return known
+        made = self._make(tree_id, seconds)
+        steps = compiler_log.read(made.log, kbuild.ROOTS)
+        self.places = places_after(self.places, steps)
+        status = status_of(ok=made.ok, timed_out=made.timed_out, steps=steps)
+        built = TreeBuild(
+            tree_id=tree_id,
+            status=status,
+            seconds=round(made.seconds, 3),
+            errors=errors_in(steps),
+            said=tuple(sorted({one for places in self.places.values() for one in places})),
+            image=self._image(tree_id) if self.bootable and status is Status.PASS else None,
+            log=self.tools.cache.put(made.log.encode()),
+        )
+        if status in {Status.PASS, Status.FAIL}:
+            self.tools.cache.save("bisect-build", self._key(tree_id), built)
+        return built
+
+    def known(self, tree_id: str) -> TreeBuild | None:
+        """A build of before, whose image is still there."""
+        kept = self.tools.cache.load("bisect-build", self._key(tree_id), TreeBuild)
+        if kept is None or kept.image is None:
+            return kept
+        digests = (kept.image.kernel, *(digest for _, digest in kept.image.modules))
+        return kept if all(self.tools.cache.has(digest) for digest in digests) else None
+
+    def close(self) -> None:
+        """Remove the workspace."""
+        self.stack.close()
+
+    def _key(self, tree_id: str) -> str:
+        """Not of the complete build: the same tree comes out the same, whatever it was built from."""
+        like = replace(self.kernel, tree_id=tree_id).key
+        profile = self.profile
+        made = (
+            (self.targets, profile.kernel_image, profile.modules) if self.bootable else self.targets
+        )
+        return key_of("bisect-build", VERSION, like, made, self.bootable)
+
+    def _make(self, tree_id: str, seconds: float) -> Made:
+        space = self._space()
+        end = time.monotonic() + seconds
+        plan = self._plan(tree_id)
+        space.show(self.kernel.repository, self.shown, tree_id)
+        self.shown = tree_id
+        counted = partial(self._count, "build")
+        asked: Made | None = None
+        if plan.configure:
+            asked = space.make(["olddefconfig"], timeout=seconds, on_step=counted)
+            if not asked.ok:
+                return asked
+        wanted = (*self._always(), *plan.objects)
+        targets = self.whole if (plan.beyond and self.bootable) or plan.everything else wanted
+        left = max(1.0, end - time.monotonic())
+        made = space.make(tuple(dict.fromkeys(targets)), timeout=left, on_step=counted)
+        if asked is None:
+            return made
+        return replace(made, log=asked.log + made.log, seconds=asked.seconds + made.seconds)
+
+    def _plan(self, tree_id: str) -> affected.Plan:
+        """What has to be made: whatever any tree shown so far changed may lie in the view as theirs."""
+        base = TreeView(self.kernel.repository, self.kernel.tree_id)
+        tree = TreeView(self.kernel.repository, tree_id)
+        self.visited |= {change.path for change in base.changed_paths(tree)}
+        objects = self._layer() / "objects"
+        unknown = self.visited - self.used_by.keys()
+        self.used_by |= affected.users(objects, unknown)
+        always = self._always()
+        new = frozenset(path for path in self.visited if base.entry(path) is None)
+        covered = affected.members(objects, always)
+        return affected.plan(sorted(self.visited), self.used_by, covered, always, new)
+
+    def _always(self) -> tuple[str, ...]:
+        if not self.bootable:
+            return self.targets
+        return tuple(dict.fromkeys((*self.targets, *load_order(self.profile, self._base_file))))
+
+    def _image(self, tree_id: str) -> Image:
+        read = partial(layers.read, self._space().views[1])
+        return image_of(tree_id, self.profile, read, self.tools.cache, also=self._base_file)
+
+    def _layer(self) -> Path:
+        if self.layer is None:
+            self.layer = kbuild.object_layer(
+                self.tools.cache,
+                self.kernel,
+                self.whole,
+                jobs=self._jobs(),
+                timeout=_BASE_SECONDS,
+                on_step=partial(self._count, "complete build"),
+            )
+            made = kbuild.how_made(self.layer)
+            self.places = places_after({}, compiler_log.read(made.log, kbuild.ROOTS))
+        return self.layer
+
+    def _space(self) -> Workspace:
+        if self.space is None:
+            layer = self._layer()
+            kernel = self.kernel
+            opened = kbuild.workspace(
+                kbuild.source_layer(self.tools.cache, kernel.repository, kernel.tree_id),
+                layer / "objects",
+                self.tools.scratch / f"bisect-{kernel.key[:12]}",
+                variables=kernel.variables,
+                jobs=self._jobs(),
+            )
+            self.space = self.stack.enter_context(opened)
+            self.shown = kernel.tree_id
+        return self.space
+
+    def _base_file(self, path: str) -> bytes | None:
+        return layers.read(layers.View.plain(self._layer() / "objects"), path)
+
+    def _jobs(self) -> int:
+        return self.tools.config.lab.jobs or kbuild.processors()
+
+    def _count(self, what: str, steps: int) -> None:
+        now = time.monotonic()
+        if now - self.said > _SAY_SECONDS:
+            self.said = now
+            self.tools.progress(Stage.BUILD, f"{what}: {steps} steps")
