@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Ending, Kind, Move, Movement, Night, Seen
+from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
 from reviewbot.stages.nightly_record import bad_runs
 
 SHOWN = (Kind.BUILD, Kind.BOOT, Kind.TEST, Kind.CONSOLE)
@@ -81,7 +81,7 @@ def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -
         (night, one.kind, one.name): _TURNS[one.move]
         for night, some in movements.items()
         for one in some
-        if one.move in _TURNS
+        if one.move in _TURNS and one.against is Against.PREVIOUS
     }
     found: dict[tuple[Kind, str], list[Cell]] = {}
     for column, night in enumerate(nights):
@@ -130,7 +130,7 @@ def _urgency(row: Row) -> tuple[object, ...]:
 
 def mood(night: Night, movements: Iterable[Movement]) -> str:
     """A night in one word: "broke", "still" (failing), "fixed", "good", or what kept it from saying so."""
-    moves = {one.move for one in movements}
+    moves = {one.move for one in movements if one.against is Against.PREVIOUS}
     if night.ending in (Ending.UNCHANGED, Ending.RUNNING, Ending.FAILED):
         return night.ending.name.lower()
     if Move.BROKE in moves or Move.WARNED in moves:

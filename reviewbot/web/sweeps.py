@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reviewbot.model.errors import ReviewbotError
-from reviewbot.model.sweep import Ending, Movement, Night, Regression
+from reviewbot.model.sweep import Against, Ending, Movement, Night, Regression
+from reviewbot.stages.nightly import THERE_OR_NOT
 from reviewbot.stages.nightly_record import BAD
 from reviewbot.stages.report_html import archive_link
 from reviewbot.tools.nights import Nights
@@ -164,6 +165,7 @@ class SweepPages:
             moods={one.id: mood(one, every.get(one.id, ())) for one in nights},
             charts=charts(totals, every) if totals else (),
             charted=totals[:TABLE],
+            span=(totals[-1].started, totals[0].started) if totals else (0.0, 0.0),
             number=number,
             pages=max(1, min(PAGES, -(-len(heads) // COLUMNS))),
         )
@@ -186,12 +188,14 @@ class SweepPages:
             night=night,
             held=held,
             earlier=earlier[0] if earlier else None,
-            movements=movements,
+            movements=[one for one in movements if one.against is Against.PREVIOUS],
+            elsewhere=[one for one in movements if one.against is not Against.PREVIOUS],
             bisections=bisections,
             bad=[one for one in results if one[1].status in BAD],
             fine=[one for one in results if one[1].status not in BAD],
             places={(one.kind, one.name): place for place, one in enumerate(held.seen)},
             state=state,
+            there_or_not=THERE_OR_NOT,
         )
 
     def _log(self, asked: Asked, night: Night) -> Page | None:
@@ -275,8 +279,12 @@ def standings(store: Nights) -> tuple[Standing, ...]:
 
 
 def _news(movements: tuple[Movement, ...]) -> tuple[Movement, ...]:
-    """What is new in a night."""
-    return tuple(one for one in movements if one.move not in as_json.NO_NEWS)
+    """What is new in a night: what differs from mainline or the merge base may have done so for weeks."""
+    return tuple(
+        one
+        for one in movements
+        if one.against is Against.PREVIOUS and one.move not in as_json.NO_NEWS
+    )
 
 
 def _number(said: str) -> int:
