@@ -57,7 +57,8 @@ class Ledger:
             if isinstance(path, Path):
                 with writing(path):
                     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    if not path.exists():  # as the umask allows; SQLite keeps our group from writing
+                    # As the umask allows: SQLite would keep our group from writing.
+                    if not path.exists():
                         path.touch()
             self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")

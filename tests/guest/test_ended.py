@@ -12,7 +12,16 @@ from reviewbot.model.config import Config
 from reviewbot.model.guest import Accelerator, GuestSpec, Host, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestResult, TestRun
-from reviewbot.tools import initramfs, kept_results, process, profile, qemu, sandbox, testbed
+from reviewbot.tools import (
+    guest_results,
+    initramfs,
+    kept_results,
+    process,
+    profile,
+    qemu,
+    sandbox,
+    testbed,
+)
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 
@@ -66,6 +75,7 @@ def life(tmp_path):
             spec=spec,
             streams={name: stream.fileno() for name, stream in streams.items()},
             on_test=None,
+            on_done=None,
             cancel=None,
             ours=ours,
         )
@@ -110,7 +120,7 @@ def test_a_panic_stays_a_panic(life, ended):
 
 
 def results_of(life_):
-    session = testbed.Session(results={}, boots=[], logs=[])
+    session = guest_results.Session(results={}, boots=[], logs=[])
     session.take(life_, [TEST])
     return session.results[TEST.name]
 
@@ -166,7 +176,9 @@ def test_another_busybox_or_another_reader_asks_the_guest_again(
         assert kept_results.key(tools, kernel, TEST) != first
 
 
-@pytest.mark.parametrize("name", ["guest/init", *(f"parse/{name}" for name in kept_results._READERS)])
+@pytest.mark.parametrize(
+    "name", ["guest/init", *(f"parse/{name}" for name in kept_results._READERS)]
+)
 def test_the_digest_covers_the_guests_init_and_all_that_reads_it(monkeypatch, tmp_path, name):
     here = kept_results.resources.files("reviewbot")
     for other in ("guest/init", *(f"parse/{reader}" for reader in kept_results._READERS)):
