@@ -17,6 +17,8 @@ from reviewbot.stages.triage_standing import HIDDEN
 from reviewbot.stages.triage_table import sums, table
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from reviewbot.cli.main import Invocation
 
 
@@ -44,6 +46,15 @@ class _Commands(click.Group):
         command = getattr(__import__(module, fromlist=[attribute]), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - our own table
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Options of the list, too: 'triage --view' is short for 'triage list --view'."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            known = {one.value for one in found}
+            listing = list_series.shell_complete(ctx, incomplete)
+            found += [one for one in listing if one.value not in known]
+        return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """'triage' and 'triage WORDS' are 'triage list WORDS'."""
@@ -93,8 +104,8 @@ def list_series(
     rule:KVM-ABI severity:error age:<7 rev:>3 is:mine, and -WORD for the opposite, pick by what the
     columns show.  docs/triage.md has all of them.
 
-    ABT says whether it applies, builds and passes its tests: + yes, ! no, . unknown.  X counts pending
-    series that change the same lines.
+    ABT says whether it applies, builds and passes its tests: + yes, ! no, . unknown.  RAN is the share
+    of the added lines that selftests ran, X counts pending series that change the same lines.
     """
     invocation: Invocation = ctx.obj
     config = invocation.config()

@@ -15,8 +15,12 @@ from reviewbot.stages.printable import one_line, printable
 from reviewbot.tools import mailbox, own_git
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reviewbot.cli.main import Invocation
     from reviewbot.model.triage import Item
+
+_RIVALS = 8
 
 
 @click.command()
@@ -57,10 +61,11 @@ def apply(
         item = desk.find(name)
         own_git.require_files([one.path for one in item.card.files if one.removed])
         mails = thread_of(desk, item.card)
+        names = desk.desk.names()
     start = _start(item, base) if branch else own_git.head()
     where = f"on a new branch {branch} at {start[:12]}" if branch else f"on {start}"
     click.echo(f"{item.id} v{item.card.revision}  {one_line(item.card.subject)}")
-    for warning in _warnings(item):
+    for warning in _warnings(item, names):
         click.echo(f"  but: {one_line(warning)}")
     click.echo(f"  {len(item.card.patches)} patches, {where} of {top}")
     if not yes:
@@ -92,7 +97,7 @@ def _start(item: Item, base: str | None) -> str:
     return own_git.commit_of("HEAD")
 
 
-def _warnings(item: Item) -> list[str]:
+def _warnings(item: Item, names: Mapping[str, str]) -> list[str]:
     found = []
     if str(item.standing) not in ("ready", "new", "re-rolled"):
         found.append(f"{item.standing}: {item.why}")
@@ -104,5 +109,7 @@ def _warnings(item: Item) -> list[str]:
     elif review.findings:
         found.append(f"reviewbot said: {review.line}")
     if item.clashes:
-        found.append(f"{len(item.clashes)} pending series change the same lines")
+        rivals = [names.get(one.message_id, one.message_id) for one in item.clashes]
+        more = ", ..." if len(rivals) > _RIVALS else ""
+        found.append(f"pending series change the same lines: {', '.join(rivals[:_RIVALS])}{more}")
     return found

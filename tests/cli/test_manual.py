@@ -82,7 +82,8 @@ def test_bash_completes_commands_options_and_views(complete):
     assert set(complete("reviewbot", "triage", "")) >= {"show", "diff", "apply", "done"}
     assert complete("reviewbot", "triage", "list", "--vi") == ["--view"]
     assert complete("reviewbot", "triage", "--view", "mi") == ["mine"]
-    assert complete("reviewbot", "triage", "list", "--sort", "ra") == ["rank"]
+    assert complete("reviewbot", "triage", "--vi") == ["--view"], "short for triage list --view"
+    assert complete("reviewbot", "triage", "list", "--sort", "ra") == ["rank", "ran"]
 
 
 def test_bash_completes_the_ids_of_series(complete, reviewbot, tmp_path):

@@ -307,6 +307,7 @@ def test_apply_asks_then_hands_over_to_b4_with_the_trailers(tree, other, mailed,
     assert b"stand in the kernel tree" in elsewhere.stderr
     done = apply(name, "--branch", "topic", "--yes")
     assert done.returncode == 0, done.stderr + done.stdout
+    assert b"reviewbot has not reviewed it" in done.stdout
     assert tree.git("symbolic-ref", "--short", "HEAD") == "topic\n"
     log = tree.git("log", "--format=%s%n%b", f"{before.strip()}..HEAD")
     assert "KVM: x86: Rename value 1" in log
