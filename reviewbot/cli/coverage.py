@@ -37,7 +37,7 @@ def coverage(
 
     invocation: Invocation = ctx.obj
     config = invocation.config()
-    path = _tree(tree, config)
+    path = tree_path(tree, config)
     with tools_for(config, quiet=invocation.quiet) as tools:
         commit = resolve_commit(open_repository(path), revision)
         if commit is None:
@@ -53,7 +53,8 @@ def coverage(
         _print(stage.run(request, tools))
 
 
-def _tree(named: str | None, config: Config) -> str:
+def tree_path(named: str | None, config: Config) -> str:
+    """The kernel repository of an option, else the first configured.  Raises UserError for none."""
     if named:
         return str(Path(named).expanduser().absolute())
     for tree in config.trees.values():

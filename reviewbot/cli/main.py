@@ -51,6 +51,7 @@ class Commands(click.Group):
         "export": "reviewbot.cli.web:export",
         "bot": "reviewbot.cli.bot:bot",
         "sweep": "reviewbot.cli.sweep:sweep",
+        "bisect": "reviewbot.cli.bisect:bisect",
         "coverage": "reviewbot.cli.coverage:coverage",
         "rules": "reviewbot.cli.rules:rules",
         "queue": "reviewbot.cli.queue:queue",

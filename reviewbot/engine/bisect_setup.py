@@ -107,6 +107,6 @@ def _variants(
                     profile=request.profile,
                     whole=variant.targets,
                     targets=variant.targets,
-                    bootable=False,
+                    modules=False,
                 ),
             )

@@ -54,8 +54,8 @@ class Builder:
     """Builds trees in one configuration.  Close it to remove its workspace.
 
     ``kernel`` is the complete build to start from; ``whole`` are the targets that it was made of, ``targets``
-    those that must build at every step (modules and what they need are added); ``bootable``
-    whether images are wanted.
+    those that must build at every step; ``bootable`` is whether images are wanted.  ``modules`` adds the
+    profile's modules and what they need to the targets: modpost knows the exports of what it is shown.
     """
 
     tools: Tools
@@ -63,7 +63,8 @@ class Builder:
     profile: Profile
     whole: tuple[str, ...]
     targets: tuple[str, ...]
-    bootable: bool
+    bootable: bool = False
+    modules: bool = True
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     layer: Path | None = None
     space: Workspace | None = None
@@ -153,7 +154,7 @@ class Builder:
         return affected.plan(sorted(self.visited), self.used_by, covered, always, new)
 
     def _always(self) -> tuple[str, ...]:
-        if not self.bootable:
+        if not self.modules:
             return self.targets
         return tuple(dict.fromkeys((*self.targets, *load_order(self.profile, self._base_file))))
 
