@@ -14,6 +14,7 @@ from reviewbot.tools.nights import Nights
 from reviewbot.web import records
 from reviewbot.web import sweep_records as as_json
 from reviewbot.web.page import ATOM, HTML, JSON, Asked, Page
+from reviewbot.web.sweep_blame import answers, matters
 from reviewbot.web.sweep_grid import SYMBOLS, WORDS, by_kind, grid, mood, state
 from reviewbot.web.sweep_names import slugs
 from reviewbot.web.sweep_trends import charts
@@ -146,7 +147,7 @@ class SweepPages:
         latest = store.heads(branch, 1)
         moved = [(one, every.get(one.id, ())) for one in nights]
         totals = store.totals(branch) if number == 1 else ()
-        culprits = {
+        searches = {
             (night, one.kind, one.name): one for night, one in store.bisections(branch, 200)
         }
         return self._html(
@@ -160,7 +161,7 @@ class SweepPages:
             grid=table,
             latest=latest[0] if latest else None,
             regressions=regressions,
-            culprits=culprits,
+            matters=matters(regressions, searches),
             moved=[(night, told) for night, some in moved if (told := _news(some))],
             moods={one.id: mood(one, every.get(one.id, ())) for one in nights},
             charts=charts(totals, every) if totals else (),
@@ -190,7 +191,7 @@ class SweepPages:
             earlier=earlier[0] if earlier else None,
             movements=[one for one in movements if one.against is Against.PREVIOUS],
             elsewhere=[one for one in movements if one.against is not Against.PREVIOUS],
-            bisections=bisections,
+            matters=answers(bisections),
             bad=[one for one in results if one[1].status in BAD],
             fine=[one for one in results if one[1].status not in BAD],
             places={(one.kind, one.name): place for place, one in enumerate(held.seen)},

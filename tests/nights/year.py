@@ -302,10 +302,10 @@ class _Branch:
 
     def _bisected(self, night: Night, kind: Kind, name: str, detail: str) -> Bisection:
         chance = self.chance
-        subject, author = chance.choice(CULPRITS)
+        subject, author = CULPRITS[int(digest(night.id, size=4), 16) % len(CULPRITS)]
         steps = tuple(
             Step(
-                commit=digest(night.id, step), subject=chance.choice(CULPRITS)[0],
+                commit=digest(night.id, step), subject=subject if step == 1 else CULPRITS[step % 4][0],
                 outcome=(StepOutcome.GOOD, StepOutcome.BAD, StepOutcome.SKIPPED)[min(2, step % 4)],
                 runs=3, failures=3 * (step % 4 == 1), seconds=20 + 10 * chance.random(),
                 why="does not build" if step % 4 >= 2 else "",
