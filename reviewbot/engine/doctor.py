@@ -13,10 +13,11 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from reviewbot.engine.optional_tools import OPTIONAL, OptionalTool
 from reviewbot.model.config import TreeConfig
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.guest import Accelerator
-from reviewbot.tools import accelerator, b4, cgroups, initramfs, layers, machine, sandbox, toolchain
+from reviewbot.tools import accelerator, b4, cgroups, initramfs, layers, machine, sandbox
 from reviewbot.tools.context import Tools
 from reviewbot.tools.settings import default_path
 
@@ -109,7 +110,8 @@ def _steps(tools: Tools) -> Iterator[tuple[str, str, Callable[[], Check]]]:
     yield "layers", "bubblewrap", partial(_layers, tools)
     yield "qemu", "qemu-system-x86", partial(_qemu, tools)
     yield "accelerator", "qemu-system-x86", partial(_accelerator, tools)
-    yield "clang", "clang-19 lld-19 llvm-19", _clang
+    for tool in OPTIONAL:
+        yield tool.name, tool.package, partial(_optional, tool)
     yield "disk", "", partial(_disk, tools)
     yield "inbox", "git", partial(_inbox, tools)
     if not tools.config.trees:
@@ -250,18 +252,10 @@ def _kvm_fix(why: str) -> str:
     return "none needed; faster with nested KVM: kvm_amd.nested=1 or kvm_intel.nested=1 on the host"
 
 
-def _clang() -> Check:
-    """Optional: it compiles for the architectures gcc was not made for."""
-    found = toolchain.llvm()
-    if found is None:
-        return Check(
-            name="clang",
-            state=State.WARN,
-            detail="none with all its programs: other architectures are not compiled",
-            fix=_install("clang-19 lld-19 llvm-19"),
-        )
-    program = "clang" if found == "1" else f"clang{found}"
-    return Check(name="clang", state=State.OK, detail=toolchain.version(program))
+def _optional(tool: OptionalTool) -> Check:
+    if found := tool.version():
+        return Check(name=tool.name, state=State.OK, detail=found)
+    return Check(name=tool.name, state=State.WARN, detail=tool.lost, fix=_install(tool.package))
 
 
 def _disk(tools: Tools) -> Check:

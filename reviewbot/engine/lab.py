@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reviewbot.model.analysis import Analysis
 from reviewbot.model.coverage import PatchCoverage
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
-from reviewbot.stages import boot, build, compare, coverage, patch_coverage, test, variants
+from reviewbot.stages import analyse, boot, build, compare, coverage, patch_coverage, test, variants
 from reviewbot.tools import profile as profiles
 
 if TYPE_CHECKING:
@@ -51,11 +52,22 @@ class Lab:
         request = build.BuildRequest(applied=applied, profile=self.profile)
         built = build.run(request, self.tools)
         self.review.keep(build=built)
+        if built.status is Status.PASS and self.tools.config.lab.analysis:
+            self._analyse(applied, built)
         if built.status is Status.PASS and self.tools.config.lab.variants:
             wanted = variants.VariantRequest(
                 applied=applied, profile=self.profile, variables=build.variables(request)
             )
             self.review.keep(build=replace(built, variants=variants.run(wanted, self.tools)))
+
+    def _analyse(self, applied: Applied, built: BuildResult) -> None:
+        """Never costs the other results: what could not be looked at is said to be unknown."""
+        asked = analyse.AnalyseRequest(applied=applied, profile=self.profile, built=built)
+        try:
+            found = analyse.run(asked, self.tools)
+        except ReviewbotError as error:
+            found = Analysis(unavailable=str(error))
+        self.review.keep(analysis=found)
 
     def _boot_and_test(self, built: BuildResult, base: Image, tip: Image) -> None:
         review = self.review
@@ -118,8 +130,11 @@ class Lab:
         applied = self.review.run.applied
         if applied is None or self.tested is None:
             return
+        usual = tuple(
+            test for test in self.tested.binaries if not (test.parameters or test.options)
+        )
         request = patch_coverage.PatchCoverageRequest(
-            applied=applied, profile=self.profile, host=host, tests=self.tested.binaries
+            applied=applied, profile=self.profile, host=host, tests=usual
         )
         try:
             found = patch_coverage.run(request, self.tools)

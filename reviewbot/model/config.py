@@ -49,6 +49,8 @@ class LabConfig:
     """Test time limits are multiplied by this without hardware virtualization."""
     variants: bool = True
     """Also compile the series' tip in the profile's other configurations and architectures."""
+    analysis: bool = True
+    """Also run sparse and the kernel's documentation checks, list exported symbols, try Kconfig symbols."""
     repeats: int = 2
     """How often a suspected regression is repeated, on both kernels."""
     max_tests: int = 10

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reviewbot.model.analysis import Analysis
 from reviewbot.model.base import Applied, Base
 from reviewbot.model.build import BuildResult
 from reviewbot.model.coverage import PatchCoverage
@@ -105,6 +106,7 @@ class Run:
     check: CheckResult | None = None
     since: Since | None = None
     build: BuildResult | None = None
+    analysis: Analysis | None = None
     base_boot: BootResult | None = None
     boot: BootResult | None = None
     tests: TestReport | None = None

@@ -172,8 +172,13 @@ def _severities(counted: Tally) -> list[str]:
         (len(counted.errors), "error"),
         (len(counted.warnings), "warning"),
         (len(counted.compiler), "new compiler warning"),
+        (len(counted.sparse), "new sparse warning"),
     )
-    return [count(number, noun) for number, noun in pairs if number]
+    said = [count(number, noun) for number, noun in pairs if number]
+    if counted.hopeless:
+        names = tuple(f"CONFIG_{one.name}" for one in counted.hopeless)
+        said.append(f"{listed(names, 2)} cannot be set")
+    return said
 
 
 def _regressions(run: Run, counted: Tally) -> list[str]:

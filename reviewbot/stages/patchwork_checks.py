@@ -108,6 +108,9 @@ def _doubts(run: Run, counted: Tally, patch: Patch) -> list[str]:
         said.append(count(messages, "new compiler warning"))
     warned = [one.name for one in counted.variants if one.status is not Status.FAIL]
     said += [f"series: new compiler warnings with {name}" for name in warned[:2]]
+    if counted.sparse:
+        said.append(f"series: {count(len(counted.sparse), 'new sparse warning')}")
+    said += [f"series: CONFIG_{symbol.name} cannot be set" for symbol in counted.hopeless[:2]]
     if run.series and not run.series.complete:
         said.append(f"only {len(run.series.patches)} of {run.series.total} patches seen")
     return said

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from reviewbot.model.run import Run, VerdictKind
 from reviewbot.model.series import FileDiff, Hunk, Patch
 from reviewbot.parse.landing import as_landed
-from reviewbot.stages import added_lines, reproduce
+from reviewbot.stages import added_lines, analysed, other_builds, reproduce
 from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line
@@ -103,6 +103,11 @@ def facts(run: Run, counted: Tally) -> dict[str, object]:
     blocks = [
         block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
     ]
+    blocks += [
+        Block(heading=other_builds.heading(one), lines=other_builds.lines(one))
+        for one in counted.variants
+    ]
+    blocks += [Block(heading=heading, lines=lines) for heading, lines in analysed.blocks(run)]
     blocks += test_blocks(counted)
     if missed := added_lines.lines(run):
         blocks.append(Block(heading=added_lines.HEADING, lines=missed))

@@ -7,10 +7,11 @@ order are those of junit-10.xsd of Jenkins' xUnit plugin.
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from reviewbot.model.build import CommitBuild, VariantBuild
+from reviewbot.model.analysis import ToolReport
+from reviewbot.model.build import CommitBuild, Diagnostic, VariantBuild
 from reviewbot.model.guest import Outcome
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
@@ -81,6 +82,8 @@ def _builds(run: Run) -> Iterator[Case]:
 
     for variant in built.variants:
         yield _variant(variant)
+    for tool in run.analysis.tools if run.analysis else ():
+        yield _tool(tool)
 
 
 def _variant(variant: VariantBuild) -> Case:
@@ -97,9 +100,21 @@ def _variant(variant: VariantBuild) -> Case:
     return _as(case, "failure", "build", "does not build")
 
 
+def _tool(tool: ToolReport) -> Case:
+    """New messages are its output, as the compiler's are."""
+    case = Case(group="build", name=f"tip, {tool.name}")
+    if tool.status is not Status.PASS:
+        return _as(case, "skipped", "not checked", tool.reason or "no result")
+    return replace(case, output=_messages((*tool.added, *tool.elsewhere)))
+
+
 def _diagnostics(commit: CommitBuild | VariantBuild) -> str:
+    return _messages(commit.new)
+
+
+def _messages(found: Iterable[Diagnostic]) -> str:
     return "\n".join(
-        f"{one.path}:{one.line}:{one.column}: {one.level}: {one.message}" for one in commit.new
+        f"{one.path}:{one.line}:{one.column}: {one.level}: {one.message}" for one in found
     )
 
 

@@ -12,7 +12,7 @@ import jinja2
 
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
-from reviewbot.stages import added_lines, other_builds, reproduce
+from reviewbot.stages import added_lines, analysed, other_builds, reproduce
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, wrap
 from reviewbot.stages.quote import moved, passages
@@ -67,6 +67,7 @@ def summary(
         Block(heading=other_builds.heading(one), lines=other_builds.lines(one))
         for one in counted.variants
     ]
+    blocks += [Block(heading=heading, lines=lines) for heading, lines in analysed.blocks(run)]
     blocks += test_blocks(counted)
     blocks += [crash_block(crash) for crash in counted.crashes[:MOST_CRASHES]]
     if missed := added_lines.lines(run):

@@ -6,7 +6,7 @@ from reviewbot.model.build import CommitBuild, Level
 from reviewbot.model.finding import Finding, RuleOutcome, RuleStatus
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
-from reviewbot.stages import added_lines, other_builds, set_aside, since, tested
+from reviewbot.stages import added_lines, analysed, other_builds, set_aside, since, tested
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import WIDTH, count, lines_of, listed, one_line, wrap
 from reviewbot.stages.remarks import diagnostic_lines
@@ -33,6 +33,7 @@ def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
         since.row(run),
         ("Built", _built(run, counted)),
         ("Also built", other_builds.row(run)),
+        ("Analysed", analysed.row(run)),
         ("Booted", tested.booted(run)),
         ("Tested", tested.row(run.tests)),
         ("Coverage", added_lines.row(run)),

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from reviewbot.model.analysis import SPARSE, ConfigSymbol, Reach
 from reviewbot.model.build import CommitBuild, Diagnostic, Level, VariantBuild
 from reviewbot.model.finding import Finding, RuleOutcome, RuleStatus, Severity
 from reviewbot.model.guest import Crash, Outcome
@@ -18,6 +19,7 @@ class Tally:
     ``broken`` are patches that do not build (empty when the base is the wrong one: then that is not
     their fault); ``compiler`` are new warnings and errors in patches that are not ``broken``.
     ``variants`` are other configurations in which the series breaks or brings new messages.
+    ``sparse`` are new messages of sparse on added lines, ``hopeless`` Kconfig symbols nobody can set.
     ``boot_failure`` says how the series' kernel ended when it did not come up.
     """
 
@@ -27,6 +29,8 @@ class Tally:
     broken: tuple[CommitBuild, ...]
     compiler: tuple[tuple[CommitBuild, Diagnostic], ...]
     variants: tuple[VariantBuild, ...]
+    sparse: tuple[Diagnostic, ...]
+    hopeless: tuple[ConfigSymbol, ...]
     deltas: dict[Change, tuple[Delta, ...]]
     crashes: tuple[Crash, ...]
     boot_failure: str
@@ -42,6 +46,8 @@ class Tally:
             or self.broken
             or self.compiler
             or self.variants
+            or self.sparse
+            or self.hopeless
             or self.crashes
             or self.boot_failure
             or self.of(Change.REGRESSION)
@@ -64,6 +70,8 @@ def tally(run: Run) -> Tally:
         broken=_broken(run),
         compiler=_compiler(run),
         variants=_variants(run),
+        sparse=_sparse(run),
+        hopeless=_hopeless(run),
         deltas=_deltas(run),
         crashes=run.new_crashes,
         boot_failure=_boot_failure(run),
@@ -112,6 +120,16 @@ def _variants(run: Run) -> tuple[VariantBuild, ...]:
         if one.status is Status.FAIL
         or (one.status is Status.PASS and any(d.level is not Level.NOTE for d in one.new))
     )
+
+
+def _sparse(run: Run) -> tuple[Diagnostic, ...]:
+    tools = run.analysis.tools if run.analysis else ()
+    return tuple(one for tool in tools if tool.name == SPARSE for one in tool.added)
+
+
+def _hopeless(run: Run) -> tuple[ConfigSymbol, ...]:
+    symbols = run.analysis.symbols if run.analysis else ()
+    return tuple(one for one in symbols if one.reach is Reach.NEVER)
 
 
 def _deltas(run: Run) -> dict[Change, tuple[Delta, ...]]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which compilers this machine has."""
+"""Which compilers and checkers this machine has."""
 
 import functools
 import re
+import shutil
 from pathlib import Path
 
 from reviewbot.tools import process
@@ -31,3 +32,10 @@ def version(program: str) -> str:
     """The first line of ``program --version``."""
     done = process.run([program, "--version"], timeout=20)
     return done.text().split("\n", 1)[0].strip() if done.ok else program
+
+
+def sparse() -> str | None:
+    """The version of sparse, "0.6.4 (Debian: 0.6.4-3)"; None: it is not installed."""
+    if shutil.which("sparse", path=process.PATH) is None:
+        return None
+    return version("sparse")

@@ -15,7 +15,7 @@ import pytest
 from reviewbot.engine import doctor
 from reviewbot.engine.doctor import State
 from reviewbot.model.config import Config, InboxConfig, LabConfig, TreeConfig
-from reviewbot.tools import initramfs, machine, process
+from reviewbot.tools import initramfs, machine, process, toolchain
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -234,3 +234,22 @@ def test_this_machine_is_healthy(tools):
     ]
     assert doctor.healthy(found), "\n".join(failed)
     assert {"sandbox", "layers", "accelerator", "qemu"} <= {each.name for each in found}
+
+
+@pytest.mark.usefixtures("bare_path")
+@pytest.mark.parametrize("name", ["clang", "sparse"])
+def test_what_reviews_can_do_without_is_a_warning_that_names_the_package(tools, name):
+    toolchain.llvm.cache_clear()
+    found = check(tools, name)
+    toolchain.llvm.cache_clear()
+    assert found.state is State.WARN
+    assert found.fix.startswith(f"apt-get install {name}")
+
+
+def test_sparse_is_named_with_its_version(tools, tmp_path, monkeypatch):
+    program = tmp_path / "sparse"
+    program.write_text("#!/bin/sh\necho 0.6.4\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
+    found = check(tools, "sparse")
+    assert (found.state, found.detail) == (State.OK, "0.6.4")

@@ -8,6 +8,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from reviewbot.model.analysis import Analysis, ConfigSymbol, Export, Reach, ToolReport
 from reviewbot.model.base import (
     Applied,
     AppliedPatch,
@@ -528,6 +529,69 @@ def clean() -> Run:
     return whole()
 
 
+def analysed() -> Run:
+    """Sparse, kernel-doc and Kconfig have something to say, and one tool is missing."""
+    commands = {"command": "mkdir -p ../lab\nmake O=../lab C=2 arch/x86/kvm/svm/svm.o"}
+    asked = ToolReport(
+        name="sparse",
+        status=Status.PASS,
+        brief="make C=2 arch/x86/kvm/svm/svm.o",
+        files=(SVM,),
+        unchecked=("arch/x86/kvm/svm/sev.c",),
+        added=(
+            Diagnostic(
+                path=SVM,
+                line=2803,
+                column=17,
+                level=Level.WARNING,
+                message="incorrect type in argument 1 (different address spaces)",
+                context=("   expected void const *from", "   got void [noderef] __user *data"),
+            ),
+        ),
+        **commands,
+    )
+    comment = Diagnostic(
+        path=NESTED,
+        line=1791,
+        column=0,
+        level=Level.WARNING,
+        message="Function parameter 'vcpu' not described in 'svm_get_nested_state'",
+    )
+    documents = ToolReport(
+        name="kernel-doc",
+        status=Status.PASS,
+        command=f"scripts/kernel-doc -none {NESTED}",
+        brief=f"scripts/kernel-doc -none {NESTED}",
+        files=(NESTED,),
+        elsewhere=(comment,),
+    )
+    references = ToolReport(
+        name="documentation-file-ref-check", status=Status.INFRA, reason="no answer within 300 s"
+    )
+    exported = (
+        Export(name="kvm_pat_valid", module="kvm.ko", users=("kvm-amd.ko", "kvm-intel.ko")),
+        Export(name="kvm_gpat_spare", module="kvm.ko"),
+    )
+    where = {"path": "arch/x86/kvm/Kconfig", "line": 166}
+    symbols = (
+        ConfigSymbol(name="KVM_GPAT", reach=Reach.YES, where="the lab's configuration", **where),
+        ConfigSymbol(
+            name="KVM_GPAT_DEBUG",
+            reach=Reach.NEVER,
+            why="no Kconfig file defines CONFIG_DEBUG_KERNAL",
+            **where,
+        ),
+        ConfigSymbol(
+            name="KVM_GPAT_KASAN",
+            reach=Reach.NOT_HERE,
+            why="off with the lab's configuration: CONFIG_KASAN",
+            **where,
+        ),
+    )
+    found = Analysis(tools=(asked, documents, references), exports=exported, symbols=symbols)
+    return replace_verdict(replace(clean(), analysis=found))
+
+
 def only_notes() -> Run:
     return whole(check=checked(QUIRK_NOTE))
 
@@ -764,6 +828,7 @@ CASES: dict[str, Callable[[], Run]] = {
     for made in (
         findings,
         clean,
+        analysed,
         only_notes,
         build_warning,
         build_error,

@@ -9,7 +9,7 @@ import sample_runs
 from reviewbot.stages import report
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "report"
-PAGES = ("findings", "crash", "conflict")
+PAGES = ("findings", "analysed", "crash", "conflict")
 WANTED = [
     *((name, "text", "txt") for name in sample_runs.CASES),
     *((name, "mbox", "mbox") for name in sample_runs.CASES),

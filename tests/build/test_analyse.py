@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The series' tip under sparse and nm, which really run: only what is new, and on whose lines."""
+
+import shutil
+
+import pytest
+
+from reviewbot.model import codec
+from reviewbot.model.analysis import Analysis
+from reviewbot.model.status import Status
+from reviewbot.stages import analyse
+
+X86 = "arch/x86/kvm/x86.c"
+SVM = "arch/x86/kvm/svm.c"
+HEADER = "include/linux/kvm_host.h"
+# gcc is content with a prototype; sparse wants it to be static when the other file has none.
+UNDECLARED = "\nint kvm_{0};\n"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("sparse") is None, reason="needs sparse: deploy/setup-debian review"
+)
+
+
+def append(text):
+    return lambda old: old + text
+
+
+def analysed(lab, applied):
+    result = lab.build(applied)
+    assert result.status is Status.PASS, result.reason
+    request = analyse.AnalyseRequest(applied=applied, profile=lab.profile, built=result)
+    return analyse.run(request, lab.tools())
+
+
+def tool(found, name="sparse"):
+    return next(one for one in found.tools if one.name == name)
+
+
+def test_a_clean_tip_says_what_was_looked_at_and_how_to_repeat_it(kernel, lab):
+    found = analysed(lab, kernel.series({X86: append("\n/* one */\n")}))
+    said = tool(found)
+    assert (said.status, said.added, said.elsewhere) == (Status.PASS, (), ())
+    assert (said.files, said.unchecked) == ((X86,), ())
+    assert said.command.endswith("C=2 CHECK=sparse \\\n    arch/x86/kvm/x86.o") or (
+        "C=2 CHECK=sparse arch/x86/kvm/x86.o" in said.command
+    )
+    assert found.exports == ()
+    assert codec.from_json(codec.to_json(found), Analysis) == found
+
+
+def test_a_new_message_on_an_added_line_counts(kernel, lab):
+    said = tool(analysed(lab, kernel.series({X86: append(UNDECLARED.format("new"))})))
+    assert [(one.path, "kvm_new" in one.message) for one in said.added] == [(X86, True)]
+    assert said.added[0].line == 12 + 1
+    assert said.elsewhere == ()
+
+
+def test_messages_of_the_base_are_not_news_wherever_they_move(kernel, lab):
+    base = {X86: append(UNDECLARED.format("old"))}
+    applied = kernel.series({X86: lambda old: "\n\n\n" + old}, base=base)
+    said = tool(analysed(lab, applied))
+    assert "kvm_old" in lab.cache.get(said.log).decode()
+    assert (said.added, said.elsewhere) == ((), ())
+
+
+def test_a_message_that_moves_on_added_lines_is_the_same(kernel, lab):
+    base = {X86: lambda old: UNDECLARED.format("old") + old}
+    moved = kernel.series(
+        {X86: lambda old: old.replace(UNDECLARED.format("old"), "") + UNDECLARED.format("old")},
+        base=base,
+    )
+    said = tool(analysed(lab, moved))
+    assert (said.added, said.elsewhere) == ((), ())
+
+
+def test_what_a_line_left_alone_brings_is_not_counted(kernel, lab):
+    base = {
+        X86: append(UNDECLARED.format("declared")),
+        HEADER: append("extern int kvm_declared;\n"),
+    }
+    applied = kernel.series(
+        {HEADER: lambda old: old.replace("extern int kvm_declared;\n", ""), X86: append("\n")},
+        base=base,
+    )
+    said = tool(analysed(lab, applied))
+    assert said.added == ()
+    assert ["kvm_declared" in one.message for one in said.elsewhere] == [True]
+
+
+def test_only_the_tip_counts(kernel, lab):
+    text = UNDECLARED.format("for_now")
+    applied = kernel.series({X86: append(text)}, {X86: lambda old: old.replace(text, "\n")})
+    assert tool(analysed(lab, applied)).added == ()
+
+
+def test_a_file_of_another_architecture_is_not_called_good(kernel, lab):
+    arm = "arch/arm64/kvm/arm.c"
+    kernel.commit({arm: "int kvm_base;\n"})
+    applied = kernel.series({arm: append("int kvm_arm;\n"), X86: append("\n")})
+    said = tool(analysed(lab, applied))
+    assert (said.files, said.unchecked) == ((X86,), (arm,))
+    applied = kernel.series({arm: append("int kvm_more;\n")})
+    said = tool(analysed(lab, applied))
+    assert (said.status, said.files) == (Status.SKIP, ())
+    assert said.reason == "no touched C file is part of the configuration"
+
+
+def test_no_sparse_is_said_and_is_no_pass(kernel, lab, monkeypatch):
+    applied = kernel.series({X86: append(UNDECLARED.format("new"))})
+    monkeypatch.setattr("reviewbot.tools.toolchain.sparse", lambda: None)
+    said = tool(analysed(lab, applied))
+    assert (said.status, said.reason) == (Status.SKIP, "not installed; Debian: sparse")
+    # And once it is there, what was kept without it is not taken for its answer.
+    monkeypatch.undo()
+    assert tool(analysed(lab, applied)).status is Status.PASS
+
+
+def test_a_series_without_c_asks_nothing(kernel, lab):
+    found = analysed(lab, kernel.series({"Documentation/tiny.rst": append("\nMore.\n")}))
+    assert (found.tools, found.exports, found.symbols) == ((), (), ())
+
+
+def test_a_second_look_runs_nothing(kernel, lab):
+    applied = kernel.series({X86: append(UNDECLARED.format("new"))})
+    first = analysed(lab, applied)
+    lab.said.clear()
+    assert analysed(lab, applied) == first
+    assert lab.said == []
+
+
+def exported(name):
+    """What EXPORT_SYMBOL leaves for nm."""
+    return (
+        f"\nint {name}(void);\nint {name}(void)\n{{\n\treturn 1;\n}}\n"
+        f"static const int __ksymtab_{name} __attribute__((used)) = 1;\n"
+    )
+
+
+def test_new_exports_are_listed_with_the_modules_that_use_them(kernel, lab):
+    use = "\nint svm_two(void);\nint svm_two(void)\n{\n\treturn kvm_used();\n}\n"
+    applied = kernel.series(
+        {
+            X86: append(exported("kvm_used") + exported("kvm_spare")),
+            HEADER: append("int kvm_used(void);\n"),
+        },
+        {SVM: append(use)},
+        base={X86: append(exported("kvm_old"))},
+    )
+    found = analysed(lab, applied)
+    assert found.exports_unknown == ""
+    said = {one.name: (one.module, one.users) for one in found.exports}
+    assert said == {"kvm_used": ("kvm.ko", ("kvm-amd.ko",)), "kvm_spare": ("kvm.ko", ())}
+
+
+def test_an_export_of_what_is_built_in_is_seen_in_its_object(kernel, lab):
+    found = analysed(lab, kernel.series({"kernel/user.c": append(exported("put_it"))}))
+    assert [(one.name, one.module) for one in found.exports] == [("put_it", "kernel/user.o")]
+
+
+def test_a_check_that_the_tree_does_not_have_is_not_passed(kernel, lab):
+    said = tool(analysed(lab, kernel.series({X86: append("\n")})), "kernel-doc")
+    assert (said.status, said.reason) == (Status.SKIP, "the tree has no kernel-doc")
+
+
+def test_a_check_out_of_the_tree_runs_in_the_sandbox_and_its_failure_is_none_of_the_series(
+    kernel, lab, tmp_path
+):
+    secret = tmp_path / "secret"
+    secret.write_text("ours")
+    script = f"#!/bin/sh\ncat {secret} && echo '{X86}:1: warning: read it'\ntouch {secret}.made\nexit 1\n"
+    path = kernel.path / "scripts/kernel-doc"
+    path.write_text(script)
+    path.chmod(0o755)
+    said = tool(analysed(lab, kernel.series({X86: append("\n")})), "kernel-doc")
+    assert said.status is Status.INFRA
+    assert "does not run" in said.reason
+    assert not (tmp_path / "secret.made").exists()
+
+
+def test_what_failed_is_tried_again(kernel, lab):
+    path = kernel.path / "scripts/kernel-doc"
+    path.write_text("#!/bin/sh\nexit 1\n")
+    path.chmod(0o755)
+    applied = kernel.series({X86: append("\n")})
+    analysed(lab, applied)
+    lab.said.clear()
+    analysed(lab, applied)
+    assert lab.said == ["sparse, kernel-doc, exported symbols"]
+
+
+def test_the_base_is_that_of_the_build(kernel, lab):
+    """Another base than the build's would be made for minutes."""
+    applied = kernel.series({X86: append("\n")})
+    lab.build(applied)
+    made = list(lab.cache.root.glob("layers/objects-*"))
+    analysed(lab, applied)
+    assert list(lab.cache.root.glob("layers/objects-*")) == made
