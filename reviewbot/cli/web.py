@@ -134,6 +134,7 @@ class _Shelf:
                     self.rules,
                     stamp=self.library.stamp,
                     made=time.time(),
+                    tried=self.library.tried,
                 )
                 self.site.prepare(shot)
                 self.shot = shot

@@ -23,12 +23,14 @@ from reviewbot.tools.desk import Desk
 from reviewbot.tools.file_times import file_times
 from reviewbot.tools.finished import Finished
 from reviewbot.tools.ledger import Ledger
+from reviewbot.tools.statistics import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from reviewbot.engine.store import Store
+    from reviewbot.model.command import Tried
     from reviewbot.model.run import Run
     from reviewbot.model.triage import Item, Reviewed
     from reviewbot.tools.cache import Cache
@@ -68,6 +70,7 @@ class Library:
         self.troubles: dict[str, str] = {}
         self.items: tuple[Item, ...] = ()
         self.reviews: tuple[Reviewed, ...] = ()
+        self.tried: tuple[Tried, ...] = ()
         self.stamp = ""
         self._read = 0.0
         self._made = 0.0
@@ -98,6 +101,7 @@ class Library:
             triage.refresh()
             reviews = tuple(desk.all_reviews())
             listed = [triage_unlisted.without_marks(one, now) for one in triage.items()]
+        self.tried = self._objections()
         newest = {one.series: one for one in sorted(reviews, key=lambda one: one.made)}
         known = {one.card.message_id for one in listed}
         known |= {name for one in listed for _, name in one.history}
@@ -166,6 +170,18 @@ class Library:
             contextlib.closing(Desk(self.ledger)) as desk,
         ):
             yield Triage(ledger, desk, self.sources, clock=self.clock), desk
+
+    def _objections(self) -> tuple[Tried, ...]:
+        """How often rules were called wrong; what was known before when the database is away."""
+        place = database.file_of(self.database_url)
+        if _DATABASE in self.troubles or (place and not place.exists()):
+            return self.tried
+        try:
+            with contextlib.closing(Statistics(self.database_url)) as statistics:
+                return statistics.tried()
+        except (InfrastructureError, UserError) as error:
+            self.troubles[_DATABASE] = str(error)
+            return self.tried
 
     @contextlib.contextmanager
     def _finished(self) -> Iterator[Finished | None]:

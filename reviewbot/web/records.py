@@ -115,6 +115,14 @@ def _rule(one: Spoken, links: Links) -> Record:
         "confidence": own.confidence if own else None,
         "findings": {str(severity): one.count(severity) for severity in Severity},
         "series": len(one.series),
+        "mailed": {
+            "series": one.tried.series,
+            "called_wrong": one.tried.objected,
+            "by_author": one.tried.by_author,
+            "doubtful": one.tried.doubtful,
+        }
+        if one.tried
+        else None,
         "page": links.rule(one.code),
     }
 

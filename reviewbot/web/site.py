@@ -19,7 +19,7 @@ from reviewbot.web.links import NAME, Links
 from reviewbot.web.page import ATOM, CSS, HTML, JSON, Asked, Page
 from reviewbot.web.patch import split
 from reviewbot.web.review import review
-from reviewbot.web.rules import Spoken, groups, section, spoken
+from reviewbot.web.rules import Spoken, groups, months, section, spoken
 from reviewbot.web.shown import brief, day, moment, revisions_of, tags
 from reviewbot.web.snapshot import Reviews, Snapshot
 from reviewbot.web.sweeps import SweepPages, Sweeps
@@ -233,6 +233,7 @@ class Site:
             spoken=one,
             rule=one.rule,
             sections=[(name, section(text)) for name, text in docs.items()],
+            months=months(one),
         )
         return Page(kind=HTML, body=body, modified=shot.made)
 

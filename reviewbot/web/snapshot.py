@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the pages are made of, all of one moment: requests never wait for a database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from reviewbot.model.command import SubjectKind, Tried
 from reviewbot.model.run import Run
 from reviewbot.model.triage import Item, Reviewed
 from reviewbot.rulekit.rule import Rule
@@ -22,7 +23,8 @@ class Snapshot:
     """``items`` are the newest revisions, best ranked first; ``stamp`` differs when anything else does.
 
     ``item_of`` leads from the message-id of any revision to the item, ``reviews_of`` to its reviews,
-    newest first; ``reviews`` has them by run.  ``made`` is in seconds since 1970.
+    newest first; ``reviews`` has them by run.  ``tried`` is how rules did that were reported by mail, by
+    code.  ``made`` is in seconds since 1970.
     """
 
     stamp: str
@@ -33,6 +35,7 @@ class Snapshot:
     reviews: dict[str, Reviewed]
     reviews_of: dict[str, tuple[Reviewed, ...]]
     rules: tuple[Rule, ...]
+    tried: dict[str, Tried]
 
 
 def snapshot(
@@ -42,6 +45,7 @@ def snapshot(
     *,
     stamp: str,
     made: float,
+    tried: Iterable[Tried] = (),
 ) -> Snapshot:
     """Put in order; a review that is in two stores counts once."""
     ranked = tuple(sorted(items, key=lambda one: (-one.rank, -one.card.sent, one.id)))
@@ -61,6 +65,7 @@ def snapshot(
         reviews=by_run,
         reviews_of={name: tuple(some) for name, some in of.items()},
         rules=rules,
+        tried={one.name: one for one in tried if one.kind is SubjectKind.RULE},
     )
 
 

@@ -70,6 +70,7 @@ class Shelf:
             RULES,
             stamp=self.library.stamp,
             made=time.time(),
+            tried=self.library.tried,
         )
 
     def series(self, word: str) -> str:

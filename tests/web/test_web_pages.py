@@ -59,7 +59,7 @@ def test_every_link_leads_somewhere_and_nothing_of_a_mail_becomes_markup(served)
     assert len(pages) > 150
     plain = {"a", "b", "body", "br", "button", "code", "dd", "details", "div", "dl", "dt", "footer", "form",
              "h1", "h2", "h3", "head", "header", "html", "i", "input", "label", "li", "link", "main", "mark", "meta",
-             "nav", "ol", "option", "p", "pre", "rect", "section", "select", "span", "summary", "svg", "table",
+             "nav", "ol", "option", "p", "pre", "rect", "section", "select", "span", "summary", "strong", "svg", "table",
              "tbody", "td", "th", "thead", "time", "title", "tr", "ul"}  # fmt: skip
     for path, text in pages.items():
         bad = {c for c in text if not c.isprintable() and c not in "\t\n"}
