@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+README = CHECKOUT / "README.md"
 EXAMPLE = CHECKOUT / "docs/example/nsvm-gpat.mbox"
+SHARED = Path(os.environ.get("REVIEWBOT_SHARED", CHECKOUT.parent / "shared"))
+SAMPLE = SHARED / "lore/kvm-sample.bundle"
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 
 pytestmark = pytest.mark.slow
@@ -132,14 +136,45 @@ def test_the_installed_command_reviews_like_the_checkout(installed, checkout, sm
     assert theirs, "the example series is written to be found fault with"
 
 
-def test_make_venv_makes_the_command_and_is_instant_afterwards(checkout, tmp_path):
+def three_commands() -> list[str]:
+    """What README tells who wants to see an inbox ranked."""
+    found = re.search(r"From a clone to the ranked series.*\n\n((?:    .+\n)+)", README.read_text())
+    assert found, "README lost the way from a clone to the ranked series of a list"
+    return [line.strip() for line in found[1].splitlines()]
+
+
+def test_the_three_commands_of_the_readme_end_in_a_ranked_list(tmp_path):
+    commands = three_commands()
+    assert len(commands) == 3, "issue 6 promises three"
+    inbox, least = EXAMPLE, 1
+    if SAMPLE.exists():
+        inbox, least = tmp_path / "0.git", 50
+        run("git", "clone", "-q", "--bare", SAMPLE, inbox, cwd="/")
+    origin = tmp_path / "origin/reviewbot"  # a clone is called after what it is made of
+    origin.parent.mkdir()
+    origin.symlink_to(CHECKOUT)
+    script = "\n".join(["set -e", *commands])
+    for theirs, ours in (
+        ("https://git.example.org/reviewbot", origin),
+        ("https://lore.kernel.org/kvm", inbox),
+    ):
+        assert theirs in script
+        script = script.replace(theirs, str(ours))
     # This may itself run below make.
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }
-    run("make", "venv", cwd=checkout, env=env)
-    run(checkout / ".venv/bin/reviewbot", "--version", cwd=tmp_path)
+    env |= {"XDG_STATE_HOME": str(tmp_path / "state"), "REVIEWBOT_CONFIG": os.devnull}
+    done = run("bash", "-c", script, cwd=tmp_path, env=env)
+    head, *rows = done.stdout[done.stdout.index("ID ") :].splitlines()
+    place = head.index("RANK")
+    ranks = [int(row[place : place + 4]) for row in rows]
+    assert len(ranks) >= least
+    assert ranks == sorted(ranks, reverse=True)
+
+    clone = tmp_path / "reviewbot"
+    run(clone / ".venv/bin/reviewbot", "--version", cwd=tmp_path)
     started = time.monotonic()
-    again = run("make", "venv", cwd=checkout, env=env)
+    again = run("make", "venv", cwd=clone, env=env)
     assert again.stdout == ""
     assert time.monotonic() - started < 5, "the second make venv did something"
