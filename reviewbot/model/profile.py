@@ -15,10 +15,14 @@ class Module:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """When a series touches ``paths`` (globs), run ``tests`` (globs of selftest names)."""
+    """When a series touches ``paths`` (globs), run ``tests`` (globs of selftest names).
+
+    ``unit_tests`` are globs of kvm-unit-tests, for those who have them.
+    """
 
     paths: tuple[str, ...]
     tests: tuple[str, ...]
+    unit_tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,26 @@ class Variant:
     whole_config: bool = False
     architecture: str = ""
     llvm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variation:
+    """Module parameters under which some of the chosen selftests run once more.
+
+    Wanted when the series touches ``paths`` (globs), or ``identifiers`` (globs of names in changed lines
+    of C, and of the functions they are in).  ``parameters`` are words such as "kvm_amd.npt=0", with 0
+    and 1 for no and yes; ``vendor`` is whose virtualization it takes, "" any.
+    """
+
+    parameters: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    vendor: str = ""
+
+    @property
+    def name(self) -> str:
+        """For people, and behind a test's name: "npt=0"."""
+        return " ".join(word.partition(".")[2] for word in self.parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +84,7 @@ class Profile:
     ``kernel_target`` makes the file ``kernel_image`` that boots.  ``targets`` are the make targets every
     patch must build; ``modules`` are loaded in order (what they depend on comes first, unnamed);
     ``counting`` is for coverage, None: there is none;
-    ``variants`` are built of the series' tip alone; ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
+    ``variants`` are built of the series' tip alone; ``variations`` are run on base and tip; ``selftests`` is the directory below tools/testing/selftests; ``always`` are tests worth running
     for any touched kernel file.  ``paths`` (globs) are the subsystem's files: the bot leaves series
     alone that touch none of them; without any it takes all.  ``reproduce`` are a few commands that come close to the build.
     """
@@ -79,6 +103,7 @@ class Profile:
     reproduce: tuple[str, ...] = ()
     optional_config: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
+    variations: tuple[Variation, ...] = ()
     counting: Counting | None = None
     kernel_target: str = "bzImage"
     kernel_image: str = "arch/x86/boot/bzImage"

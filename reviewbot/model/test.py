@@ -21,24 +21,40 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestCase:
-    """One selftest binary.  ``name`` as in its Makefile ("x86_64/state_test"); limit in seconds."""
+    """One selftest binary.  ``name`` as in its Makefile ("x86_64/state_test"); limit in seconds.
+
+    ``parameters`` are module parameters that differ from the profile's ("kvm_amd.npt=0"); the name then
+    ends with them: "x86_64/state_test [npt=0]".
+    """
 
     __test__ = False  # not a pytest class
 
     name: str
     why: Why
     limit: float
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def program(self) -> str:
+        """The name without parameters."""
+        return self.name.partition(" [")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestBinary:
-    """A static selftest program: blob digest, and its time limit in seconds on this host."""
+    """A static selftest program: blob digest, and its time limit in seconds on this host.
+
+    ``name`` and ``parameters`` are those of its TestCase.  With ``options`` it is no program but a kernel
+    for QEMU in the guest, which gets them.
+    """
 
     __test__ = False
 
     name: str
     digest: str
     limit: float
+    parameters: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

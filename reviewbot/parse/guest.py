@@ -4,6 +4,7 @@
 The text is KTAP (:mod:`reviewbot.parse.ktap`) with lines of init's own (``reviewbot/guest/init``):
 
     #reviewbot up SECONDS                     modules are loaded, tests begin
+    #reviewbot unlike MODULE.NAME=VALUE       a parameter that has another value than was asked for; the end
     #reviewbot start NUMBER LIMIT NAME
     #reviewbot done NUMBER EXIT SECONDS
     #reviewbot finished | #reviewbot stopped  always the last line, when there is one
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestResult
-from reviewbot.parse import ktap, selftest
+from reviewbot.parse import ktap, selftest, unit_tests
 
 OWN = "#reviewbot "
 _START = re.compile(r"#reviewbot start (\d{1,6}) (\d{1,6}) (\S+)")
 _DONE = re.compile(r"#reviewbot done (\d{1,6}) (-?\d{1,6}) (\d{1,9}\.\d\d)")
 _UP = re.compile(r"#reviewbot up (\d{1,9}\.\d\d)")
+_UNLIKE = re.compile(r"#reviewbot unlike (\w{1,64}\.\w{1,64}=[\x21-\x7e]{0,64})")
 OUTPUT_LINES = 60
 """Lines of a test's output that a result keeps: the last ones."""
 
@@ -40,7 +42,8 @@ class GuestReport:
     """Everything a result port said.
 
     ``up`` are the seconds of the guest's own clock until the modules were loaded, None if never.
-    ``module_error`` is "kvm.ko: reason" when one did not load.  ``results`` are the tests that
+    ``module_error`` is "kvm.ko: reason" when one did not load; ``unlike`` is "kvm_amd.avic=0" when a
+    parameter did not take the value that was asked for.  ``results`` are the tests that
     ended, in order.  ``unfinished`` is the test that was running when the text stopped.
     ``finished``: everything was run; ``stopped``: the kernel oopsed and init gave up early.
     """
@@ -52,6 +55,7 @@ class GuestReport:
     unfinished_output: tuple[str, ...]
     finished: bool
     stopped: bool
+    unlike: str = ""
 
 
 def started(line: str) -> Started | None:
@@ -80,6 +84,7 @@ def report(text: str) -> GuestReport:
         unfinished_output=_said(document.rest) if open_test else (),
         finished=OWN + "finished" in lines,
         stopped=OWN + "stopped" in lines,
+        unlike=next((m[1] for line in text.split("\n")[:20] if (m := _UNLIKE.fullmatch(line))), ""),
     )
 
 
@@ -92,12 +97,14 @@ def _result(found: ktap.Result) -> TestResult:
     done = next((m for line in reversed(found.output) if (m := _DONE.fullmatch(line))), None)
     status = found.status
     why = ""
+    unit = found.name.startswith(unit_tests.PREFIX)
     if status is Status.SKIP:
-        why = selftest.skip_reason(said)
+        why = (unit_tests.skip_reason(said) if unit else "") or selftest.skip_reason(said)
     elif status is Status.TIMEOUT:
         why = f"not finished after {found.reason}"
     elif status is Status.FAIL:
-        why = selftest.assertion(said) or _by_code(int(done[2]) if done else None)
+        read = unit_tests.complaint if unit else selftest.assertion
+        why = read(said) or _by_code(int(done[2]) if done else None)
     return TestResult(
         name=found.name,
         status=status,

@@ -210,5 +210,8 @@ def _gaps(request: CompareRequest, deltas: Sequence[Delta]) -> list[str]:
     for found in deltas:
         if found.change is not Change.NEW_SKIP and found.tip and found.tip[0].status is Status.SKIP:
             reason = found.tip[0].assertion or "no reason given"
-            said.append(f"{found.test.name}: skipped itself: {reason}")
-    return said
+            if found.test.parameters and found.tip[0].exit_code is None:  # nothing ran
+                said.append(f"{found.test.name.partition(' ')[2]}: {reason}")
+            else:
+                said.append(f"{found.test.name}: skipped itself: {reason}")
+    return list(dict.fromkeys(said))

@@ -10,17 +10,18 @@ the series: on the base it must fail or skip itself.
 from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied
-from reviewbot.model.build import BuildResult
+from reviewbot.model.build import BuildResult, Image
 from reviewbot.model.coverage import Coverage
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Series
 from reviewbot.model.test import TestBinary, TestCase, Tested
-from reviewbot.stages import coverage
+from reviewbot.stages import coverage, units
 from reviewbot.stages.choose import Available, Chosen, Measured, choose, directory
 from reviewbot.stages.choose_covered import measured
-from reviewbot.tools import changed_lines, kselftest, pair
+from reviewbot.stages.vary import Varied, vary
+from reviewbot.tools import changed_lines, guest_modules, kselftest, pair
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import ObjectStore, TreeView
 from reviewbot.tools.testbed import Kernel
@@ -53,13 +54,26 @@ def run(request: TestRequest, tools: Tools) -> Tested:
         chosen, programs = _programs(request, tools)
     except kselftest.UnlistedError as error:
         return Tested(host=request.host, cases=(), unavailable=str(error))
-    cases = _with_limits(chosen.cases, request.host, tools.config.lab.tcg_scale)
+    varied = _vary(request, chosen, programs, (base_image, tip_image), tools)
+    emulated = request.host.accelerator is Accelerator.TCG
+    scale = tools.config.lab.tcg_scale if emulated else 1.0
+    more = units.run(request.series, request.profile, request.host.vendor, scale, tools)
+    cases = (*_with_limits((*chosen.cases, *varied.cases), scale), *more.cases)
     binaries = tuple(
-        TestBinary(name=case.name, digest=programs.digests[case.name], limit=case.limit)
+        TestBinary(
+            name=case.name,
+            digest=programs.digests[case.program],
+            limit=case.limit,
+            parameters=case.parameters,
+        )
         for case in cases
-        if case.name in programs.digests
+        if case.program in programs.digests
     )
-    not_tested = (*chosen.not_tested, *_unbuilt(programs))
+    binaries += more.binaries
+    not_tested = (
+        *(*chosen.not_tested, *varied.not_tested, *more.not_tested),
+        *_unbuilt(programs),
+    )
     prepared = Tested(
         host=request.host,
         cases=cases,
@@ -129,6 +143,25 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
         return chosen, selftests.build([case.name for case in chosen.cases])
 
 
+def _vary(
+    request: TestRequest,
+    chosen: Chosen,
+    programs: kselftest.Programs,
+    images: tuple[Image, Image],
+    tools: Tools,
+) -> Varied:
+    base, tip = (guest_modules.parameters(tools.cache, image) for image in images)
+    return vary(
+        request.series,
+        request.profile,
+        [case for case in chosen.cases if case.name in programs.digests],
+        base & tip,
+        vendor=request.host.vendor,
+        sets=tools.config.lab.variations,
+        at_most=tools.config.lab.max_tests,
+    )
+
+
 def _coverage_request(request: TestRequest, base_tree: str) -> coverage.CoverageRequest:
     return coverage.CoverageRequest(
         repository=request.applied.repository,
@@ -164,10 +197,9 @@ def _names(selftests: kselftest.Selftests, view: TreeView, whose: str) -> tuple[
         ) from error
 
 
-def _with_limits(cases: tuple[TestCase, ...], host: Host, scale: float) -> tuple[TestCase, ...]:
+def _with_limits(cases: tuple[TestCase, ...], scale: float) -> tuple[TestCase, ...]:
     """Time limits are for real hardware; emulation gets more."""
-    factor = scale if host.accelerator is Accelerator.TCG else 1.0
-    return tuple(replace(case, limit=case.limit * factor) for case in cases)
+    return tuple(replace(case, limit=case.limit * scale) for case in cases)
 
 
 def _unbuilt(programs: kselftest.Programs) -> tuple[str, ...]:

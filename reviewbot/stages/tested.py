@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
-from reviewbot.model.test import Change, Delta, TestReport
+from reviewbot.model.test import Change, Delta, TestReport, TestResult
 from reviewbot.stages.printable import count, lines_of, one_line
 from reviewbot.stages.tally import Tally
 
@@ -58,7 +58,20 @@ def row(report: TestReport | None) -> str:
     )
     said += [f"{len(by[change])} {word}" for change, word in words if by[change]]
     said += [_new(delta) for change in (Change.NEW_PASS, Change.NEW_SKIP) for delta in by[change]]
+    said += _varied(report.deltas)
     return f"{count(len(report.deltas), 'selftest')}: {'; '.join(said)}"
+
+
+def _varied(deltas: tuple[Delta, ...]) -> list[str]:
+    """'4 of them with npt=0', as far as anything ran so."""
+    ran = [d for d in deltas if d.test.parameters and d.tip and not _turned_down(d.tip[0])]
+    names = [" ".join(word.partition(".")[2] for word in d.test.parameters) for d in ran]
+    return [f"{names.count(name)} of them with {one_line(name)}" for name in dict.fromkeys(names)]
+
+
+def _turned_down(result: TestResult) -> bool:
+    """Whether nothing ran, because a parameter did not take its value."""
+    return result.status is Status.SKIP and result.exit_code is None
 
 
 def _same(deltas: list[Delta]) -> str:

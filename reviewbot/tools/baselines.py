@@ -48,6 +48,10 @@ _SURPLUS = """
         SELECT rowid FROM runs WHERE place = ?1 AND test = ?2
         ORDER BY at DESC, rowid DESC LIMIT 1 OFFSET ?3)
 """
+_NEWEST = """
+    SELECT seconds FROM runs WHERE place = ? AND test = ? AND status != 'crash'
+    ORDER BY at DESC, rowid DESC LIMIT 1
+"""
 _SAME = "tree = ?3 AND config = ?4"
 _PAST = """
     SELECT test, tree, program, status, assertion, seconds, at, {same} FROM runs
@@ -114,6 +118,16 @@ class Baselines:
                     rows += [_past(row) for row in answer]
                 if rows:
                     found[test] = tuple(rows)
+        return found
+
+    def seconds(self, place: str, tests: Sequence[str]) -> dict[str, float]:
+        """How long each test took when it last ran in ``place``, on whichever base."""
+        found = {}
+        with self._opened() as connection:
+            for test in dict.fromkeys(tests):
+                row = connection.execute(_NEWEST, (place, test)).fetchone()
+                if row is not None:
+                    found[test] = float(row[0])
         return found
 
     @contextlib.contextmanager

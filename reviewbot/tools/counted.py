@@ -13,7 +13,8 @@ from reviewbot.model.test import TestBinary, TestResult
 from reviewbot.parse import counters
 from reviewbot.tools import kbuild, testbed
 from reviewbot.tools.context import Tools
-from reviewbot.tools.testbed import Kernel, Session
+from reviewbot.tools.guest_results import Session
+from reviewbot.tools.testbed import Kernel
 
 _TESTS_A_GUEST = 8  # a boot costs 4 s under emulation; what a lost guest did not send is run again
 _GUESTS = 2

@@ -8,16 +8,17 @@ emulated guest boots no faster and we would compress tens of megabytes for each 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reviewbot.model.errors import InfrastructureError, UserError
 
 BUSYBOX = Path("/bin/busybox")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
 _PARAMETERS = re.compile(r"[A-Za-z0-9_=,.: -]*")
+_PARAMETER = re.compile(r"([a-z0-9_]+)\.([A-Za-z0-9_]+)=([0-9]+)")
 _DIRECTORY, _EXECUTABLE, _PLAIN, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
 
 
@@ -32,11 +33,15 @@ class GuestModule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestTest:
-    """A static program to run for at most ``limit`` whole seconds, reported as ``name``."""
+    """A static program to run for at most ``limit`` whole seconds, reported as ``name``.
+
+    With ``options`` it is a kernel for QEMU, which gets them too: the guest then needs an emulator.
+    """
 
     name: str
     data: bytes
     limit: int
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +61,18 @@ def acceptable_name(name: str) -> bool:
 
 
 def build(
-    modules: Iterable[GuestModule], tests: Iterable[GuestTest], *, counters: str = ""
+    modules: Iterable[GuestModule],
+    tests: Iterable[GuestTest],
+    *,
+    counters: str = "",
+    expected: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """A cpio archive that loads ``modules`` and runs ``tests``, each in order.
 
-    ``counters`` is the object directory (absolute) whose gcov counters are sent after each test.
+    ``counters`` is the object directory (absolute) whose gcov counters are sent after each test;
+    ``expected`` are parameters ("kvm_amd.npt=0") without which no test is to run; ``files`` are more
+    programs and their data, by path below the root.
 
     Raises UserError when busybox is missing, InfrastructureError for a name that cannot be planned.
     """
@@ -75,17 +87,28 @@ def build(
         # Selftests call system(), which wants a shell.
         _Member(path="bin/sh", mode=0o120777, data=b"busybox"),
         _Member(path="init", mode=_EXECUTABLE, data=init),
-        _Member(path="plan", mode=_PLAIN, data=_plan(loads, runs, counters).encode()),
+        _Member(path="plan", mode=_PLAIN, data=_plan(loads, runs, counters, expected).encode()),
         *(_Member(path=f"modules/{load.name}", mode=_PLAIN, data=load.data) for load in loads),
         *(
             _Member(path=f"tests/{number}", mode=_EXECUTABLE, data=test.data)
             for number, test in enumerate(runs, 1)
         ),
+        *(
+            _Member(path=f"tests/{number}.words", mode=_PLAIN, data=_words(test))
+            for number, test in enumerate(runs, 1)
+            if test.options
+        ),
+        *_more(files or {}),
     ]
     return b"".join(_archive(members))
 
 
-def _plan(modules: tuple[GuestModule, ...], tests: tuple[GuestTest, ...], counters: str) -> str:
+def _plan(
+    modules: tuple[GuestModule, ...],
+    tests: tuple[GuestTest, ...],
+    counters: str,
+    expected: Sequence[str],
+) -> str:
     lines = [f"counters {counters}"] if counters else []
     for module in modules:
         if not acceptable_name(module.name) or "/" in module.name:
@@ -93,14 +116,33 @@ def _plan(modules: tuple[GuestModule, ...], tests: tuple[GuestTest, ...], counte
         if not _PARAMETERS.fullmatch(module.parameters):
             raise InfrastructureError(f"module parameters {module.parameters!r} are not words")
         lines.append(f"module {module.name} {module.parameters}".rstrip())
+    for word in expected:
+        if not (found := _PARAMETER.fullmatch(word)):
+            raise InfrastructureError(f"module parameter {word!r} cannot be used in a guest")
+        lines.append(f"expect {found[1]} {found[2]} {found[3]}")
     for number, test in enumerate(tests, 1):
         if not acceptable_name(test.name):
             raise InfrastructureError(f"test name {test.name!r} cannot be used in a guest")
         # execvp() hands what the kernel refuses to a shell, for which a file of zeros succeeds.
         if not test.data.startswith(b"\x7fELF"):
             raise InfrastructureError(f"test {test.name} is no program")
-        lines.append(f"test {number} {max(1, test.limit)} {test.name}")
+        order = "unit" if test.options else "test"
+        lines.append(f"{order} {number} {max(1, test.limit)} {test.name}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _words(test: GuestTest) -> bytes:
+    if any("\n" in word or "\0" in word for word in test.options):
+        raise InfrastructureError(f"options of test {test.name!r} cannot be used in a guest")
+    return "".join(f"{word}\n" for word in test.options).encode()
+
+
+def _more(files: Mapping[str, bytes]) -> Iterator[_Member]:
+    """Directories before what is in them: the kernel makes none by itself."""
+    parents = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+    yield from (_Member(path=name, mode=_DIRECTORY) for name in sorted(parents))
+    for path, data in files.items():
+        yield _Member(path=path, mode=_EXECUTABLE, data=data)
 
 
 def _busybox() -> bytes:

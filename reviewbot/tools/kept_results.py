@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raised when the same guest would answer differently: part of every key."""
 # What reads a guest: the same guest may be told otherwise by other code.
-_READERS = ("guest.py", "ktap.py", "selftest.py", "console.py", "headlines.py")
+_READERS = ("guest.py", "ktap.py", "selftest.py", "unit_tests.py", "console.py", "headlines.py")
 _UNSURE = {Status.INFRA, Status.CRASH, Status.TIMEOUT}
 
 
@@ -59,7 +59,7 @@ def key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
     return key_of(
         *(VERSION, kernel.image.kernel, kernel.image.modules, loads, lab.cpus, lab.memory_mib),
         *(kernel.host.accelerator, kernel.host.qemu_version, kernel.host.cpu_model),
-        *(test.name, test.digest, test.limit),
+        *(test.name, test.digest, test.limit, test.parameters, test.options),
         *(code_digest(), _machine(kernel.host.accelerator)),
     )
 

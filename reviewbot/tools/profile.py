@@ -3,6 +3,7 @@
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from reviewbot.model.errors import UserError
-from reviewbot.model.profile import Counting, Module, Profile, Selection, Variant
+from reviewbot.model.profile import Counting, Module, Profile, Selection, Variant, Variation
 
+_PARAMETER = re.compile(r"[a-z0-9_]{1,60}\.[A-Za-z0-9_]{1,60}=[0-9]{1,18}")
 _SHIPPED = resources.files("reviewbot") / "profiles"
 
 
@@ -32,15 +34,29 @@ def load(name_or_path: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{name_or_path}: not valid TOML: {error}") from error
     _no_unknown(name_or_path, table, Profile)
-    for name, kind in (("modules", Module), ("selections", Selection), ("variants", Variant)):
+    tables = {
+        "modules": Module,
+        "selections": Selection,
+        "variants": Variant,
+        "variations": Variation,
+    }
+    for name, kind in tables.items():
         entries = table.get(name)
         for entry in entries if isinstance(entries, list) else ():
             _no_unknown(f"{name_or_path}: {name}", entry, kind)
     _no_unknown(f"{name_or_path}: counting", table.get("counting"), Counting)
     try:
-        return msgspec.convert(table, Profile)
+        profile = msgspec.convert(table, Profile)
     except msgspec.ValidationError as error:
         raise UserError(f"{name_or_path}: {error}") from error
+    for variation in profile.variations:
+        for word in variation.parameters:
+            if not _PARAMETER.fullmatch(word):
+                raise UserError(
+                    f"{name_or_path}: variations: {word!r} is no module parameter; "
+                    'write it as "kvm_amd.npt=0"'
+                )
+    return profile
 
 
 def _text(name_or_path: str) -> str:
@@ -58,7 +74,9 @@ def _text(name_or_path: str) -> str:
 
 
 def _no_unknown(
-    where: str, table: object, kind: type[Profile | Counting | Module | Selection | Variant]
+    where: str,
+    table: object,
+    kind: type[Profile | Counting | Module | Selection | Variant | Variation],
 ) -> None:
     known = [field.name for field in dataclasses.fields(kind)]
     for key in table if isinstance(table, dict) else ():

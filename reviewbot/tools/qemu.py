@@ -25,20 +25,16 @@ from reviewbot.parse import console, guest
 from reviewbot.tools import process, sandbox
 from reviewbot.tools.cache import Cache, writing
 from reviewbot.tools.process import Completed
+from reviewbot.tools.qemu_command import ALIVE, CONSOLE, COUNTERS, RESULTS, arguments
 from reviewbot.tools.sandbox import Bind, Limits
 
-CONSOLE, RESULTS, ALIVE, STOP = "console.log", "results.ktap", "alive", "stop"
-COUNTERS = "counters"
+STOP = "stop"
 _INSIDE = "/guest"
 _POLL = 0.1
 _GRACE = 10.0  # seconds between a guest's last word and its power-off
 _UNKILLABLE = 30.0  # seconds after a test's own limit (and its KILL 5 s later) before we say "hung"
 _OUTPUT = 64 << 20  # bytes of console or results; a guest that prints more is ended by the limit
 # The reader of the FIFO goes when the script does: the sandbox has its own process namespace.
-_COUNTER_PORT = (
-    *("-chardev", f"file,id=counters,path={COUNTERS}"),
-    *("-device", "virtserialport,chardev=counters,name=org.reviewbot.counters"),
-)
 _SCRIPT = '"$@" & qemu=$!; { read -r _ < stop; kill -KILL $qemu; } & wait $qemu'
 
 
@@ -68,48 +64,31 @@ def version(name: str) -> str:
     return words[words.index("version") + 1]
 
 
-def arguments(spec: GuestSpec) -> list[str]:
-    """QEMU's command line, with file names relative to the guest's directory."""
-    # Instructions are counted by one thread only (QEMU's docs/devel/tcg-icount.rst).
-    threads = "single" if spec.instructions else "multi"
-    accelerator = {Accelerator.TCG: f"tcg,thread={threads}", Accelerator.KVM: "kvm"}
-    # Devices: one serial line, one virtio-serial with two ports, nothing else; no network at all.
-    return [
-        *(spec.host.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", "pc", "-accel", accelerator[spec.host.accelerator]),
-        *(("-icount", "shift=0,sleep=off") if spec.instructions else ()),
-        *("-cpu", spec.host.cpu_model, "-smp", str(spec.cpus), "-m", str(spec.memory_mib)),
-        *("-kernel", "bzImage", "-initrd", "initramfs.cpio"),
-        # panic=-1 reboots at once, which ends QEMU; devkmsg lets init mark every test.
-        *("-append", f"console=ttyS0 panic=-1 printk.devkmsg=on {spec.command_line}".rstrip()),
-        *("-chardev", f"file,id=console,path={CONSOLE}", "-serial", "chardev:console"),
-        *("-device", "virtio-serial-pci"),
-        *("-chardev", f"file,id=results,path={RESULTS}"),
-        *("-device", "virtserialport,chardev=results,name=org.reviewbot.ktap"),
-        *("-chardev", f"file,id=alive,path={ALIVE}"),
-        *("-device", "virtserialport,chardev=alive,name=org.reviewbot.alive"),
-        *(_COUNTER_PORT if spec.counters else ()),
-    ]
-
-
 def run(
     spec: GuestSpec,
     *,
     place: Path,
     cache: Cache,
     on_test: Callable[[guest.Started], None] | None = None,
+    on_done: Callable[[str, str], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Life:
     """Boot a guest and wait for its end.
 
     ``place`` is a new directory for it, removed afterwards.  ``on_test`` is told of every test that
-    starts.  Setting ``cancel`` ends the guest; so does an exception here (Ctrl-C).  Raises UserError
+    starts, ``on_done`` gets results and console so far whenever one has ended.  Setting ``cancel`` ends the guest; so does an exception here (Ctrl-C).  Raises UserError
     without QEMU, InfrastructureError when the sandbox or the disk fail.  A guest that crashes, hangs
     or is lost is an :class:`Outcome`.
     """
     find(spec.host.qemu)
     streams = _prepare(spec, place)
-    watch = _Watch(spec=spec, streams=streams, on_test=on_test, cancel=cancel or threading.Event())
+    watch = _Watch(
+        spec=spec,
+        streams=streams,
+        on_test=on_test,
+        on_done=on_done,
+        cancel=cancel or threading.Event(),
+    )
     try:
         with ThreadPoolExecutor(max_workers=1) as pool:
             running = pool.submit(_start, spec, place)
@@ -186,6 +165,7 @@ class _Watch:
     spec: GuestSpec
     streams: dict[str, int]
     on_test: Callable[[guest.Started], None] | None
+    on_done: Callable[[str, str], None] | None
     cancel: threading.Event
     began: float = field(default_factory=time.monotonic)
     ended: float = 0.0
@@ -255,6 +235,8 @@ class _Watch:
                     self.on_test(test)
             elif guest.is_done(line):
                 self._test_deadline = None
+            elif line.startswith(("ok ", "not ok ")) and self.on_done:
+                self.on_done(self._text(RESULTS), self._text(CONSOLE))
             elif line in {guest.OWN + "finished", guest.OWN + "stopped"}:
                 self._last_word = now
 

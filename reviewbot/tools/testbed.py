@@ -6,34 +6,38 @@ fresh guest goes on with the next.  Results are kept per kernel, host and test b
 never runs the same test twice.
 """
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reviewbot.model.baseline import Baseline
-from reviewbot.model.build import Image
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.model.guest import Accelerator, BootResult, CrashKind, GuestSpec, Host, Outcome
-from reviewbot.model.profile import Module, Profile
+from reviewbot.model.guest import Accelerator, BootResult, GuestSpec, Host
 from reviewbot.model.run import Stage
-from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestResult, TestRun
-from reviewbot.parse import guest
-from reviewbot.tools import initramfs, kept_results, qemu
+from reviewbot.parse import console, guest
+from reviewbot.tools import guest_emulator, guest_modules, initramfs, kept_results, qemu, share_out
 from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.cache import write_whole
-from reviewbot.tools.context import Tools
-from reviewbot.tools.initramfs import GuestModule, GuestTest
+from reviewbot.tools.guest_results import Session
+from reviewbot.tools.initramfs import GuestTest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from reviewbot.model.build import Image
+    from reviewbot.model.profile import Profile
+    from reviewbot.tools.context import Tools
 
 _BOOT_SECONDS = {Accelerator.TCG: 180.0, Accelerator.KVM: 60.0}
 _HANG_SECONDS = {Accelerator.TCG: 60.0, Accelerator.KVM: 30.0}
 _PER_TEST_SECONDS = 15.0  # cleaning up after a test, and the time until KILL follows TERM
-NOT_REACHED = ("module did not load: ", "the guest ended before the first test: ")
-"""How the assertion of a test begins that no guest got to: nothing is known of the test."""
-_FATAL = {CrashKind.OOPS, CrashKind.BUG, CrashKind.PANIC, CrashKind.KASAN, CrashKind.LOCKUP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +45,14 @@ class Kernel:
     """A kernel to test on: its image, how the profile wants its modules, and where it runs.
 
     ``tree`` is the git tree id of a base: what tests do on it is kept as history.  "" for a series.
+    ``parameters`` replace the profile's own: "kvm_amd.npt=0".
     """
 
     image: Image
     profile: Profile
     host: Host
     tree: str = ""
+    parameters: tuple[str, ...] = ()
 
 
 def boot(
@@ -55,6 +61,7 @@ def boot(
     tests: Sequence[TestBinary] = (),
     *,
     on_test: Callable[[guest.Started], None] | None = None,
+    on_done: Callable[[str, str], None] | None = None,
     cancel: threading.Event | None = None,
     counters: str = "",
     instructions: bool = False,
@@ -64,12 +71,21 @@ def boot(
     ``counters`` is the object directory whose gcov counters are sent after each test; ``instructions`` as
     in :class:`GuestSpec`.
     """
-    modules, command_line = _modules(tools, kernel)
+    modules, command_line = guest_modules.loads(tools, kernel)
     programs = [
-        GuestTest(name=test.name, data=tools.cache.get(test.digest), limit=round(test.limit))
+        GuestTest(
+            name=test.name,
+            data=tools.cache.get(test.digest),
+            limit=round(test.limit),
+            options=test.options,
+        )
         for test in tests
     ]
-    archive = initramfs.build(modules, programs, counters=counters)
+    nested = any(test.options for test in tests)
+    files = guest_emulator.files(kernel.host.qemu) if nested else {}
+    archive = initramfs.build(
+        modules, programs, counters=counters, expected=kernel.parameters, files=files
+    )
     lab = tools.config.lab
     place = Path(tempfile.mkdtemp(prefix="guest-", dir=tools.scratch))
     write_whole(place / "initramfs.cpio", archive)
@@ -88,7 +104,12 @@ def boot(
     )
     try:
         return qemu.run(
-            spec, place=place / "run", cache=tools.cache, on_test=on_test, cancel=cancel
+            spec,
+            place=place / "run",
+            cache=tools.cache,
+            on_test=on_test,
+            on_done=on_done,
+            cancel=cancel,
         )
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -103,30 +124,118 @@ def run(
     on_test: Callable[[str], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> TestRun:
-    """Run ``tests`` in order and return one result for each.
+    """Run ``tests``, the longest first and in several guests at once; one result each, in their order.
 
-    First runs (``repeat`` 0) come from the cache where they are there.  A test whose guest was lost,
+    First runs (``repeat`` 0) come from the cache where they are there; each is kept as soon as it has
+    ended, so that a review that was killed goes on where it was.  A test whose guest was lost,
     panicked or hung has status CRASH; tests that no guest got to, or whose QEMU was killed by its
     host, have status INFRA.
     """
-    known = kept_results.load(tools, kernel, tests) if repeat == 0 else {}
-    session = Session(results={}, boots=[], logs=[])
-    pending = [test for test in tests if test.name not in known]
+    cancel = cancel or threading.Event()
+    work = _Work(tools, kernel, repeat, on_test or (lambda _name: None), cancel)
+    lab = tools.config.lab
+    at_once = share_out.guests(lab.guests, lab.memory_mib)
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        futures = [pool.submit(work.share, share) for share in work.shares(tests, at_once)]
+        try:
+            sessions = [future.result() for future in futures]
+        except BaseException:
+            cancel.set()
+            raise
+    return work.whole(tests, sessions)
 
-    def started(test: guest.Started) -> None:
-        if on_test:
-            on_test(test.name)
 
-    while pending and not (cancel and cancel.is_set()):
-        life = boot(tools, kernel, pending, on_test=started, cancel=cancel)
-        if cancel and cancel.is_set():
-            break
-        pending = session.take(life, pending)
-    fresh = session.run(kernel, tests, repeat, tools.cache.put("".join(session.logs).encode()))
-    if repeat == 0:
-        kept_results.save(tools, kernel, tests, fresh)
-    _note(tools, kernel, tests, fresh)
-    return kept_results.with_known(fresh, tests, known)
+class _Work:
+    """The runs of some tests on one kernel."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        kernel: Kernel,
+        repeat: int,
+        on_test: Callable[[str], None],
+        cancel: threading.Event,
+    ) -> None:
+        self.tools, self.kernel, self.repeat = tools, kernel, repeat
+        self.on_test, self.cancel = on_test, cancel
+        self.known: dict[str, TestRun] = {}
+
+    def shares(self, tests: Sequence[TestBinary], at_once: int) -> list[list[TestBinary]]:
+        """What each guest runs; nothing of what is known.  A guest has one set of module parameters."""
+        if self.repeat == 0:
+            self.known = kept_results.load(self.tools, self.kernel, tests)
+        pending = [test for test in tests if test.name not in self.known]
+        seconds = self._seconds(pending)
+        groups: dict[object, list[TestBinary]] = {}
+        for test in pending:  # an emulator in the guest costs memory, which selftests look at
+            groups.setdefault((test.parameters, bool(test.options)), []).append(test)
+        return [
+            share
+            for group in groups.values()
+            for share in share_out.share_out(group, seconds, at_once)
+        ]
+
+    def share(self, tests: list[TestBinary]) -> Session:
+        """Run some tests in a guest, and in another one after each that takes its guest down."""
+        session = Session(results={}, boots=[], logs=[])
+        kernel = replace(self.kernel, parameters=tests[0].parameters)
+        names = {plain(test.name): test for test in tests}
+        pending = [replace(test, name=plain(test.name)) for test in tests]
+
+        def ended(results: str, log: str) -> None:
+            if self.repeat == 0 and not console.crashes(log):
+                last = guest.report(results).results[-1:]
+                self._keep([replace(one, name=names[one.name].name) for one in last], tests, ())
+
+        while pending and not self.cancel.is_set():
+            life = boot(
+                self.tools,
+                kernel,
+                pending,
+                on_test=lambda test: self.on_test(names[test.name].name),
+                on_done=ended,
+                cancel=self.cancel,
+            )
+            if self.cancel.is_set():
+                break
+            pending = session.take(life, pending)
+        return session.named({name: test.name for name, test in names.items()})
+
+    def whole(self, tests: Sequence[TestBinary], sessions: Iterable[Session]) -> TestRun:
+        """Everything that was run, kept, with what was known before."""
+        merged = Session(results={}, boots=[], logs=[])
+        for session in sessions:
+            merged.results |= session.results
+            merged.boots += session.boots
+            merged.logs += session.logs
+        log = self.tools.cache.put("".join(merged.logs).encode())
+        fresh = merged.run(self.kernel, tests, self.repeat, log)
+        if self.repeat == 0:
+            self._keep(fresh.results, tests, fresh.boots)
+        _note(self.tools, self.kernel, tests, fresh)
+        return kept_results.with_known(fresh, tests, self.known)
+
+    def _keep(
+        self,
+        results: Sequence[TestResult],
+        tests: Sequence[TestBinary],
+        boots: Sequence[BootResult],
+    ) -> None:
+        ran = TestRun(
+            commit=self.kernel.image.commit,
+            repeat=self.repeat,
+            results=tuple(results),
+            boots=tuple(boots),
+        )
+        kept_results.save(self.tools, self.kernel, tests, ran)
+
+    def _seconds(self, tests: Sequence[TestBinary]) -> dict[str, float]:
+        place = baseline(self.tools, self.kernel).place
+        try:
+            return Baselines(self.tools.cache.root).seconds(place, [test.name for test in tests])
+        except InfrastructureError as error:
+            self.tools.progress(Stage.TEST, f"not known how long tests take: {error}")
+            return {}
 
 
 def baseline(tools: Tools, kernel: Kernel) -> Baseline:
@@ -151,118 +260,6 @@ def _note(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRu
         tools.progress(Stage.TEST, f"not noted what the base's tests did: {error}")
 
 
-@dataclass(slots=True)
-class Session:
-    """What the guests of one run said so far."""
-
-    results: dict[str, TestResult]
-    boots: list[BootResult]
-    logs: list[str]
-
-    def take(self, life: qemu.Life, pending: list[TestBinary]) -> list[TestBinary]:
-        """Note what a guest did with ``pending``; return what is left for the next one."""
-        said = guest.report(life.results)
-        self.boots.append(life.boot)
-        self.logs.append(life.results)
-        fatal = {crash.test for crash in life.boot.crashes if crash.kind in _FATAL}
-        for result in said.results:
-            self.results[result.name] = _with_crash(result, life.boot, fatal)
-        if said.unfinished:
-            self.results[said.unfinished.name] = _taken_down(said, life.boot, fatal)
-        left = [test for test in pending if test.name not in self.results]
-        if len(left) < len(pending):
-            return left
-        # Not one test was reached: another guest would do the same.
-        for test in left:
-            self.results[test.name] = _not_reached(test, life.boot)
-        return []
-
-    def run(self, kernel: Kernel, tests: Sequence[TestBinary], repeat: int, log: str) -> TestRun:
-        """Everything, in the order of ``tests``."""
-        ordered = [self.results[test.name] for test in tests if test.name in self.results]
-        return TestRun(
-            commit=kernel.image.commit,
-            repeat=repeat,
-            results=tuple(ordered),
-            boots=tuple(self.boots),
-            log=log,
-        )
-
-
-def _with_crash(result: TestResult, boot_: BootResult, fatal: set[str]) -> TestResult:
-    """A test that made the kernel oops did not pass, whatever it printed."""
-    if result.name not in fatal:
-        return result
-    crash = next(c for c in boot_.crashes if c.test == result.name and c.kind in _FATAL)
-    return replace(result, status=Status.CRASH, assertion=crash.title)
-
-
-def _taken_down(said: guest.GuestReport, boot_: BootResult, fatal: set[str]) -> TestResult:
-    """The result of a test that was running when its guest ended.
-
-    When the host killed QEMU the test is not to blame, unless its kernel had crashed before.
-    """
-    assert said.unfinished is not None  # noqa: S101 - checked by the only caller
-    name = said.unfinished.name
-    titles = [crash.title for crash in boot_.crashes if crash.test == name]
-    infra = boot_.outcome is Outcome.INFRA and name not in fatal
-    why = titles[0] if titles and not infra else f"the guest ended: {_how(boot_)}"
-    return TestResult(
-        name=name,
-        status=Status.INFRA if infra else Status.CRASH,
-        seconds=0.0,
-        exit_code=None,
-        assertion=why,
-        output=said.unfinished_output[-guest.OUTPUT_LINES :],
-    )
-
-
-def _not_reached(test: TestBinary, boot_: BootResult) -> TestResult:
-    failed = bool(boot_.module_error) or boot_.outcome is not Outcome.INFRA
-    if boot_.module_error:
-        why = f"{NOT_REACHED[0]}{boot_.module_error}"
-    else:
-        why = f"{NOT_REACHED[1]}{_how(boot_)}"
-    return TestResult(
-        name=test.name,
-        status=Status.CRASH if failed else Status.INFRA,
-        seconds=0.0,
-        exit_code=None,
-        assertion=why,
-        output=boot_.last_lines,
-    )
-
-
-def _how(boot_: BootResult) -> str:
-    """How a guest ended; where our side failed, what was said last is the reason."""
-    if boot_.outcome is Outcome.INFRA and boot_.last_lines:
-        return boot_.last_lines[-1]
-    return boot_.outcome.value
-
-
-def _modules(tools: Tools, kernel: Kernel) -> tuple[list[GuestModule], str]:
-    """What to load, and the kernel parameters that say the same to what is built in."""
-    wanted = [m for m in kernel.profile.modules if m.vendor in {"", kernel.host.vendor}]
-    by_name = {_stem(path): digest for path, digest in kernel.image.modules}
-    configured = {_stem(module.path): module for module in wanted}
-    foreign = {_stem(m.path) for m in kernel.profile.modules} - set(configured)
-    loads = []
-    # The image's order is the dependency order of the build; it also holds what ours depend on.
-    for path, digest in kernel.image.modules:
-        if _stem(path) in foreign:
-            continue
-        parameters = configured[_stem(path)].parameters if _stem(path) in configured else ""
-        name = PurePosixPath(path).name
-        loads.append(GuestModule(name=name, data=tools.cache.get(digest), parameters=parameters))
-    built_in = [module for module in wanted if _stem(module.path) not in by_name]
-    return loads, " ".join(_boot_parameters(built_in))
-
-
-def _boot_parameters(modules: Iterable[Module]) -> Iterable[str]:
-    for module in modules:
-        yield from (f"{_stem(module.path)}.{word}" for word in module.parameters.split())
-
-
-def _stem(path: str) -> str:
-    """``arch/x86/kvm/kvm-amd.ko`` -> ``kvm_amd``, as the kernel calls it."""
-    return PurePosixPath(path).name.removesuffix(".ko").replace("-", "_")
+def plain(name: str) -> str:
+    """A test's name without module parameters."""
+    return name.partition(" [")[0]

@@ -11,7 +11,7 @@ import pytest
 
 from reviewbot.model.guest import Accelerator, Outcome
 from reviewbot.model.status import Status
-from reviewbot.tools import accelerator, kselftest, qemu, testbed
+from reviewbot.tools import accelerator, guest_modules, kselftest, qemu, testbed
 from reviewbot.tools.baselines import Baselines
 
 pytestmark = pytest.mark.slow
@@ -156,6 +156,65 @@ def test_the_same_kernel_never_runs_the_same_test_twice(lab):
     assert len(first.boots) == 1
     assert second.boots == ()
     assert second.results == first.results
+
+
+READS = """
+    int fd = open("/sys/module/kvm_amd/parameters/npt", O_RDONLY); char c = 0;
+    read(fd, &c, 1);
+    printf("npt %c\\n", c);
+    return 0;
+"""
+
+
+def test_module_parameters_are_varied_and_what_a_module_turns_down_is_said(lab):
+    """One run of four guests' worth of tests; QEMU's processor has no AVIC."""
+    usual = lab.program("reads_npt", READS)
+    again = replace(usual, name="reads_npt [npt=0]", parameters=("kvm_amd.npt=0",))
+    avic = replace(usual, name="reads_npt [avic=1]", parameters=("kvm_amd.avic=1",))
+    assert {"kvm_amd.npt", "kvm_amd.avic", "kvm.tdp_mmu"} <= guest_modules.parameters(
+        lab.tools.cache, lab.kernel.image
+    )
+    found = by_name(testbed.run(lab.tools, lab.kernel, [usual, again, avic], repeat=1))
+    assert found["reads_npt"].output == ("npt Y",)
+    assert found["reads_npt [npt=0]"].output == ("npt N",)
+    assert found["reads_npt [avic=1]"].status is Status.SKIP
+    assert found["reads_npt [avic=1]"].assertion == "kvm_amd.avic stays 0 in this guest"
+
+
+def test_an_interrupted_run_goes_on_at_the_next_test(lab):
+    said = f'puts("{os.getpid()} {time.time()}"); return 0;'
+    tests = [lab.program(f"part{number}", said) for number in range(3)]
+    cancel = threading.Event()
+    begun, later = [], []
+
+    def stop(name):
+        begun.append(name)
+        if len(begun) == 2:
+            cancel.set()
+
+    kernel = lab.without_modules()
+    testbed.run(lab.tools, kernel, tests, on_test=stop, cancel=cancel)
+    ran = testbed.run(lab.tools, kernel, tests, on_test=later.append)
+    assert begun[0] not in later
+    assert [result.status for result in ran.results] == [Status.PASS] * 3
+    assert [result.name for result in ran.results] == ["part0", "part1", "part2"]
+
+
+def test_guests_share_the_tests_and_a_lost_one_delays_nobody(lab):
+    """What never ran is worth a guest of its own."""
+    tools = replace(
+        lab.tools, config=replace(lab.tools.config, lab=replace(lab.tools.config.lab, guests=2))
+    )
+    unique = f"{os.getpid()}_{int(time.time())}"
+    tests = [
+        lab.program(f"lost_{unique}", LOST),
+        lab.program(f"slow_{unique}", "sleep(3); return 0;"),
+        lab.program(f"quick_{unique}", "return 0;"),
+    ]
+    ran = testbed.run(tools, lab.without_modules(), tests, repeat=1)
+    assert [result.status for result in ran.results] == [Status.CRASH, Status.PASS, Status.PASS]
+    outcomes = sorted(boot.outcome for boot in ran.boots)
+    assert outcomes == [Outcome.FINISHED, Outcome.FINISHED, Outcome.LOST]
 
 
 def test_every_run_on_a_base_is_history_and_no_run_on_a_series(lab):

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-unit-tests: their list (x86/unittests.cfg) and what they print.  Pure; linear.
+
+Accepted of the list: sections ``[name]`` with lines ``key = value``, as scripts/common.bash reads them.
+Values may go on over lines between ``\"\"\"`` and are words for a shell; a test whose words want a shell to
+run something (backquotes, ``$``) is left out.
+
+What a test prints (lib/report.c): ``PASS: text``, ``FAIL: text``, ``SKIP: text``, ``XFAIL:`` and ``XPASS:``,
+then ``SUMMARY: 12 tests, 1 unexpected failures``.  Its exit status comes through isa-debug-exit, which
+makes (status << 1) | 1 of it.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PREFIX = "kvm-unit-tests/"
+"""How the names of our test cases begin."""
+
+_SECTION = re.compile(r"\[([A-Za-z0-9_][A-Za-z0-9_.+-]{0,80})\]\s*")
+_KEY = re.compile(r"([a-z_]+)\s*=\s*(.*)")
+_BAD = re.compile(r"(?:FAIL|XPASS): (.*)")
+_ABORT = re.compile(r"(Unhandled exception .*|.*assert failed: .*|ABORT: .*|qemu\S*: .*)")
+_SKIP = re.compile(r"SKIP: (.*)")
+_WIDTH = 300
+_MOST = 2000  # sections
+_WANTS_SHELL = set("`$;&|<>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTest:
+    """One section.  ``file`` is "realmode.flat"; ``options`` are words for QEMU; ``timeout`` in seconds.
+
+    ``argument`` is what the test gets as its command line.  ``check`` are "PATH=VALUE" that must hold in
+    the guest.
+    """
+
+    name: str
+    file: str
+    processors: int = 1
+    options: tuple[str, ...] = ()
+    argument: str = ""
+    architecture: str = ""
+    accelerator: str = ""
+    timeout: float = 0.0
+    groups: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
+
+
+def listed(text: str) -> tuple[UnitTest, ...]:
+    """All tests of a list that can be run without a shell, in its order."""
+    found: list[UnitTest] = []
+    name, keys = "", dict[str, str]()
+    for line in [*_joined(text), "[end]"]:
+        if section := _SECTION.fullmatch(line.strip()):
+            if name and len(found) < _MOST and (test := _test(name, keys)):
+                found.append(test)
+            name, keys = section[1], {}
+        elif pair := _KEY.fullmatch(line.strip()):
+            keys[pair[1]] = pair[2]
+    return tuple(found)
+
+
+def complaint(lines: Sequence[str]) -> str:
+    """Why a test failed: its first failing report, else how it broke off, else ""."""
+    for pattern in (_BAD, _ABORT):
+        for line in lines:
+            if found := pattern.fullmatch(line.strip()):
+                return found[1].strip()[:_WIDTH]
+    return ""
+
+
+def skip_reason(lines: Sequence[str]) -> str:
+    """Why it ran nothing, or "" when it did not say."""
+    return next(
+        (m[1].strip()[:_WIDTH] for line in lines if (m := _SKIP.fullmatch(line.strip()))), ""
+    )
+
+
+def _joined(text: str) -> list[str]:
+    """Lines without comments; what stands between triple quotes on one line."""
+    lines: list[str] = []
+    parts = text.split('"""')
+    for number, part in enumerate(parts):
+        if number % 2:
+            lines[-1] += shlex.quote(" ".join(part.split()))
+            continue
+        fresh = [line for line in part.split("\n") if not line.lstrip().startswith("#")]
+        if number and fresh:
+            lines[-1] += fresh[0]
+            fresh = fresh[1:]
+        lines += fresh
+        lines = lines or [""]
+    return lines
+
+
+def _test(name: str, keys: dict[str, str]) -> UnitTest | None:
+    said = {key: _value(value) for key, value in keys.items()}
+    file, processors = said.get("file", ""), said.get("smp", "1")
+    if file is None or None in said.values() or not re.fullmatch(r"[\w.-]{1,80}", file):
+        return None
+    values = {key: value or "" for key, value in said.items()}
+    timeout = values.get("timeout", "")
+    return UnitTest(
+        name=name,
+        file=file,
+        # "$(($MAX_SMP))" and the like want a shell.
+        processors=int(processors) if processors and processors.isdecimal() else 1,
+        options=tuple(values.get("qemu_params", values.get("extra_params", "")).split()),
+        argument=values.get("test_args", ""),
+        architecture=values.get("arch", ""),
+        accelerator=values.get("accel", ""),
+        timeout=float(timeout) if timeout.isdecimal() else 0.0,
+        groups=tuple(values.get("groups", "").split()),
+        check=tuple(values.get("check", "").split()),
+    )
+
+
+def _value(text: str) -> str | None:
+    """A value without its quotes; None when it wants a shell."""
+    if _WANTS_SHELL.intersection(text):
+        return None
+    try:
+        return " ".join(shlex.split(text))
+    except ValueError:
+        return None

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-unit-tests for a series: which, and how QEMU is started for them inside the guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewbot.model.run import Stage
+from reviewbot.model.test import TestBinary, TestCase, Why
+from reviewbot.parse.unit_tests import PREFIX
+from reviewbot.tools import unit_tests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reviewbot.model.profile import Profile
+    from reviewbot.model.series import Series
+    from reviewbot.parse.unit_tests import UnitTest
+    from reviewbot.tools.context import Tools
+
+AT_MOST = 6
+"""Tests of one review: each starts a QEMU in the guest, some seconds under emulation."""
+LIMIT = 90.0
+"""Seconds, where their list says nothing (TIMEOUT of scripts/runtime.bash)."""
+# What their x86/run gives QEMU, for a test device that carries the exit status.
+_MACHINE = (
+    *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"),
+    *("-global", "kvm-pit.lost_tick_policy=discard", "-machine", "pc,accel=kvm"),
+    *("-device", "pc-testdev", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"),
+    *("-device", "pci-testdev"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """Cases and what runs them; ``not_tested`` are sentences."""
+
+    cases: tuple[TestCase, ...] = ()
+    binaries: tuple[TestBinary, ...] = ()
+    not_tested: tuple[str, ...] = ()
+
+
+def run(series: Series, profile: Profile, vendor: str, scale: float, tools: Tools) -> Units:
+    """Choose and build.  ``scale`` stretches time limits.  Raises UserError as tools.unit_tests does."""
+    lab = tools.config.lab
+    if not lab.kvm_unit_tests:
+        return Units()
+    tools.progress(Stage.TEST, "build kvm-unit-tests")
+    repository = str(Path(lab.kvm_unit_tests).expanduser())
+    built = unit_tests.build(tools.cache, repository, lab.kvm_unit_tests_commit, jobs=lab.jobs)
+    cases, binaries, said = [], [], []
+    for test in chosen(series, profile, built.listed, vendor):
+        name, limit = PREFIX + test.name, (test.timeout or LIMIT) * scale
+        program = built.program(test)
+        if program is None:
+            said.append(f"{name}: does not build")
+            continue
+        cases.append(TestCase(name=name, why=Why.TOUCHED, limit=limit))
+        digest = tools.cache.put(program)
+        binaries.append(TestBinary(name=name, digest=digest, limit=limit, options=options(test)))
+    return Units(cases=tuple(cases), binaries=tuple(binaries), not_tested=tuple(said))
+
+
+def chosen(
+    series: Series, profile: Profile, listed: Sequence[UnitTest], vendor: str
+) -> tuple[UnitTest, ...]:
+    """By turns of each selection that the series touches, as selftests are chosen.  Pure."""
+    touched = {
+        path
+        for patch in series.patches
+        for file in patch.files
+        for path in (file.old_path, file.new_path)
+        if path
+    }
+    usable = [test for test in listed if _usable(test, vendor)]
+    lists = [
+        [test for glob in selection.unit_tests for test in usable if fnmatchcase(test.name, glob)]
+        for selection in profile.selections
+        if any(fnmatchcase(path, glob) for path in touched for glob in selection.paths)
+    ]
+    by_turns = chain.from_iterable(zip_longest(*lists))
+    return tuple(dict.fromkeys(test for test in by_turns if test))[:AT_MOST]
+
+
+def options(test: UnitTest) -> tuple[str, ...]:
+    """QEMU's words for one test, besides its kernel."""
+    return (*_MACHINE, *_words(test))
+
+
+def _words(test: UnitTest) -> Iterator[str]:
+    yield from ("-smp", str(test.processors))
+    yield from test.options
+    if test.argument:
+        yield from ("-append", test.argument)
+
+
+def _usable(test: UnitTest, vendor: str) -> bool:
+    """Not those for another processor or emulator, or that want to look at the host first."""
+    foreign = {"amd": "vmx*", "intel": "svm*"}.get(vendor, "")
+    return (
+        test.architecture in {"", "x86_64"}
+        and test.accelerator in {"", "kvm"}
+        and not test.check
+        and not fnmatchcase(test.name, foreign)
+    )

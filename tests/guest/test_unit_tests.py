@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-unit-tests: their list, what they print, which are chosen, and real ones in a real guest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pygit2
+import pytest
+from test_vary import KVM, series_of
+
+from reviewbot.model.config import Config, LabConfig
+from reviewbot.model.errors import UserError
+from reviewbot.model.status import Status
+from reviewbot.parse import guest
+from reviewbot.parse.unit_tests import complaint, listed, skip_reason
+from reviewbot.stages import units
+from reviewbot.tools import initramfs, testbed, unit_tests
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.context import Tools
+from reviewbot.tools.initramfs import GuestTest
+
+REPOSITORY = os.environ.get("REVIEWBOT_KVM_UNIT_TESTS", "")
+KTAP = Path(__file__).parent.parent / "fixtures" / "ktap" / "kvm-unit-tests.ktap"
+LIST = '''
+# a comment
+[x2apic]
+file = apic.flat
+smp = 2
+qemu_params = -cpu qemu64,+x2apic
+arch = x86_64
+timeout = 30
+groups = apic nightly
+
+[svm_npt]
+file = svm_npt.flat
+test_args = "-one -two"
+
+[vmx]
+file = vmx.flat
+test_args = """
+-one
+-two
+"""
+groups = vmx
+
+[kvmclock_test]
+file = kvmclock_test.flat
+test_args = "10000000 `date +%s`"
+
+[pmu]
+file = pmu.flat
+check = /proc/sys/kernel/nmi_watchdog=0
+accel = kvm
+
+[cmpxchg8b]
+file = cmpxchg8b.flat
+arch = i386
+
+[msr]
+file = msr.flat
+
+[elsewhere]
+file = ../../etc/passwd
+'''
+
+
+def test_the_list_is_read_without_a_shell() -> None:
+    """What wants one is left out, and so is a file that is none of theirs."""
+    found = {test.name: test for test in listed(LIST)}
+    assert list(found) == ["x2apic", "svm_npt", "vmx", "pmu", "cmpxchg8b", "msr"]
+    first = found["x2apic"]
+    assert (first.file, first.processors, first.timeout) == ("apic.flat", 2, 30.0)
+    assert first.options == ("-cpu", "qemu64,+x2apic")
+    assert first.groups == ("apic", "nightly")
+    assert found["svm_npt"].argument == "-one -two"
+    assert found["vmx"].argument == "-one -two"
+    assert found["pmu"].check == ("/proc/sys/kernel/nmi_watchdog=0",)
+
+
+@pytest.mark.parametrize("text", ["", '"""', "[a]", "[a]\nfile", "file = x\n[a]\nsmp = 9" * 3])
+def test_a_broken_list_is_an_empty_one(text: str) -> None:
+    """Nothing is guessed."""
+    assert listed(text) == ()
+
+
+def test_what_they_print_is_read_as_recorded() -> None:
+    """Three tests in a guest of ours, nested under emulation, which lets a wrong WRMSR pass."""
+    results = {one.name: one for one in guest.report(KTAP.read_text("utf-8")).results}
+    assert [one.status for one in results.values()] == [Status.PASS, Status.PASS, Status.FAIL]
+    assert results["kvm-unit-tests/msr"].assertion == (
+        "Expected #GP on WRMSR(MSR_FS_BASE, 0xaaaaaaaaaaaaaaaa), got vector 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("FAIL: nested: vmrun", "nested: vmrun"),
+        ("XPASS: known bug", "known bug"),
+        ("Unhandled exception 13 #GP at ip 0000000000400d2f", "Unhandled exception 13 #GP at ip 0000000000400d2f"),
+        ("lib/x86/vm.c:42: assert failed: pte: no pte", "lib/x86/vm.c:42: assert failed: pte: no pte"),
+        ("PASS: FAIL: not really", ""),
+        ("XFAIL: expected", ""),
+    ],
+)  # fmt: skip
+def test_the_first_failing_report_is_the_reason(line: str, said: str) -> None:
+    """Expected failures are none."""
+    assert complaint(["PASS: a", line]) == said
+    assert complaint([line, "FAIL: b"]) == (said if line.startswith(("FAIL", "XPASS")) else "b")
+
+
+def test_a_skipped_test_says_why() -> None:
+    """Of a test that runs nothing."""
+    assert skip_reason(["enabling apic", "SKIP: SVM not available"]) == "SVM not available"
+
+
+def test_a_series_gets_tests_for_what_it_touches() -> None:
+    """Neither the other vendor's, nor 32-bit ones, nor those that look at the host first."""
+    tests = listed(LIST)
+    found = units.chosen(series_of("arch/x86/kvm/x86.c", "\treturn 0;"), KVM, tests, "amd")
+    assert [test.name for test in found] == ["msr"]
+    nested = series_of("arch/x86/kvm/svm/nested.c", "\treturn 0;")
+    names = [test.name for test in units.chosen(nested, KVM, tests, "amd")]
+    assert names[0] == "svm_npt"
+    assert "vmx" not in names
+    assert units.chosen(series_of("Documentation/x.rst", "text"), KVM, tests, "amd") == ()
+
+
+def test_words_for_qemu_are_words_in_the_guest() -> None:
+    """Never a line of the plan, whatever the list says."""
+    test = next(one for one in listed(LIST) if one.name == "vmx")
+    words = units.options(test)
+    assert words[-2:] == ("-append", "-one -two")
+    data = b"\x7fELF"
+    archive = initramfs.build([], [GuestTest(name="u/vmx", data=data, limit=9, options=words)])
+    assert b"unit 1 9 u/vmx\n" in archive
+    assert b"-append\n-one -two\n" in archive
+
+
+def repository(place: Path, files: dict[str, str]) -> str:
+    made = pygit2.init_repository(str(place / "units"), bare=True)
+    tree = made.TreeBuilder()
+    inner: dict[str, pygit2.TreeBuilder] = {}
+    for path, text in files.items():
+        directory, _, name = path.rpartition("/")
+        mode = (
+            pygit2.GIT_FILEMODE_BLOB_EXECUTABLE if name == "configure" else pygit2.GIT_FILEMODE_BLOB
+        )
+        where = inner.setdefault(directory, made.TreeBuilder()) if directory else tree
+        where.insert(name, made.create_blob(text.encode()), mode)
+    for directory, builder in inner.items():
+        tree.insert(directory, builder.write(), pygit2.GIT_FILEMODE_TREE)
+    jo = pygit2.Signature("Jo", "jo@example.org")
+    made.create_commit("HEAD", jo, jo, "units", tree.write(), [])
+    return made.path
+
+
+MAKE = "mkdir -p x86; printf '\\177ELF one' >x86/msr.flat; printf 'all:\\n' >Makefile\n"
+
+
+def test_tests_are_built_once_from_the_commit(tmp_path: Path) -> None:
+    """In the sandbox, beside their sources; what was not built has no program."""
+    where = repository(tmp_path, {"x86/unittests.cfg": LIST, "configure": f"#!/bin/sh\n{MAKE}"})
+    cache = Cache(Path(tempfile.mkdtemp(dir=tmp_path)))
+    built = unit_tests.build(cache, where, "HEAD", jobs=1)
+    by_name = {test.name: test for test in built.listed}
+    assert built.program(by_name["msr"]) == b"\x7fELF one"
+    assert built.program(by_name["svm_npt"]) is None
+    assert unit_tests.build(cache, where, "HEAD", jobs=1).directory == built.directory
+
+
+@pytest.mark.parametrize(
+    ("files", "commit", "words"),
+    [
+        ({"README": "a kernel"}, "HEAD", r"has no x86/unittests.cfg at HEAD"),
+        ({"README": "a kernel"}, "v9", r"has no commit 'v9'"),
+        (
+            {"x86/unittests.cfg": LIST, "configure": "#!/bin/sh\necho no gcc; exit 1\n"},
+            "HEAD",
+            r"do not build: .*no gcc",
+        ),
+    ],
+)
+def test_what_is_no_such_repository_is_said(
+    tmp_path: Path, files: dict[str, str], commit: str, words: str
+) -> None:
+    """One line that names the setting or the cause."""
+    where = repository(tmp_path, files)
+    with pytest.raises(UserError, match=words):
+        unit_tests.build(Cache(tmp_path / "cache"), where, commit, jobs=1)
+
+
+def test_without_a_repository_nothing_is_run(tmp_path: Path) -> None:
+    """And nothing is complained about: they are an extra."""
+    tools = Tools(
+        config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None
+    )
+    series = series_of("arch/x86/kvm/x86.c", "\treturn 0;")
+    assert units.run(series, KVM, "amd", 2.0, tools) == units.Units()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not REPOSITORY, reason="set REVIEWBOT_KVM_UNIT_TESTS to a git repository of them"
+)
+def test_real_ones_run_nested_in_a_guest(lab) -> None:
+    """Whatever a series touches in x86.c; the emulator's flaws are the same on any kernel."""
+    from dataclasses import replace
+
+    settings = replace(lab.tools.config, lab=LabConfig(kvm_unit_tests=REPOSITORY))
+    tools = replace(lab.tools, config=settings)
+    series = series_of("arch/x86/kvm/svm/svm.c", "\treturn 0;")
+    chosen = units.run(series, KVM, "amd", 2.0, tools)
+    wanted = [one for one in chosen.binaries if one.name.endswith(("/realmode", "/syscall"))]
+    ran = testbed.run(tools, lab.kernel, wanted, repeat=1)
+    assert [one.status for one in ran.results] == [Status.PASS, Status.PASS]
