@@ -27,6 +27,7 @@ from reviewbot.model.sweep import (
 from reviewbot.stages import nightly
 from reviewbot.stages.nightly_record import BAD, record
 from reviewbot.stages.nightly_settled import settled
+from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.tools import git
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Pursuit:
                 if git.is_ancestor(place.store.path, past.commit, place.tip):
                     return past.commit
                 break
-        if self.range.old and not self.range.forced and seen.kind in nightly.THERE_OR_NOT:
+        if self.range.old and not self.range.forced and seen.kind in THERE_OR_NOT:
             return self.range.old
         return self.range.merge_base or self.range.start
 

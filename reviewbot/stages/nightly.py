@@ -16,6 +16,15 @@ from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Past, Seen
 from reviewbot.stages.nightly_measures import measured
 from reviewbot.stages.nightly_record import BAD, Record, bad_runs, record
+from reviewbot.stages.nightly_words import (
+    EXACT,
+    THERE_OR_NOT,
+    as_past,
+    differs,
+    failing_since,
+    shown,
+    text,
+)
 from reviewbot.stages.odds import UNLIKELY
 
 if TYPE_CHECKING:
@@ -23,11 +32,6 @@ if TYPE_CHECKING:
 
     History = Mapping[tuple[Kind, str], Sequence[Past]]
 
-THERE_OR_NOT = frozenset({Kind.WARNING, Kind.RULE, Kind.DOCUMENT, Kind.CONSOLE})
-"""Kinds of which a night has only the bad ones."""
-
-_EXACT = frozenset({Kind.BUILD, Kind.WARNING, Kind.RULE, Kind.DOCUMENT})
-"""Kinds for which the same tree says the same, always."""
 _NEED_A_KERNEL = frozenset({Kind.BOOT, Kind.TEST, Kind.CONSOLE})
 _ORDER = tuple(Move)
 
@@ -47,11 +51,13 @@ def incomparable(night: Night, earlier: Night | None) -> str:
 def known(nights: Iterable[Night]) -> Night | None:
     """What is known of a branch: of nights, newest first, each thing as it was last seen.
 
-    It goes back to the newest complete night, so that a partial one hides nothing.  Nights of another
-    machine than the newest, and those that ran nothing, are passed over.
+    It goes back to the newest complete night, so that a partial one hides nothing, and for what needs a
+    kernel to the newest that had one.  Nights of another machine than the newest, and those that ran
+    nothing, are passed over.
     """
     made: Night | None = None
     seen: dict[tuple[Kind, str], Seen] = {}
+    complete = False
     for one in nights:
         if one.ending not in (Ending.COMPLETE, Ending.PARTIAL):
             continue
@@ -59,13 +65,15 @@ def known(nights: Iterable[Night]) -> Night | None:
         if one.machine != made.machine:
             continue
         for each in one.seen:
-            if each.status is not Status.INFRA:
+            if each.status is not Status.INFRA and (each.kind in _NEED_A_KERNEL or not complete):
                 seen.setdefault((each.kind, each.name), each)
         measures = {each.name: each for each in (*one.measures, *made.measures)}
         made = replace(made, measures=tuple(measures.values()))
-        if one.ending is Ending.COMPLETE:
-            return replace(made, seen=tuple(seen.values()), ending=Ending.COMPLETE)
-    return replace(made, seen=tuple(seen.values())) if made else None
+        complete = complete or one.ending is Ending.COMPLETE
+        if complete and one.ending is Ending.COMPLETE and _ran(one):
+            break
+    ending = Ending.COMPLETE if complete else Ending.PARTIAL
+    return replace(made, seen=tuple(seen.values()), ending=ending) if made else None
 
 
 def compare(
@@ -118,21 +126,19 @@ class _Comparison:
         if self.night.ending is not Ending.COMPLETE:
             return []
         there = {(one.kind, one.name) for one in self.night.seen}
-        broken = any(
-            one.kind in (Kind.BUILD, Kind.BOOT) and one.status in BAD for one in self.night.seen
-        )
+        ran = _ran(self.night)
         found = []
         for one in self.earlier.seen:
             if (one.kind, one.name) in there or one.status is Status.INFRA:
                 continue
-            if broken and one.kind in _NEED_A_KERNEL:
+            if one.kind in _NEED_A_KERNEL and (not ran or _target(one) not in ("", *ran)):
                 continue
             move = Move.GONE
-            if one.kind in _EXACT & THERE_OR_NOT or (
+            if one.kind in EXACT & THERE_OR_NOT or (
                 one.kind is Kind.CONSOLE and len(self._past(one)) >= 3
             ):
                 move = Move.FIXED
-            found.append(self._moved(one, move, before=_text(one), after="not there"))
+            found.append(self._moved(one, move, before=text(one), after="not there"))
         return found
 
     def _appeared(self, one: Seen, old: Seen | None) -> Movement | None:
@@ -144,25 +150,25 @@ class _Comparison:
             if one.kind is not Kind.CONSOLE:
                 return None  # old warnings are many; they are in the night's results
             since = past[-1].night if past else self.earlier.id
-            return self._moved(one, Move.STILL, before=_text(old), after=_text(one), since=since)
+            return self._moved(one, Move.STILL, before=text(old), after=text(one), since=since)
         if self.earlier.ending is not Ending.COMPLETE and old is None:
             return None  # it may not have looked
         if one.kind is Kind.CONSOLE and past:
             since = past[-1].night
-            return self._moved(one, Move.FLAKY, before="seen before", after=_text(one), since=since)
+            return self._moved(one, Move.FLAKY, before="seen before", after=text(one), since=since)
         move = Move.WARNED if one.kind is Kind.WARNING else Move.BROKE
-        return self._moved(one, move, before="not there", after=_text(one), likelihood=0.0)
+        return self._moved(one, move, before="not there", after=text(one), likelihood=0.0)
 
     def _judged(self, one: Seen, old: Seen | None) -> Movement | None:
         """A thing that passes or fails."""
         if one.status is Status.SKIP or (old is not None and old.status is Status.SKIP):
             return self._skipped(one, old)
-        mine = record(self._past(one) or _as_past(self.earlier, old))
+        mine = record(self._past(one) or as_past(self.earlier, old))
         if not mine.runs:
             if old is None and self.earlier.ending is not Ending.COMPLETE:
                 return None
-            return self._moved(one, Move.ADDED, before="not there", after=_text(one))
-        if one.kind in _EXACT:
+            return self._moved(one, Move.ADDED, before="not there", after=text(one))
+        if one.kind in EXACT:
             return self._exactly(one, mine)
         if bad_runs(one):
             return self._failed(one, mine)
@@ -172,26 +178,28 @@ class _Comparison:
         """A build: what it did the last time decides."""
         last = mine.nights[0]
         bad, was_bad = one.status in BAD, last.status in BAD
-        before, after = _text(last), _text(one)
+        before, after = text(last), text(one)
         if bad and was_bad:
-            return self._moved(one, Move.STILL, before=before, after=after, since=_since(mine))
+            return self._moved(
+                one, Move.STILL, before=before, after=after, since=failing_since(mine)
+            )
         if bad == was_bad:
             return None
         move = Move.BROKE if bad else Move.FIXED
         return self._moved(one, move, before=before, after=after, likelihood=0.0)
 
     def _failed(self, one: Seen, mine: Record) -> Movement:
-        before, after, failures = _shown(mine), _text(one), bad_runs(one)
+        before, after, failures = shown(mine), text(one), bad_runs(one)
         likelihood = mine.worse(failures, one.runs)
         if likelihood < UNLIKELY:
             return self._moved(one, Move.BROKE, before=before, after=after, likelihood=likelihood)
-        if _differs(one, mine):
+        if differs(one, mine):
             return self._moved(one, Move.BROKE, before=before, after=after, likelihood=0.0)
         move = Move.STILL if mine.failing else Move.FLAKY
         if not mine.failures and failures == one.runs:
             move = Move.UNCONFIRMED
         return self._moved(
-            one, move, before=before, after=after, likelihood=likelihood, since=_since(mine)
+            one, move, before=before, after=after, likelihood=likelihood, since=failing_since(mine)
         )
 
     def _passed(self, one: Seen, mine: Record) -> Movement | None:
@@ -199,7 +207,7 @@ class _Comparison:
         if likelihood >= UNLIKELY and not mine.failing:
             return None  # a flaky test that happened to pass
         move = Move.FIXED if likelihood < UNLIKELY else Move.UNCONFIRMED
-        return self._moved(one, move, before=_shown(mine), after="pass", likelihood=likelihood)
+        return self._moved(one, move, before=shown(mine), after="pass", likelihood=likelihood)
 
     def _skipped(self, one: Seen, old: Seen | None) -> Movement | None:
         """Tests that are not run any more, or that now are: said, and nobody's failure."""
@@ -211,7 +219,7 @@ class _Comparison:
             move = Move.ADDED
         else:
             return self._judged(one, None)
-        return self._moved(one, move, before=_text(old), after=_text(one))
+        return self._moved(one, move, before=text(old), after=text(one))
 
     def _past(self, one: Seen) -> Sequence[Past]:
         return self.history.get((one.kind, one.name), ())
@@ -238,49 +246,16 @@ class _Comparison:
         )
 
 
-def _as_past(night: Night, one: Seen | None) -> tuple[Past, ...]:
-    """An earlier night's result as the whole history: of mainline there may be no other."""
-    if one is None:
-        return ()
-    return (
-        Past(
-            night=night.id,
-            started=night.started,
-            commit=night.commit,
-            status=one.status,
-            runs=one.runs,
-            failures=one.failures,
-            detail=one.detail,
-        ),
+def _ran(night: Night) -> frozenset[str]:
+    """The targets ("x86_64") whose kernel came up: a test ran on it, or it booted."""
+    return frozenset(
+        one.name.partition("/")[0]
+        for one in night.seen
+        if (one.kind is Kind.TEST and one.status is not Status.INFRA)
+        or (one.kind is Kind.BOOT and one.status is Status.PASS)
     )
 
 
-def _differs(one: Seen, mine: Record) -> bool:
-    """It always failed, in one way, and fails in another now.  Three nights say what its way is."""
-    said = {past.detail for past in mine.nights if past.status in BAD}
-    return bool(
-        mine.failing and one.detail and "" not in said and len(mine.nights) >= 3 and len(said) == 1
-    ) and (one.detail not in said)
-
-
-def _since(mine: Record) -> str:
-    failed = [one.night for one in mine.nights if bad_runs(one)]
-    return failed[-1] if failed else ""
-
-
-def _shown(mine: Record) -> str:
-    """The record in a few words."""
-    last = mine.nights[0]
-    if mine.failures == mine.runs:
-        return _text(last)
-    if not mine.failures:
-        return "pass"
-    return f"failed {mine.failures} of {mine.runs}"
-
-
-def _text(one: Seen | Past) -> str:
-    """A result in a few words."""
-    if isinstance(one, Seen) and one.kind in _EXACT & THERE_OR_NOT:
-        return one.detail if one.detail and one.detail != one.name else "there"
-    mixed = f" {one.failures} of {one.runs}" if 0 < one.failures < one.runs else ""
-    return f"{one.status}{mixed}: {one.detail}" if one.detail else f"{one.status}{mixed}"
+def _target(one: Seen) -> str:
+    """What a test runs on; "" for what does not say."""
+    return one.name.partition("/")[0] if one.kind is Kind.TEST else ""

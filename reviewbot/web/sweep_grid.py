@@ -123,9 +123,10 @@ def _row(kind: Kind, name: str, cells: Sequence[Cell]) -> Row:
 
 
 def _urgency(row: Row) -> tuple[object, ...]:
-    """What fails now first, that which does so since the latest night before what failed always."""
+    """What fails now first, what began last before what failed always, what is flaky behind that."""
     bad = [place for place, one in enumerate(row.cells) if one.bad]
-    return (not row.now, bad[0], len(bad), SHOWN.index(row.kind), row.name)
+    flaky = all(row.cells[place].state == "flaky" for place in bad)
+    return (not row.now, flaky, bad[0], len(bad), SHOWN.index(row.kind), row.name)
 
 
 def mood(night: Night, movements: Iterable[Movement]) -> str:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.sweep import Against, Ending, Movement, Night, Regression
-from reviewbot.stages.nightly import THERE_OR_NOT
 from reviewbot.stages.nightly_record import BAD
+from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.stages.report_html import archive_link
 from reviewbot.tools.nights import Nights
 from reviewbot.web import records

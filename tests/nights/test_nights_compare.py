@@ -250,12 +250,12 @@ def test_another_machine_is_not_comparable_and_says_so() -> None:
 
 def test_a_partial_night_says_nothing_about_what_it_did_not_look_at() -> None:
     warning = Seen(kind=Kind.WARNING, name="x.c: unused", status=Status.FAIL)
-    earlier = replace(EARLIER, seen=(ran(0), ran(0, name="other"), warning))
+    earlier = replace(EARLIER, seen=(ran(0), ran(0, name="x86_64/other"), warning))
     partial = replace(NIGHT, ending=Ending.PARTIAL, seen=(ran(0),))
     assert compare(partial, earlier, {}) == ()
     complete = compare(replace(partial, ending=Ending.COMPLETE), earlier, {})
     assert {(one.name, one.move) for one in complete} == {
-        ("other", Move.GONE),
+        ("x86_64/other", Move.GONE),
         ("x.c: unused", Move.FIXED),
     }
 
@@ -278,6 +278,27 @@ def test_a_broken_build_makes_no_test_gone() -> None:
     earlier = replace(EARLIER, seen=(good, ran(0)))
     (found,) = compare(replace(NIGHT, seen=(bad,)), earlier, {})
     assert (found.kind, found.move, found.likelihood) == (Kind.BUILD, Move.BROKE, 0.0)
+
+
+def test_a_broken_build_of_something_else_does_not_hide_what_is_gone() -> None:
+    other = Seen(kind=Kind.BUILD, name="arm64", status=Status.FAIL, failures=1)
+    crash = Seen(kind=Kind.CONSOLE, name="abcd", status=Status.CRASH)
+    earlier = replace(EARLIER, seen=(other, ran(0), ran(0, name="x86_64/b"), crash))
+    tonight = replace(NIGHT, seen=(other, ran(0)))
+    found = {one.name: one.move for one in compare(tonight, earlier, {})}
+    assert found == {"arm64": Move.STILL, "x86_64/b": Move.GONE, "abcd": Move.GONE}
+
+
+def test_what_was_on_the_console_is_known_over_a_night_without_a_kernel() -> None:
+    crash = Seen(kind=Kind.CONSOLE, name="abcd", status=Status.CRASH)
+    old = Seen(kind=Kind.WARNING, name="old", status=Status.FAIL)
+    first = replace(EARLIER, id="first", seen=(ran(0), crash, old))
+    unbuilt = replace(EARLIER, seen=(Seen(kind=Kind.BUILD, name="x86_64", status=Status.FAIL),))
+    earlier = known([unbuilt, first])
+    assert earlier
+    assert {one.name for one in earlier.seen} == {"x86_64", NAME, "abcd"}
+    found = {one.name: one.move for one in compare(replace(NIGHT, seen=(ran(0),)), earlier, {})}
+    assert found == {"abcd": Move.GONE, "x86_64": Move.GONE}
 
 
 def test_a_failing_result_without_a_count_failed_once() -> None:
