@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sweeps as the user runs them, on a branch of the real kernel tree, with the cache that the product uses."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from branch import Branch
+
+from reviewbot.model.codec import from_json
+from reviewbot.model.sweep_report import SweepReport
+from reviewbot.tools.nights import Nights
+
+SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
+SECONDS = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One user's settings and state."""
+
+    config: Path
+    state: Path
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "XDG_STATE_HOME": str(self.state)}
+
+    def run(self, *words: str, expected: Sequence[int] = (0,)) -> bytes:
+        """Run reviewbot; its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "reviewbot", "--config", str(self.config), *words],
+            check=False,
+            stdout=subprocess.PIPE,
+            timeout=SECONDS,
+            env=self.environment(),
+        )
+        assert done.returncode in expected, f"exit {done.returncode}; see the progress above"
+        return done.stdout
+
+    def sweep(self, *words: str, expected: Sequence[int] = (0,)) -> SweepReport:
+        """One sweep of the one branch."""
+        return from_json(self.run("sweep", "--json", *words, expected=expected), SweepReport)
+
+    def processor_seconds(self, *words: str) -> float:
+        """What a command costs."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run(*words)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.fixture(scope="session")
+def kernel_tree() -> Path:
+    """Debian's 6.12 as a git tree, imported once per machine."""
+    if not SOURCE.exists():
+        pytest.skip(f"needs {SOURCE}; deploy/setup-debian installs it")
+    done = subprocess.run(
+        [sys.executable, "-m", "reviewbot", "import-source", str(SOURCE)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+    )
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def branch(kernel_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Branch:
+    return Branch.borrowing(kernel_tree, tmp_path_factory.mktemp("sweep") / "kvm.git")
+
+
+@pytest.fixture(scope="module")
+def desk(branch: Branch, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    place = tmp_path_factory.mktemp("desk")
+    tests = ["svm_int_ctl_test", "svm_vmcall_test", "state_test", "cpuid_test", "set_sregs_test"]
+    tests += ["xcr0_cpuid_test", "kvm_pv_test", "userspace_msr_exit_test"]
+    (place / "config.toml").write_text(
+        f"""
+        [trees.kvm]
+        path = {json.dumps(str(branch.path))}
+        [sweeps.kvm]
+        refs = ["queue"]
+        mainline = "mainline"
+        owner = "Maintainer <maintainer@example.org>"
+        mode = "hold"
+        regzbot = true
+        variants = false
+        coverage_days = 0
+        tests = {json.dumps(tests)}
+        [mail]
+        sender = "reviewbot <bot@example.org>"
+        """
+    )
+    return Desk(place / "config.toml", place / "state")
+
+
+@pytest.fixture
+def nights(desk: Desk) -> Iterator[Nights]:
+    with closing(Nights(desk.state / "reviewbot" / "nights.sqlite")) as store:
+        yield store
