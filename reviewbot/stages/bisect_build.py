@@ -26,7 +26,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 1
+VERSION = 2
 """Raised when a stored build would be decided otherwise today."""
 
 _BASE_SECONDS = 4 * 3600.0
@@ -84,14 +84,19 @@ class Builder:
             return known
         made = self._make(tree_id, seconds)
         steps = compiler_log.read(made.log, kbuild.ROOTS)
-        self.places = places_after(self.places, steps)
+        failed = {step.target for step in steps if errors_in((step,))}
+        # Of another tree, not of the commit before: what they said there is no news here.
+        before = {name: said for name, said in self.places.items() if name not in failed}
+        self.places = places_after(before, steps)
         status = status_of(ok=made.ok, timed_out=made.timed_out, steps=steps)
+        # Where make failed, nobody knows what it would still have said.
+        there = self.places if status is Status.PASS else places_after({}, steps)
         built = TreeBuild(
             tree_id=tree_id,
             status=status,
             seconds=round(made.seconds, 3),
             errors=errors_in(steps),
-            said=tuple(sorted({one for places in self.places.values() for one in places})),
+            said=tuple(sorted({one for places in there.values() for one in places})),
             image=self._image(tree_id) if self.bootable and status is Status.PASS else None,
             log=self.tools.cache.put(made.log.encode()),
         )
@@ -118,7 +123,7 @@ class Builder:
         made = (
             (self.targets, profile.kernel_image, profile.modules) if self.bootable else self.targets
         )
-        return key_of("bisect-build", VERSION, like, made, self.bootable)
+        return key_of("bisect-build", VERSION, like, made, self.bootable, self.modules)
 
     def _make(self, tree_id: str, seconds: float) -> Made:
         space = self._space()

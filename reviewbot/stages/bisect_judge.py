@@ -20,6 +20,7 @@ from reviewbot.tools.guest_results import NOT_REACHED
 
 _BAD = {Status.FAIL, Status.CRASH, Status.TIMEOUT}
 _NUMBER = re.compile(r"\d+")
+_QUOTES = str.maketrans("\u2018\u2019`", "'''")
 _WIDTH = 160
 
 
@@ -52,7 +53,7 @@ def build(failure: Failure, built: TreeBuild) -> Look | None:
         if built.status is Status.PASS:
             return GOOD
         same = not failure.detail or any(
-            _names(failure.detail, _plain(error.message), "") for error in built.errors
+            _names(failure.detail, error.message, "") for error in built.errors
         )
         return BAD if same else _unbuilt(built)
     return _unbuilt(built) if built.status is Status.FAIL else None
@@ -124,12 +125,12 @@ def _unbuilt(built: TreeBuild) -> Look:
 
 def _names(said: str, message: str, path: str) -> bool:
     """Whether a sweep's line is about a message: lines, sizes and what stands around it do not count."""
-    plain = _plain(said)
-    return bool(message) and message in plain and path in said
+    return bool(message) and _plain(message) in _plain(said) and path in said
 
 
 def _plain(text: str) -> str:
-    return _NUMBER.sub("N", text)
+    """Text as it compares: gcc's quotes depend on where it runs, its numbers on the line."""
+    return _NUMBER.sub("N", text.translate(_QUOTES))
 
 
 def names_of(failures: Iterable[Failure]) -> tuple[str, ...]:
