@@ -96,7 +96,9 @@ def test_a_console_report_is_known_by_its_fingerprint():
 
 
 def test_a_build_that_fails_for_another_reason_tells_nothing():
-    error = Diagnostic(path="a.c", line=3, column=1, level=Level.ERROR, message="\u2018x\u2019 undeclared")
+    error = Diagnostic(
+        path="a.c", line=3, column=1, level=Level.ERROR, message="\u2018x\u2019 undeclared"
+    )
     broken = TreeBuild(tree_id="t", status=Status.FAIL, seconds=1.0, errors=(error,))
     fine = TreeBuild(tree_id="t", status=Status.PASS, seconds=1.0)
     ended = TreeBuild(tree_id="t", status=Status.TIMEOUT, seconds=1.0)
