@@ -57,6 +57,15 @@ class LabConfig:
     """At most this many selftests besides the series' own."""
     test_seconds: float = 120.0
     """Where 'reviewbot coverage' has measured: selftests besides the series' own that took this long together."""
+    variations: int = 2
+    """At most so many sets of module parameters (npt=0...) under which chosen selftests run once more, where the
+    series touches what depends on them; together `max_tests` runs.  0: none."""
+    guests: int = 0
+    """Test guests of one kernel at once; base and series run side by side.  0: half as many as processors."""
+    kvm_unit_tests: str = ""
+    """A git repository of kvm-unit-tests: some are run nested, on base and series.  Empty: none."""
+    kvm_unit_tests_commit: str = "HEAD"
+    """Which commit of it."""
     coverage: bool = False
     """Measure the base by itself, build the series with gcov's counters and report the added lines no test ran."""
 
