@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.engine.clerk import Clerk
     from reviewbot.engine.commands import Commands
     from reviewbot.engine.metrics import BotMeters
+    from reviewbot.engine.sweep_clock import SweepClock
     from reviewbot.engine.watch import FollowedList, Polled
     from reviewbot.model.config import Config
     from reviewbot.model.watch import WatchedSeries
@@ -105,6 +106,8 @@ def _turn(
             log(f"series {event.kind}", one_line_of(series), series=series.message_id, list=name)
     else:
         _print(polled, watcher.ledger, summary=summary)
+    if staff and staff.clock:
+        staff.clock.turn()
     while staff and (staff.clerk.schedule() or staff.clerk.report() or staff.commands.act()):
         pass
     return polled
@@ -116,6 +119,7 @@ class Staff:
 
     clerk: Clerk
     commands: Commands
+    clock: SweepClock | None = None
 
 
 @contextlib.contextmanager
@@ -137,6 +141,7 @@ def _staff(
     from reviewbot.engine.durable import JobQueue  # noqa: PLC0415 - see above
     from reviewbot.engine.enclose import Encloser  # noqa: PLC0415 - see above
     from reviewbot.engine.publisher import Publisher  # noqa: PLC0415 - see above
+    from reviewbot.engine.sweep_clock import SweepClock  # noqa: PLC0415 - see above
 
     url = database.url_of(config.engine.database, state_directory())
     sources = {name: each.source for name, each in lists.items()}
@@ -163,7 +168,8 @@ def _staff(
             encloser=Encloser(config, ledger, sources, enclosed),
         )
         with contextlib.closing(commands):
-            yield Staff(clerk=clerk, commands=commands)
+            clock = SweepClock(config, queue, log) if config.sweeps else None
+            yield Staff(clerk=clerk, commands=commands, clock=clock)
 
 
 @contextlib.contextmanager

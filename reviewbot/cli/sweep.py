@@ -13,6 +13,7 @@ import click
 from reviewbot.cli.environment import state_directory, tools_for
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.job import Done
 from reviewbot.model.sweep import Ending, Move
 from reviewbot.stages.printable import one_line
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from reviewbot.cli.main import Invocation
     from reviewbot.model.config import Config
+    from reviewbot.model.job import Job
     from reviewbot.model.sweep_report import SweepReport
     from reviewbot.stages.sweep_plan import Branch
     from reviewbot.tools.context import Tools
@@ -79,6 +81,27 @@ def sweep(
             _print(report, tools, as_json=as_json)
             status = status or _status(report)
     ctx.exit(status)
+
+
+def sweep_job(wanted: Job, config: Config) -> Done:
+    """Do a queued sweep (a worker's child calls this).  Raises what a sweep raises."""
+    from reviewbot.engine.sweep_clock import branch_of  # noqa: PLC0415 - as in sweep()
+    from reviewbot.engine.sweep_round import Round  # noqa: PLC0415 - as in sweep()
+    from reviewbot.stages import sweep_plan, sweep_text  # noqa: PLC0415 - as in sweep()
+
+    name = branch_of(wanted)
+    branches = [one for one in sweep_plan.branches(config) if one.name == name]
+    if not branches:
+        raise UserError(f"no sweep of {name} in this worker's settings: [sweeps.NAME]")
+    with _nights() as nights, tools_for(config, quiet=True) as tools:
+        report = Round(tools=tools, nights=nights).sweep(branches[0])
+        if report.night.ending is not Ending.UNCHANGED:
+            _enter(report, branches[0], nights, config)
+        return Done(
+            run=report.night.id,
+            verdict=sweep_text.subject(report),
+            exit_code=_status(report),
+        )
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from reviewbot.cli.environment import cache_directory, state_directory, store, t
 from reviewbot.cli.service import answering, listen_option, log_option
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UnavailableError, UserError
-from reviewbot.model.job import ASKED, Done, Job, Need
+from reviewbot.model.job import ASKED, SWEEP, Done, Job, Need
 from reviewbot.model.run import Stage, VerdictKind
 from reviewbot.model.say import Level
 from reviewbot.stages.printable import one_line
@@ -29,8 +29,11 @@ from reviewbot.tools.pulse import Pulse
 from reviewbot.tools.session import Line, Reached, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reviewbot.cli.log import Log
     from reviewbot.cli.main import Invocation
+    from reviewbot.engine.sweep_clock import SweepClock
     from reviewbot.engine.workers import Worker
     from reviewbot.model.config import Config
 
@@ -91,16 +94,32 @@ def worker(
     try:
         able = ", ".join(sorted(abilities)) or "rules only"
         log("started", f"worker {mine.name}: {able}; queue {_shown(url)}")
-        with answering(listen, meters, log):
-            _wait(mine, pulse, log, drain=drain)
+        with answering(listen, meters, log), _clock(config, url, log) as clock:
+            _wait(mine, pulse, log, clock, drain=drain)
     finally:
         mine.stop()
 
 
-def _wait(mine: Worker, pulse: Pulse, log: Log, *, drain: bool) -> None:
+@contextlib.contextmanager
+def _clock(config: Config, url: str, log: Log) -> Iterator[SweepClock | None]:
+    """What queues sweeps at their time; None when the settings have none."""
+    if not config.sweeps:
+        yield None
+        return
+    from reviewbot.engine.durable import JobQueue  # noqa: PLC0415 - DBOS is slow to load
+    from reviewbot.engine.sweep_clock import SweepClock  # noqa: PLC0415 - see above
+
+    with contextlib.closing(JobQueue(url)) as queue:
+        yield SweepClock(config, queue, log)
+
+
+def _wait(mine: Worker, pulse: Pulse, log: Log, clock: SweepClock | None, *, drain: bool) -> None:
     """Return when drained; end the process at once when others may have taken our jobs."""
     pause = threading.Event()
     while not (drain and mine.idle()):
+        if clock:
+            with contextlib.suppress(InfrastructureError):  # the database is away: it may come back
+                clock.turn()
         pause.wait(1.0 if drain else _LOOK_SECONDS)
         if mine.lost():
             log("lost", "lost the database, and with it the claim to our jobs", level=Level.ERROR)
@@ -144,6 +163,10 @@ def job(ctx: click.Context) -> None:
 
 
 def _do(wanted: Job, config: Config) -> Done:
+    if wanted.source == SWEEP:
+        from reviewbot.cli.sweep import sweep_job  # noqa: PLC0415 - most jobs are reviews
+
+        return sweep_job(wanted, config)
     from reviewbot.cli.review import trees_of  # noqa: PLC0415 - loads the pipeline
     from reviewbot.engine.pipeline import ReviewRequest, review  # noqa: PLC0415 - see above
     from reviewbot.tools.finished import DamagedReviewError, Finished  # noqa: PLC0415 - see above

@@ -32,6 +32,9 @@ class Urgency(IntEnum):
 ASKED = "asked"
 """The source of jobs that somebody queued by hand; only theirs may name a file or a URL."""
 
+SWEEP = "sweep"
+"""The source of jobs that the clock queued: their ``series`` is a branch and the day it was due."""
+
 FIX_FIRST = 5
 """How much earlier a series of fixes comes than a feature from the same source."""
 
