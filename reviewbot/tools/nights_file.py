@@ -72,7 +72,9 @@ _TEXT = 4000
 
 
 class NightsFile:
-    """The file ``path``, made when missing, for its owner alone.
+    """The file ``path``, made when missing, for its owner and those of its group that the umask lets in.
+
+    Worker, bot and web pages are three users of one group (deploy/systemd).
 
     Several processes and threads may use it; a reader never waits for a writer (write-ahead log).  Every
     method raises UserError for a file that cannot be used, a full disk, or a file of a later release.
@@ -83,7 +85,7 @@ class NightsFile:
         self._lock = threading.RLock()
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
         with self._explained():
             self._database = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
