@@ -154,7 +154,7 @@ def read_finished(
             Finished(database.url_of(config.engine.database, state_directory()))
         ) as finished:
             triage.read_finished(finished)
-    except InfrastructureError as error:
+    except (InfrastructureError, UserError) as error:
         complain({"engine.database": str(error)})
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot.cli.environment import cache_directory, state_directory, store
-from reviewbot.engine.library import Library
+from reviewbot.engine.library import DATABASE, Library
 from reviewbot.engine.lists import at_hand
-from reviewbot.model.errors import ReviewbotError
+from reviewbot.model.errors import InfrastructureError, ReviewbotError
 from reviewbot.rulekit.registry import rules_for
 from reviewbot.stages.printable import count, one_line
 from reviewbot.tools import database, templates
@@ -93,6 +93,9 @@ def export(ctx: click.Context, directory: Path) -> None:
     target = StaticSite(directory)
     shelf = _Shelf(invocation)
     shelf.look()
+    if shelf.trouble or DATABASE in shelf.library.troubles:
+        # Else whatever cannot be read just now would be taken away from where it was published.
+        raise InfrastructureError(f"nothing was exported to {directory}, see above")
     for one in pages(shelf.site, shelf.shot):
         target.put(one.name, one.page.body)
     gone = target.finish()

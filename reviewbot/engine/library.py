@@ -45,7 +45,8 @@ _AGE = 600.0
 _MAILS = 60.0
 """Seconds between two looks at the lists."""
 _STAGE = "web-card"
-_DATABASE = "engine.database"
+DATABASE = "engine.database"
+"""The name of the database among the troubles."""
 
 
 class Library:
@@ -91,13 +92,13 @@ class Library:
                 self._read = now
                 self.troubles = triage.read_mails()
             triage.read_runs(self.store)
-            self.troubles.pop(_DATABASE, None)
+            self.troubles.pop(DATABASE, None)
             try:
                 with self._finished() as finished:
                     if finished:
                         triage.read_finished(finished)
             except InfrastructureError as error:  # it went away meanwhile: the rest can be shown
-                self.troubles[_DATABASE] = str(error)
+                self.troubles[DATABASE] = str(error)
             triage.refresh()
             reviews = tuple(desk.all_reviews())
             listed = [triage_unlisted.without_marks(one, now) for one in triage.items()]
@@ -174,13 +175,13 @@ class Library:
     def _objections(self) -> tuple[Tried, ...]:
         """How often rules were called wrong; what was known before when the database is away."""
         place = database.file_of(self.database_url)
-        if _DATABASE in self.troubles or (place and not place.exists()):
+        if DATABASE in self.troubles or (place and not place.exists()):
             return self.tried
         try:
             with contextlib.closing(Statistics(self.database_url)) as statistics:
                 return statistics.tried()
         except (InfrastructureError, UserError) as error:
-            self.troubles[_DATABASE] = str(error)
+            self.troubles[DATABASE] = str(error)
             return self.tried
 
     @contextlib.contextmanager
@@ -193,7 +194,7 @@ class Library:
         try:
             finished = Finished(self.database_url)
         except (InfrastructureError, UserError) as error:
-            self.troubles[_DATABASE] = str(error)
+            self.troubles[DATABASE] = str(error)
             yield None
             return
         with contextlib.closing(finished):

@@ -67,7 +67,8 @@ def connect(url: str) -> sa.Engine:
     """An engine for our own tables beside the workflow library's.
 
     Raises InfrastructureError, here and from every later use of it, when the database is away, locked or its
-    disk full; other errors of SQLAlchemy (a row that is there already) stay as they are.
+    disk full, and UserError when its file is damaged; other errors of SQLAlchemy (a row that is there
+    already) stay as they are.
     """
     options: dict[str, object] = {"timeout": 30} if file_of(url) else {"connect_timeout": 10}
     engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True)
@@ -83,6 +84,14 @@ def connect(url: str) -> sa.Engine:
 def _explain(context: sa.ExceptionContext) -> None:
     """Raise what the loops expect of a database that is away for a while."""
     error = context.sqlalchemy_exception
+    if (
+        type(error) is sa.exc.DatabaseError
+    ):  # SQLite's "not a database" and "malformed"; others are subclasses
+        place = context.engine.url.database if context.engine else ""
+        raise UserError(
+            f"{place or 'the database'}: {cause(error)}; play a backup back (docs/running.md), or move it away: "
+            "what was queued and sent is then forgotten"
+        ) from error
     if (
         isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
         and not context.is_pre_ping

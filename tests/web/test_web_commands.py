@@ -67,6 +67,20 @@ def test_export_says_what_it_did(home, tmp_path):
     assert (tmp_path / "site/index.html").is_file()
 
 
+def test_an_export_takes_nothing_away_because_the_database_cannot_be_read(home, tmp_path):
+    state = tmp_path / "state/reviewbot"
+    Store(state / "runs").save(named(findings(), "first", 1))
+    argv = [*REVIEWBOT, "export", tmp_path / "site"]
+    subprocess.run(argv, env=home, capture_output=True, check=True)
+    before = sorted((tmp_path / "site").rglob("*"))
+    (state / "engine.sqlite").write_bytes(b"not a database " * 300)
+    refused = subprocess.run(argv, env=home, capture_output=True, text=True, check=False)
+    assert refused.returncode == 3
+    assert "file is not a database" in refused.stderr
+    assert "nothing was exported" in refused.stderr
+    assert sorted((tmp_path / "site").rglob("*")) == before
+
+
 def test_without_any_review_the_pages_say_what_to_do(home, tmp_path):
     argv = [*REVIEWBOT, "export", tmp_path / "site"]
     subprocess.run(argv, env=home, capture_output=True, check=True)
