@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-rules bench-coverage check-coverage fresh-check lock clean
+.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-rules bench-coverage bench-lab chaos-lab same-verdict check-coverage fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -38,6 +38,12 @@ test: venv ## the quick tests only, a minute or less
 chaos: ## kill and break the bot for ten minutes, see that nothing is lost (KILLS=..., SEED=...)
 	@deploy/chaos
 
+chaos-lab: ## kill reviews while they build, boot and test; see that nothing is left (KILLS=100, SEED=...)
+	@deploy/chaos-lab
+
+same-verdict: ## review a series RUNS=50 times, all tests run again: one verdict? (SERIES=...)
+	@deploy/same-verdict
+
 bench: ## time a review beside checkpatch.pl and a clean kernel build
 	@deploy/bench
 
@@ -55,6 +61,9 @@ bench-triage: ## read a list for triage (INBOX=... an epoch), then show 2,000 se
 
 bench-rules: ## time the rules alone on 10, 22 and 60 patches (KIND=dense: the most a patch can touch)
 	@deploy/bench-rules $(KIND)
+
+bench-lab: ## the lab beside a clean build, and beside git am, make and virtme-ng (a quarter of an hour)
+	@deploy/bench-lab
 
 bench-coverage: ## selftests chosen by coverage beside all of them (INBOX=... an epoch, TREE=... a tree)
 	@deploy/bench-coverage

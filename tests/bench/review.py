@@ -9,6 +9,7 @@ usage: review.py REVIEWBOT TREE EXAMPLE.mbox SCRATCH
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -74,18 +75,22 @@ def split(clone: Path, mbox: Path, directory: Path) -> list[Path]:
 
 
 def ten_patches(tree: Path, example: Path, scratch: Path) -> tuple[Path, Path]:
-    """The series as one mbox, and the checkout it was made in."""
+    """The series as one mbox, and the checkout it was made in.
+
+    The generated patches come first and are other ones each time: no earlier run has built any of
+    the ten.
+    """
     clone = scratch / "linux"
     subprocess.run(["git", "clone", "-q", "--shared", str(tree), str(clone)], check=True)
     base = git(clone, "rev-parse", "HEAD").strip()
-    git(clone, "am", "-q", *map(str, split(clone, example, scratch / "example")))
+    unlike = secrets.randbelow(1 << 30)
     for name in TOUCHED:
         source = clone / "arch/x86/kvm" / name
         label = name.replace("/", "_").removesuffix(".c")
         text = source.read_text()
         source.write_text(
             f"{text}\nint kvm_bench_{label}(int value);\n"
-            f"int kvm_bench_{label}(int value)\n{{\n\treturn value + {len(label)};\n}}\n"
+            f"int kvm_bench_{label}(int value)\n{{\n\treturn value + {unlike};\n}}\n"
         )
         git(
             clone,
@@ -94,6 +99,7 @@ def ten_patches(tree: Path, example: Path, scratch: Path) -> tuple[Path, Path]:
             "-m",
             f"KVM: x86: Add bench function to {name}\n\nMeasure only.",
         )
+    git(clone, "am", "-q", "-3", *map(str, split(clone, example, scratch / "example")))
     mbox = scratch / "ten.mbox"
     mbox.write_text(git(clone, "format-patch", "--stdout", "--cover-letter", f"{base}..HEAD"))
     return mbox, clone
@@ -109,14 +115,25 @@ def checkpatch(clone: Path, mbox: Path, scratch: Path) -> float:
 
 
 def clean_build(clone: Path, config: bytes, scratch: Path) -> float:
-    """Seconds for one clean build of the base with the lab's own configuration."""
+    """Seconds for one clean build of the base, in scratch/objects, with the lab's own configuration."""
     objects = scratch / "objects"
     objects.mkdir()
     (objects / ".config").write_bytes(config)
-    make: list[str | Path] = ["make", "-s", "-C", clone, f"O={objects}", f"-j{os.cpu_count()}"]
     git(clone, "checkout", "-q", "HEAD~10")
+    make = make_in(clone, objects)
     subprocess.run([*make, "olddefconfig"], check=True)
     return measure([*make, "bzImage", "modules"]).seconds
+
+
+def make_in(clone: Path, objects: Path) -> list[str | Path]:
+    """make with the objects outside the source, on all processors."""
+    return ["make", "-s", "-C", clone, f"O={objects}", f"-j{os.cpu_count()}"]
+
+
+def blob(digest: str) -> Path:
+    """A file that a review left in this user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reviewbot"
+    return cache / "blobs" / digest[:2] / digest[2:]
 
 
 def review(reviewbot: Path, mbox: Path, tree: Path, *options: str) -> tuple[Measured, dict]:
@@ -136,9 +153,7 @@ def main() -> None:
     rules, again = (review(reviewbot, mbox, tree, "--only-rules")[0] for _ in range(2))
     whole, run = review(reviewbot, mbox, tree)
     check_seconds = checkpatch(clone, mbox, scratch)
-    image = run["build"]["base_image"]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reviewbot"
-    config = cache / "blobs" / image["config"][:2] / image["config"][2:]
+    config = blob(run["build"]["base_image"]["config"])
     build_seconds = clean_build(clone, config.read_bytes(), scratch)
     tests = len(run["tests"]["cases"]) if run.get("tests") else 0
     rows = [
