@@ -58,6 +58,15 @@ class TestBinary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unbuilt:
+    """A selftest that the series breaks, or adds broken.  ``reason`` is the compiler's first complaint."""
+
+    name: str
+    reason: str
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
     """One execution.  ``assertion`` is the failing check's first line; ``output`` the last lines."""
 
@@ -90,7 +99,8 @@ class Tested:
 
     ``binaries`` has no entry for a test that could not be built.  ``base`` and ``tip`` are None when
     nothing could be run; ``unavailable`` then says why.  ``images`` (base, tip), ``profile`` and
-    ``base_tree``, the base's git tree id, are what repeats need.
+    ``base_tree``, the base's git tree id, are what repeats need.  ``unbuilt`` are tests that build on
+    the base, or are new.
     """
 
     __test__ = False
@@ -105,6 +115,7 @@ class Tested:
     images: tuple[Image, Image] | None = None
     profile: Profile | None = None
     base_tree: str = ""
+    unbuilt: tuple[Unbuilt, ...] = ()
 
 
 class Change(StrEnum):
@@ -145,3 +156,4 @@ class TestReport:
     deltas: tuple[Delta, ...]
     not_tested: tuple[str, ...]
     unavailable: str = ""
+    unbuilt: tuple[Unbuilt, ...] = ()

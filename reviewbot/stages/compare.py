@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reviewbot.model.baseline import Past
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.model.guest import Accelerator, BootResult, Crash
+from reviewbot.model.guest import Accelerator, BootResult, Crash, CrashKind
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import (
@@ -30,6 +30,8 @@ from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.context import Tools
 from reviewbot.tools.testbed import Kernel
 
+_SLOWNESS = {CrashKind.STALL, CrashKind.HUNG_TASK, CrashKind.LOCKUP}
+"""What a kernel says on a machine that is too busy as well: counts when it is seen again."""
 _Pairs = Sequence[tuple[TestRun, TestRun]]
 _Past = Mapping[str, tuple[Past, ...]]
 _MOST_REPEATS = 6
@@ -71,15 +73,29 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
     )
     base_boots = (*request.boots[0], *(boot for base, _ in runs for boot in base.boots))
     tip_boots = (*request.boots[1], *(boot for _, tip in runs for boot in tip.boots))
+    found = new_crashes(base_boots, tip_boots)
+    crashes = tuple(crash for crash in found if not by_load(crash, tip_boots))
+    once = [
+        f"{crash.title} on the console, in one of {len(tip_boots)} guests with the series: may be our machine's"
+        for crash in found
+        if crash not in crashes
+    ]
     report = TestReport(
         host=tested.host,
         cases=tested.cases,
         runs=tuple(run for both in runs for run in both),
         deltas=deltas,
-        not_tested=(*tested.not_tested, *_gaps(request, deltas)),
+        not_tested=(*tested.not_tested, *once, *_gaps(request, deltas)),
         unavailable=tested.unavailable,
+        unbuilt=tested.unbuilt,
     )
-    return Compared(report=report, new_crashes=new_crashes(base_boots, tip_boots))
+    return Compared(report=report, new_crashes=crashes)
+
+
+def by_load(crash: Crash, tip: Sequence[BootResult]) -> bool:
+    """Whether a report may be our busy machine's: of being slow, and seen in one guest only."""
+    seen = sum(any(one.fingerprint == crash.fingerprint for one in boot.crashes) for boot in tip)
+    return crash.kind in _SLOWNESS and seen < 2
 
 
 def new_crashes(base: Sequence[BootResult], tip: Sequence[BootResult]) -> tuple[Crash, ...]:
@@ -148,12 +164,20 @@ def _suspects(tested: Tested, runs: _Pairs, past: _Past, repeats: int) -> dict[s
 
     Those whose first runs look like a regression; what fails in another way, a fix or a failing new test
     if that is quick.  Nobody is blamed for the latter, and what a fix cures is often a hang: repeating it
-    would cost its whole time limit every time.
+    would cost its whole time limit every time.  And during what the kernel complained of being slow.
     """
     wanted = {}
+    slow = {
+        crash.test
+        for crash in new_crashes(
+            [boot for base, _ in runs for boot in base.boots],
+            [boot for _, tip in runs for boot in tip.boots],
+        )
+        if crash.kind in _SLOWNESS
+    }
     for case in _ran(tested):
         found = _delta(tested, case, runs, past, repeats=1)
-        if _worth_repeating(found):
+        if _worth_repeating(found) or case.name in slow:
             before, program = past.get(case.name, ()), _program(tested, case)
             known = flakes.known(before, found.base, found.tip, program)
             wanted[case.name] = _often(known, repeats)

@@ -23,6 +23,7 @@ def complaints(run: Run) -> tuple[tuple[SubjectKind, str, str], ...]:
         for change in (Change.REGRESSION, Change.NEW_FAIL)
         for delta in counted.of(change)
     ]
+    found += [(SubjectKind.TEST, one.name, "does not build") for one in counted.unbuilt]
     found += [(SubjectKind.TEST, crash.fingerprint, "crash") for crash in counted.crashes]
     return tuple(dict.fromkeys(found))
 

@@ -146,6 +146,12 @@ def _worst(run: Run, counted: Tally) -> list[str]:
         phrases.append(f"does not build with {listed(failed, 3)}")
     if warned := tuple(one.name for one in counted.variants if one.status is Status.PASS):
         phrases.append(f"new compiler warnings with {listed(warned, 3)}")
+    if counted.unbuilt:
+        names = listed(tuple(one.name for one in counted.unbuilt), 2)
+        phrases.append(
+            f"{'selftest' if len(counted.unbuilt) == 1 else 'selftests'} {names} "
+            f"{'does' if len(counted.unbuilt) == 1 else 'do'} not build"
+        )
     if counted.boot_failure:
         phrases.append(f"the kernel with the series does not come up ({counted.boot_failure})")
     if worse := counted.of(Change.REGRESSION):

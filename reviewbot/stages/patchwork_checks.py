@@ -80,6 +80,7 @@ def _wrong(counted: Tally, patch: Patch) -> list[str]:
         said.insert(0, "does not build")
     failed = [one.name for one in counted.variants if one.status is Status.FAIL]
     said += [f"series: does not build with {name}" for name in failed[:2]]
+    said += [f"series: selftest does not build: {one.name}" for one in counted.unbuilt[:2]]
     if counted.boot_failure:
         said.append("the kernel with the series does not come up")
     for change, words in ((Change.REGRESSION, "regression"), (Change.NEW_FAIL, "new test fails")):

@@ -132,6 +132,9 @@ def _tests(run: Run) -> Iterator[Case]:
     deltas = run.tests.deltas if run.tests else ()
     for delta in deltas:
         yield _test(delta)
+    for one in run.tests.unbuilt if run.tests else ():
+        said = f"does not build: {one.reason}"
+        yield Case(group="kselftest", name=one.name, kind="failure", type="build", message=said)
     for crash in run.new_crashes:
         yield Case(
             group="kselftest.console",

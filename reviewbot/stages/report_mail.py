@@ -78,6 +78,7 @@ def _summary(
             for d in counted.of(c)
         ],
         [built.commit for built in counted.broken],
+        *([one.name for one in counted.unbuilt],) * bool(counted.unbuilt),
     ]
     return _mail(root, first.author, run, said=said, body=body, sender=sender)
 

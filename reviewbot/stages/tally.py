@@ -9,7 +9,7 @@ from reviewbot.model.finding import Finding, RuleOutcome, RuleStatus, Severity
 from reviewbot.model.guest import Crash, Outcome
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
-from reviewbot.model.test import Change, Delta
+from reviewbot.model.test import Change, Delta, Unbuilt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class Tally:
     their fault); ``compiler`` are new warnings and errors in patches that are not ``broken``.
     ``variants`` are other configurations in which the series breaks or brings new messages.
     ``sparse`` are new messages of sparse on added lines, ``hopeless`` Kconfig symbols nobody can set.
+    ``unbuilt`` are selftests that the series breaks, or adds broken.
     ``boot_failure`` says how the series' kernel ended when it did not come up.
     """
 
@@ -34,6 +35,7 @@ class Tally:
     deltas: dict[Change, tuple[Delta, ...]]
     crashes: tuple[Crash, ...]
     boot_failure: str
+    unbuilt: tuple[Unbuilt, ...]
     unable: tuple[RuleOutcome, ...]
     infra: tuple[str, ...]
 
@@ -50,6 +52,7 @@ class Tally:
             or self.hopeless
             or self.crashes
             or self.boot_failure
+            or self.unbuilt
             or self.of(Change.REGRESSION)
             or self.of(Change.NEW_FAIL)
         )
@@ -75,6 +78,7 @@ def tally(run: Run) -> Tally:
         deltas=_deltas(run),
         crashes=run.new_crashes,
         boot_failure=_boot_failure(run),
+        unbuilt=run.tests.unbuilt if run.tests else (),
         unable=tuple(o for o in outcomes if o.status is RuleStatus.COULD_NOT_RUN),
         infra=_infra(run),
     )

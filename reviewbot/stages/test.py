@@ -16,7 +16,7 @@ from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Series
-from reviewbot.model.test import TestBinary, TestCase, Tested
+from reviewbot.model.test import TestBinary, TestCase, Tested, Unbuilt
 from reviewbot.stages import coverage, units
 from reviewbot.stages.choose import Available, Chosen, Measured, choose, directory
 from reviewbot.stages.choose_covered import measured
@@ -51,7 +51,7 @@ def run(request: TestRequest, tools: Tools) -> Tested:
         missing = "the base" if base_image is None else "the series"
         return Tested(host=request.host, cases=(), unavailable=f"no kernel of {missing} to test on")
     try:
-        chosen, programs = _programs(request, tools)
+        chosen, programs, unbuilt = _programs(request, tools)
     except kselftest.UnlistedError as error:
         return Tested(host=request.host, cases=(), unavailable=str(error))
     varied = _vary(request, chosen, programs, (base_image, tip_image), tools)
@@ -72,7 +72,7 @@ def run(request: TestRequest, tools: Tools) -> Tested:
     binaries += more.binaries
     not_tested = (
         *(*chosen.not_tested, *varied.not_tested, *more.not_tested),
-        *_unbuilt(programs),
+        *_unsaid(programs, unbuilt),
     )
     prepared = Tested(
         host=request.host,
@@ -82,6 +82,7 @@ def run(request: TestRequest, tools: Tools) -> Tested:
         images=(base_image, tip_image),
         profile=request.profile,
         base_tree=request.applied.base.tree_id,
+        unbuilt=unbuilt,
     )
     if not binaries:
         why = "no selftest could be built" if cases else "no selftest exercises what it touches"
@@ -101,8 +102,13 @@ def run(request: TestRequest, tools: Tools) -> Tested:
     return replace(prepared, base=first, tip=second)
 
 
-def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Programs]:
-    """Choose among what the two trees have, and build the choice from the series' tree."""
+def _programs(
+    request: TestRequest, tools: Tools
+) -> tuple[Chosen, kselftest.Programs, tuple[Unbuilt, ...]]:
+    """Choose among what the two trees have, and build the choice from the series' tree.
+
+    What does not build there is built from the base's, to know whose fault it is.
+    """
     applied, profile = request.applied, request.profile
     store = ObjectStore(tools.cache, applied.base.path)
     base_tree, tip_tree = (store.tree_of(commit) for commit in (applied.base.commit, applied.tip))
@@ -140,7 +146,17 @@ def _programs(request: TestRequest, tools: Tools) -> tuple[Chosen, kselftest.Pro
         )
         if chosen.cases:
             tools.progress(Stage.TEST, f"build {len(chosen.cases)} selftests")
-        return chosen, selftests.build([case.name for case in chosen.cases])
+        programs = selftests.build([case.name for case in chosen.cases])
+    if not programs.failures or programs.missing_symbols:  # these may be in another base
+        return chosen, programs, ()
+    with opened(base_tree) as selftests:
+        before = selftests.build([name for name in programs.failures if name in base_names])
+    unbuilt = tuple(
+        Unbuilt(name=name, reason=why, new=name not in base_names)
+        for name, why in programs.failures.items()
+        if name in before.digests or name not in base_names
+    )
+    return chosen, programs, unbuilt
 
 
 def _vary(
@@ -202,8 +218,14 @@ def _with_limits(cases: tuple[TestCase, ...], scale: float) -> tuple[TestCase, .
     return tuple(replace(case, limit=case.limit * scale) for case in cases)
 
 
-def _unbuilt(programs: kselftest.Programs) -> tuple[str, ...]:
-    said = [f"{name}: does not build: {why}" for name, why in programs.failures.items()]
+def _unsaid(programs: kselftest.Programs, unbuilt: tuple[Unbuilt, ...]) -> tuple[str, ...]:
+    """Tests that do not build, as far as that is not the series' fault and said elsewhere."""
+    theirs = {one.name for one in unbuilt}
+    said = [
+        f"{name}: does not build: {why}"
+        for name, why in programs.failures.items()
+        if name not in theirs
+    ]
     if programs.missing_symbols:
         names = ", ".join(programs.missing_symbols[:5])
         said.append(f"selftests use {names}, which neither the series nor its base defines")

@@ -7,6 +7,7 @@ from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestReport, TestResult
+from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.stages.printable import count, lines_of, one_line
 from reviewbot.stages.tally import Tally
 
@@ -59,7 +60,10 @@ def row(report: TestReport | None) -> str:
     said += [f"{len(by[change])} {word}" for change, word in words if by[change]]
     said += [_new(delta) for change in (Change.NEW_PASS, Change.NEW_SKIP) for delta in by[change]]
     said += _varied(report.deltas)
-    return f"{count(len(report.deltas), 'selftest')}: {'; '.join(said)}"
+    units = sum(delta.test.name.startswith(PREFIX) for delta in report.deltas)
+    whole = [count(len(report.deltas) - units, "selftest")]
+    whole += [count(units, "kvm-unit-test")] if units else []
+    return f"{' and '.join(whole)}: {'; '.join(said)}"
 
 
 def _varied(deltas: tuple[Delta, ...]) -> list[str]:
@@ -97,7 +101,12 @@ def test_blocks(counted: Tally) -> tuple[Block, ...]:
         (Change.FLAKY, "Flaky, so not counted:"),
         (Change.UNKNOWN, "No comparison with the base could be made:"),
     )
-    return tuple(
+    blocks = []
+    for new, heading in ((False, "No longer built:"), (True, "New in this series, and not built:")):
+        lines = [f"{one.name}: {one.reason}" for one in counted.unbuilt if one.new is new]
+        if lines:
+            blocks.append(Block(heading=heading, lines=shortened(tuple(lines))))
+    return tuple(blocks) + tuple(
         Block(heading=heading, lines=tuple(line for d in found for line in _delta_lines(d)))
         for change, heading in kinds
         if (found := counted.of(change))

@@ -13,7 +13,7 @@ from reviewbot.model.status import Status
 from reviewbot.model.test import Change, TestCase, TestResult, Why
 from reviewbot.stages import odds
 from reviewbot.stages.change import delta
-from reviewbot.stages.compare import _often, _worth_repeating, new_crashes
+from reviewbot.stages.compare import _often, _worth_repeating, by_load, new_crashes
 from reviewbot.stages.flakes import Known, known
 
 OLD = TestCase(name="x86/state_test", why=Why.TOUCHED, limit=120.0)
@@ -267,6 +267,20 @@ def test_a_crash_that_the_base_has_too_is_not_new():
 def test_a_new_crash_is_told_once_however_often_it_was_seen():
     found = new_crashes([boot("a")], [boot("b", "a"), boot("b")])
     assert [crash.title for crash in found] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "boots", "doubtful"),
+    [
+        (CrashKind.STALL, [boot("a"), boot()], True),
+        (CrashKind.HUNG_TASK, [boot("a")], True),
+        (CrashKind.HUNG_TASK, [boot("a"), boot("a")], False),
+        (CrashKind.WARN, [boot("a"), boot()], False),
+    ],
+)
+def test_a_report_of_slowness_counts_when_two_guests_make_it(kind, boots, doubtful):
+    crash = dataclasses.replace(boot("a").crashes[0], kind=kind)
+    assert by_load(crash, boots) is doubtful
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,16 @@ from reviewbot.model.series import (
     Series,
 )
 from reviewbot.model.status import Status
-from reviewbot.model.test import Change, Delta, TestCase, TestReport, TestResult, TestRun, Why
+from reviewbot.model.test import (
+    Change,
+    Delta,
+    TestCase,
+    TestReport,
+    TestResult,
+    TestRun,
+    Unbuilt,
+    Why,
+)
 from reviewbot.stages import judge
 
 JIM = Address(name="Jim Mattson", email="jmattson@google.com")
@@ -657,6 +666,16 @@ def flaky() -> Run:
     return whole(tests=report_of(WORSE, SAME[1], flakes, other, SAME[3], NEW_TEST))
 
 
+def selftest_does_not_build() -> Run:
+    """One that the base builds, and a new one; the others ran."""
+    gone = Unbuilt(
+        name="x86/smm_test",
+        reason="x86/smm_test.c:41:9: error: implicit declaration of function 'smm_enter'",
+    )
+    new = Unbuilt(name="x86/pat_test", reason="x86/pat_test.c:7:2: error: expected ';'", new=True)
+    return whole(tests=report_of(*SAME, unbuilt=(gone, new)))
+
+
 def new_test_fails() -> Run:
     failing = delta(
         "x86/svm_nested_pat_test",
@@ -835,6 +854,7 @@ CASES: dict[str, Callable[[], Run]] = {
         regression,
         flaky,
         crash,
+        selftest_does_not_build,
         new_test_fails,
         wrong_base,
         base_does_not_build,
