@@ -18,4 +18,4 @@ def text_size(data: bytes) -> int | None:
     if size != _SECTION.size or count > _MOST_SECTIONS or start + size * count > len(data):
         return None
     sections = (_SECTION.unpack_from(data, start + size * number) for number in range(count))
-    return sum(section[5] for section in sections if section[2] & _EXECUTABLE == _EXECUTABLE)
+    return sum(int(section[5]) for section in sections if section[2] & _EXECUTABLE == _EXECUTABLE)
