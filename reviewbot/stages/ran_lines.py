@@ -42,20 +42,48 @@ class RanLine:
     ran: Ran
 
 
-def ran_lines(run: Run, only: int = 0) -> Iterator[tuple[int, RanLine]]:
-    """(patch, line) of the counted lines that patches add and no later one takes away, in their order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a line of the tip was added: ``line`` after ``patch``, whose file number ``file`` (from 0) it is of."""
 
-    ``only`` is the number of a patch whose lines are wanted, 0 for all.
-    """
+    patch: int
+    file: int
+    line: int
+
+
+def ran_lines(run: Run, number: int) -> Iterator[RanLine]:
+    """The counted lines among those that a patch adds and no later one takes away, in its order."""
     tip = _at_the_tip(run.coverage) if run.coverage else {}
     if not tip or run.series is None:
         return
-    landed = [as_landed(one, moved(run, one)) for one in run.series.patches if one.number >= only]
-    ways = [_ways(one) for one in landed]
-    for place, patch in enumerate(landed):
-        if only in (0, patch.number):
-            for line in _of_patch(patch, tip, ways[place + 1 :]):
-                yield patch.number, line
+    landed = [as_landed(one, moved(run, one)) for one in run.series.patches if one.number >= number]
+    ways = [_ways(one) for one in landed if one.number > number]
+    for patch in landed:
+        if patch.number == number:
+            yield from _of_patch(patch, tip, ways)
+
+
+def origins(run: Run, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Origin]:
+    """By path and line of the tip; what no patch added (after a three-way merge, say) is left out."""
+    found: dict[tuple[str, int], Origin] = {}
+    sought = {one: one for one in wanted}
+    for patch in reversed(run.series.patches if run.series else ()):
+        files = {
+            file.new_path: (place, file)
+            for place, file in enumerate(as_landed(patch, moved(run, patch)).files)
+            if file.new_path and any(path == file.new_path for path, _ in sought.values())
+        }
+        stays = {path: _before(_stays(file)) for path, (_, file) in files.items()}
+        for key, (path, line) in list(sought.items()):
+            if path not in files:
+                continue
+            place, file = files[path]
+            if before := _through(stays[path], line):
+                sought[key] = (file.old_path or path, before)
+            else:
+                found[key] = Origin(patch=patch.number, file=place, line=line)
+                del sought[key]
+    return found
 
 
 def _of_patch(
@@ -109,11 +137,20 @@ class _Way:
 
     def after(self, line: int) -> int:
         """The line's number afterwards; 0 when it is taken away."""
-        place = bisect_left(self.stays, (line + 1,)) - 1
-        if place < 0:
-            return 0
-        _, last, shift = self.stays[place]
-        return line + shift if line <= last else 0
+        return _through(self.stays, line)
+
+
+def _through(stays: list[tuple[int, int, int]], line: int) -> int:
+    place = bisect_left(stays, (line + 1,)) - 1
+    if place < 0:
+        return 0
+    _, last, shift = stays[place]
+    return line + shift if line <= last else 0
+
+
+def _before(stays: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The same, from afterwards to before."""
+    return [(first + shift, last + shift, -shift) for first, last, shift in stays]
 
 
 def _ways(patch: Patch) -> dict[str, _Way]:

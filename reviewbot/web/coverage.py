@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reviewbot.model.coverage import AddedCode, Span
 from reviewbot.model.run import Run
-from reviewbot.stages.ran_lines import Ran, RanLine, ran_lines
+from reviewbot.stages.ran_lines import Origin, Ran, origins, ran_lines
 
 FUNCTIONS = 60
 """Functions that the page lists."""
@@ -50,9 +50,10 @@ def covered(run: Run) -> Covered | None:
         return None
     here = [one for one in found.code if one.loaded]
     by_need = sorted(found.code, key=lambda one: (not one.loaded, one.executed - one.lines))
-    places = _places(run)
+    shown = by_need[:FUNCTIONS]
+    added = origins(run, ((one.path, first) for one in shown for first, _ in one.missed[:SPANS]))
     return Covered(
-        functions=tuple(_function(one, places) for one in by_need[:FUNCTIONS]),
+        functions=tuple(_function(one, added) for one in shown),
         left=max(0, len(by_need) - FUNCTIONS),
         lines=sum(one.lines for one in here),
         ran=sum(one.executed for one in here),
@@ -64,7 +65,7 @@ def covered(run: Run) -> Covered | None:
 def marks(run: Run, patch: int) -> dict[int, dict[int, Ran]]:
     """Of the lines that a patch adds, by the file's position and the number after it: whether they ran."""
     found: dict[int, dict[int, Ran]] = {}
-    for _, one in ran_lines(run, patch):
+    for one in ran_lines(run, patch):
         found.setdefault(one.file, {})[one.line] = one.ran
     return found
 
@@ -74,28 +75,18 @@ def anchor(file: int, line: int) -> str:
     return f"line-{file}-{line}"
 
 
-def _places(run: Run) -> dict[tuple[str, int], tuple[int, RanLine]]:
-    """Where a line of the tip that did not run was added: the patch, and the line there."""
-    return {
-        (line.tip_path, line.tip_line): (number, line)
-        for number, line in ran_lines(run)
-        if line.ran is not Ran.YES
-    }
-
-
-def _function(code: AddedCode, places: dict[tuple[str, int], tuple[int, RanLine]]) -> Function:
+def _function(code: AddedCode, added: dict[tuple[str, int], Origin]) -> Function:
     return Function(
         code=code,
-        places=tuple(_place(code.path, span, places) for span in code.missed[:SPANS]),
+        places=tuple(_place(span, added.get((code.path, span[0]))) for span in code.missed[:SPANS]),
         left=max(0, len(code.missed) - SPANS),
     )
 
 
-def _place(path: str, span: Span, places: dict[tuple[str, int], tuple[int, RanLine]]) -> Place:
+def _place(span: Span, added: Origin | None) -> Place:
     first, last = span
-    number, line = places.get((path, first), (0, None))
     return Place(
         lines=str(first) if first == last else f"{first}-{last}",
-        patch=number,
-        anchor=anchor(line.file, line.line) if line else "",
+        patch=added.patch if added else 0,
+        anchor=anchor(added.file, added.line) if added else "",
     )

@@ -11,7 +11,7 @@ from sample_runs import patch, whole
 from reviewbot.model.base import Moved
 from reviewbot.model.coverage import AddedCode, PatchCoverage
 from reviewbot.parse.diff import parse_diff
-from reviewbot.stages.ran_lines import Ran, ran_lines
+from reviewbot.stages.ran_lines import Origin, Ran, origins, ran_lines
 
 PATHS = ("arch/x86/kvm/a.c", "virt/kvm/b.c")
 
@@ -68,7 +68,7 @@ def test_added_lines_are_found_at_the_tip(seed, context):
     tip = trees[-1]
     found = 0
     for one in run.series.patches:
-        told = {(line.path, line.line): line for _, line in ran_lines(run, one.number)}
+        told = {(line.path, line.line): line for line in ran_lines(run, one.number)}
         before, after = trees[one.number - 1], trees[one.number]
         for path, lines in after.items():
             for number, text in enumerate(lines, start=1):
@@ -80,6 +80,21 @@ def test_added_lines_are_found_at_the_tip(seed, context):
                     assert line.ran is (Ran.NO if line.tip_line % 2 else Ran.YES)
                     found += 1
     assert found > 20
+
+
+@pytest.mark.parametrize("context", [0, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_of_the_tip_lead_back_to_the_patch_that_added_them(seed, context):
+    run, trees = made(seed, context)
+    wanted = [(path, n) for path, lines in trees[-1].items() for n in range(1, len(lines) + 1)]
+    told = origins(run, wanted)
+    new = [(path, n) for path, n in wanted if trees[-1][path][n - 1] not in trees[0][path]]
+    assert set(told) == set(new)
+    for (path, number), origin in told.items():
+        text = trees[-1][path][number - 1]
+        assert trees[origin.patch][path][origin.line - 1] == text
+        assert text not in trees[origin.patch - 1][path]
+        assert run.series.patches[origin.patch - 1].files[origin.file].new_path == path
 
 
 def test_a_renamed_file_and_a_hunk_that_moved_are_followed():
@@ -100,10 +115,13 @@ def test_a_renamed_file_and_a_hunk_that_moved_are_followed():
         applied=replace(run.applied, patches=(landed, *run.applied.patches[1:])),
         coverage=PatchCoverage(code=(code,)),
     )
-    ((_, line),) = ran_lines(run, 1)
+    (line,) = ran_lines(run, 1)
     assert (line.path, line.line, line.tip_path, line.tip_line) == ("a.c", 31, "b.c", 32)
     assert line.ran is Ran.YES
-    ((_, line),) = ran_lines(run, 2)
+    assert origins(run, [("b.c", 32), ("b.c", 33)]) == {
+        ("b.c", 32): Origin(patch=1, file=0, line=31)
+    }
+    (line,) = ran_lines(run, 2)
     assert (line.line, line.tip_line) == (1, 1)
 
 
@@ -111,11 +129,11 @@ def test_what_this_guest_cannot_run_is_not_called_missed_and_old_reviews_say_wha
     run, _ = made(1, 3)
     foreign = tuple(replace(one, loaded=False) for one in run.coverage.code)
     run = replace(run, coverage=replace(run.coverage, code=foreign))
-    told = [line.ran for _, line in ran_lines(run)]
+    told = [line.ran for one in run.series.patches for line in ran_lines(run, one.number)]
     assert told
     assert set(told) == {Ran.FOREIGN}
     old = tuple(replace(one, counted=(), loaded=True) for one in foreign)
     run = replace(run, coverage=replace(run.coverage, code=old))
-    told = [line.ran for _, line in ran_lines(run)]
+    told = [line.ran for one in run.series.patches for line in ran_lines(run, one.number)]
     assert set(told) == {Ran.NO}
-    assert list(ran_lines(replace(run, coverage=None))) == []
+    assert list(ran_lines(replace(run, coverage=None), 1)) == []
