@@ -59,6 +59,12 @@ def finding_changes(
     return lines or ["findings: none in either"]
 
 
+def counted_changes(old: Reviewed, new: Reviewed) -> tuple[int, int]:
+    """(fixed, new): how many findings went, and came."""
+    before, after = _by_key(old), _by_key(new)
+    return len(before.keys() - after.keys()), len(after.keys() - before.keys())
+
+
 def _by_key(review: Reviewed) -> dict[tuple[str, str], Found]:
     return {(one.code, one.title): one for one in review.findings}
 

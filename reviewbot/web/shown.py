@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Words and dates as pages show them.  Pure."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from reviewbot.model.triage import Item, Reviewed
 from reviewbot.stages.printable import one_line
+from reviewbot.stages.triage_diff import counted_changes
 from reviewbot.web.snapshot import Snapshot
 
 
@@ -45,6 +48,14 @@ def _patches(numbers: list[int]) -> str:
     ends = [one for one in whole if one + 1 not in whole]
     spans = [str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
     return f"patch {spans[0]}" if len(whole) == 1 else f"patches {', '.join(spans)}"
+
+
+def changes(
+    revisions: Sequence[tuple[int, str, tuple[Reviewed, ...]]],
+) -> dict[str, tuple[int, int]]:
+    """By run, the newest of each revision: findings that went and came since the reviewed one before it."""
+    newest = [reviews[0] for _, _, reviews in revisions if reviews]
+    return {one.run: counted_changes(before, one) for one, before in pairwise(newest)}
 
 
 def revisions_of(shot: Snapshot, item: Item) -> tuple[tuple[int, str, tuple[Reviewed, ...]], ...]:

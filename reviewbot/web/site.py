@@ -20,7 +20,7 @@ from reviewbot.web.page import ATOM, CSS, HTML, JSON, Asked, Page
 from reviewbot.web.patch import split
 from reviewbot.web.review import review
 from reviewbot.web.rules import Spoken, groups, months, section, spoken
-from reviewbot.web.shown import brief, day, moment, revisions_of, tags
+from reviewbot.web.shown import brief, changes, day, moment, revisions_of, tags
 from reviewbot.web.snapshot import Reviews, Snapshot
 from reviewbot.web.sweeps import SweepPages, Sweeps
 
@@ -285,6 +285,7 @@ class Site:
             "swept": self.sweeps is not None and self.sweeps.any(),
             "severities": tuple(Severity),
             "day": day,
+            "changes": changes,
             "moment": moment,
         }
         return template.render(**(common | values)).encode("utf-8", "replace")

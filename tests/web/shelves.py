@@ -45,13 +45,18 @@ def named(run: Run, name: str, number: int) -> Run:
 
 
 def revised() -> tuple[Run, Run]:
-    """Two versions of one series."""
+    """Two versions of one series: of four findings one is fixed, and one is new."""
     first = named(findings(), "revised", 900)
     assert first.series
     second = named(findings(), "revised-v2", 901)
     assert second.series
+    assert second.check
+    fixed, *kept = second.check.findings
+    other = replace(fixed, title="another thing than before")
     return first, replace(
-        second, series=replace(second.series, revision=3, title=first.series.title)
+        second,
+        series=replace(second.series, revision=3, title=first.series.title),
+        check=replace(second.check, findings=(*kept, other)),
     )
 
 

@@ -81,6 +81,7 @@ def test_a_series_page_shows_verdict_findings_and_history(served):
     assert "KVM-ABI-011" in text
     assert re.search(r"<td>v3</td>.*<td>v2</td>", text, re.DOTALL)
     assert "+#define KVM_STATE_SVM_VALID_GPAT" in text
+    assert text.count("1 fixed, 1 new") == 1, "v3 against v2; v2 has nothing before it"
     assert 'aria-label="' in text
     assert '<rect class="warning"' in text
 
