@@ -139,7 +139,7 @@ class _Tip:
             before = self._side(space, touched.base, there)
             space.show(applied.repository, applied.base.tree_id, applied.patches[-1].tree_id)
             if touched.kconfig:
-                space.make(["olddefconfig"], timeout=_SECONDS)
+                space.configure(timeout=_SECONDS)
             after = self._side(space, touched.tip, tuple(sorted((*there, *new))))
             found = Analysis(tools=self._reports(before, after))
             return self._symbols(self._exports(found, before, after), space)

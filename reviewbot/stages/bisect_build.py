@@ -134,7 +134,7 @@ class Builder:
         counted = partial(self._count, "build")
         asked: Made | None = None
         if plan.configure:
-            asked = space.make(["olddefconfig"], timeout=seconds, on_step=counted)
+            asked = space.configure(timeout=seconds, on_step=counted)
             if not asked.ok:
                 return asked
         wanted = (*self._always(), *plan.objects)

@@ -39,7 +39,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 4
+VERSION = 5
 """Raised when a stored result would be decided otherwise today."""
 
 _BASE_SECONDS = 4 * 3600.0
@@ -202,7 +202,7 @@ class _Series:
         self.tools.progress(Stage.BUILD, say)
         counted = partial(self._count, say)
         if configure:
-            asked = space.make(["olddefconfig"], timeout=_PATCH_SECONDS, on_step=counted)
+            asked = space.configure(timeout=_PATCH_SECONDS, on_step=counted)
             if not asked.ok:
                 return asked
             made = space.make(targets, timeout=_PATCH_SECONDS, on_step=counted)

@@ -25,7 +25,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 from reviewbot.tools.objects import TreeView
 
-VERSION = 1
+VERSION = 2
 """Raised when a stored result would be decided otherwise today."""
 
 _SECONDS = 3600.0
@@ -99,7 +99,7 @@ def _make(request: VariantRequest, variant: Variant, kernel: Kernel, tools: Tool
         source, layer / "objects", place, variables=kernel.variables, jobs=jobs
     ) as space:
         space.show(applied.repository, applied.base.tree_id, applied.patches[-1].tree_id)
-        asked = space.make(["olddefconfig"], timeout=_SECONDS)
+        asked = space.configure(timeout=_SECONDS)
         made = space.make(variant.targets, timeout=_SECONDS) if asked.ok else asked
     steps = compiler_log.read(made.log, kbuild.ROOTS)
     return VariantBuild(

@@ -29,8 +29,8 @@ _SPECIAL = ("boot/", "realmode/", "vdso/", "purgatory/", "boot.", "scripts/")
 class Plan:
     """What to make.  ``objects`` are single targets besides the profile's.
 
-    ``code`` is False when nothing compiled depends on the files; ``configure`` asks for
-    olddefconfig first; ``everything`` for the whole kernel.
+    ``code`` is False when nothing compiled depends on the files; ``configure`` asks to
+    configure again first; ``everything`` for the whole kernel.
     """
 
     code: bool = False

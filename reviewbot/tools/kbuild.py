@@ -21,13 +21,13 @@ from reviewbot.tools.sandbox import Bind, Overlay
 
 SOURCE = "/lab/src"
 OBJECTS = "/lab/obj"
-WANTED = "/lab/wanted.config"
 ROOTS = (SOURCE, OBJECTS)
 """Directories inside the sandbox that paths in logs are below."""
 
 VERSION = 1
 """Raised when layers of an older version must not be used any more."""
 
+_WANTED = f"{OBJECTS}/.wanted"
 _PAST = 1_000_000_000
 _CONFIGURE_SECONDS = 300.0
 # The same commit gives the same bytes, so an unchanged kernel is recognised by its digest
@@ -165,13 +165,9 @@ def how_made(layer: Path) -> Made:
 
 def _configure(space: "Workspace", kernel: Kernel) -> None:
     wanted = "\n".join((*kernel.config, *kernel.optional, "")).encode()
-    script = f'cat > "{OBJECTS}/.wanted" && "$@" >&2 && cat "{OBJECTS}/.config"'
-    made = space.make(
-        ["allnoconfig"],
-        timeout=_CONFIGURE_SECONDS,
-        variables=(f"KCONFIG_ALLCONFIG={OBJECTS}/.wanted",),
-        wrap=("sh", "-c", script, "make"),
-        stdin=wanted,
+    script = f'cat > "{_WANTED}" && "$@" >&2 && cat "{OBJECTS}/.config"'
+    made = space.configure(
+        timeout=_CONFIGURE_SECONDS, wrap=("sh", "-c", script, "make"), stdin=wanted
     )
     if not made.ok:
         raise BaseFailed("the base cannot be configured", made)
@@ -244,6 +240,28 @@ class Workspace:
             status=done.returncode,
             seconds=done.seconds,
             log=done.text(),
+        )
+
+    def configure(
+        self,
+        *,
+        timeout: float,
+        on_step: Callable[[int], None] | None = None,
+        wrap: Sequence[str] = (),
+        stdin: bytes = b"",
+    ) -> Made:
+        """Configure from nothing, as the base was.
+
+        olddefconfig would keep what the base's Kconfig had for a default when a patch changes it, and
+        so build another kernel than the command in the report does.
+        """
+        return self.make(
+            ["allnoconfig"],
+            timeout=timeout,
+            variables=(f"KCONFIG_ALLCONFIG={_WANTED}",),
+            on_step=on_step,
+            wrap=wrap,
+            stdin=stdin,
         )
 
     def show(self, repository: str, old_tree: str, new_tree: str) -> None:
