@@ -53,6 +53,9 @@ bench-bot: ## queue and drain 10,000 jobs without work, measure the idle bot: ti
 bench-web: ## time the web pages with 2,000 series, and the export of 500
 	@deploy/bench-web
 
+bench-nights: ## fill a store with a year of nightly sweeps; its size, and how long the pages take
+	@deploy/bench-nights
+
 bench-watch: ## replay a list through the bot (INBOX=... an epoch): series, speed, memory
 	@deploy/bench-watch
 

@@ -4,7 +4,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
 from reviewbot.stages.nightly_record import bad_runs
 
@@ -35,20 +34,18 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """``state`` is a key of SYMBOLS; ``place`` is where in the night's ``seen`` it is, -1 for nowhere.
+    """``state`` is a key of SYMBOLS.  ``bad``: somebody may want to look at it; ``plain``: nothing is to be said.
 
-    ``turn`` is "broke" or "fixed" in the night in which it did so.
+    ``place`` is where in the night's ``seen`` a bad one is; ``turn`` is "broke" or "fixed" in the night in
+    which it did so.
     """
 
     state: str
+    plain: bool = True
+    bad: bool = False
     place: int = -1
     turn: str = ""
     said: str = ""
-
-    @property
-    def bad(self) -> bool:
-        """Whether somebody may want to look at it."""
-        return self.state in ("fail", "crash", "timeout", "flaky")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +68,8 @@ class Grid:
     quiet: tuple[Row, ...]
 
 
-_NONE = Cell(state="none")
+_PLAIN = {name: Cell(state=name) for name in SYMBOLS}
+_BAD = frozenset({"fail", "crash", "timeout", "flaky"})
 _TURNS = {Move.BROKE: "broke", Move.FIXED: "fixed"}
 
 
@@ -88,7 +86,7 @@ def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -
         for place, one in enumerate(night.seen):
             if one.kind not in SHOWN:
                 continue
-            cells = found.setdefault((one.kind, one.name), [_NONE] * len(nights))
+            cells = found.setdefault((one.kind, one.name), [_PLAIN["none"]] * len(nights))
             turn = turns.get((night.id, one.kind, one.name), "")
             cells[column] = _cell(one, place, turn)
     rows = [_row(kind, name, cells) for (kind, name), cells in found.items()]
@@ -106,9 +104,11 @@ def state(one: Seen) -> str:
 
 
 def _cell(one: Seen, place: int, turn: str) -> Cell:
-    if one.status is Status.PASS and not turn and not one.failures:
-        return Cell(state="pass", place=place)
-    return Cell(state=state(one), place=place, turn=turn, said=one.detail)
+    name = state(one)
+    bad = name in _BAD
+    if not bad and not turn:
+        return _PLAIN[name]
+    return Cell(state=name, plain=False, bad=bad, place=place, turn=turn, said=one.detail)
 
 
 def _row(kind: Kind, name: str, cells: Sequence[Cell]) -> Row:

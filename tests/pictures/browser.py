@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Photograph the web pages of the example series, reviewed for this in full (``make web-pictures``).
+"""Photograph the web pages of the example series, reviewed for this in full, and of made nights (``make web-pictures``).
 
 usage: browser.py REVIEWBOT TREE DIRECTORY
 """
@@ -14,9 +14,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.append(str(CHECKOUT / "tests" / "web"))
+sys.path += [str(CHECKOUT / "tests" / name) for name in ("web", "nights")]
 
 from chromium import Chromium, chromium  # noqa: E402 - lies beside the pages' tests
+from year import fill  # noqa: E402 - lies beside the tests of nights
+
+from reviewbot.tools.nights import Nights  # noqa: E402 - see above
 
 FOUND = 1  # exit status of a review that found something, which the example is for
 
@@ -40,6 +43,9 @@ def main() -> None:
         argv = [reviewbot, "-q", "review", example, "--tree", tree, "--output", os.devnull]
         assert subprocess.run(argv, env=home, check=False).returncode == FOUND
         (run,) = (Path(state) / "reviewbot/runs").iterdir()
+        nights = Nights(Path(state) / "reviewbot/nights.sqlite")
+        fill(nights, branches=4)  # the fourth has something broken in its last night
+        nights.close()
         argv = [reviewbot, "serve", "--listen", "127.0.0.1:0"]
         with subprocess.Popen(argv, env=home, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr
@@ -53,6 +59,7 @@ def main() -> None:
                     (series, "web-series.webp", "light", 1280),
                     (patch, "web-patch.webp", "dark", 1280),
                     (patch, "web-patch-small.webp", "light", 400),
+                    ("/sweeps/kvm-x86-next", "web-sweep.webp", "light", 1280),
                 ):
                     target = directory / file
                     picture(browser, place, address, target, scheme=scheme, width=width)

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the pages of nightly sweeps say, over real HTTP, and what they make of hostile names."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path, PurePosixPath
+
+import pytest
+from nights_served import NIGHTS
+from shelves import RULES, SCRIPT, Served
+from test_web_pages import Links
+
+from reviewbot.model.status import Status
+from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
+from reviewbot.tools import templates
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.nights_shelf import LOG_LIMIT, NightsShelf
+from reviewbot.tools.static_site import StaticSite
+from reviewbot.web.application import LINKS
+from reviewbot.web.export import pages
+from reviewbot.web.site import Site
+from reviewbot.web.snapshot import snapshot
+from reviewbot.web.sweep_grid import grid, mood
+from reviewbot.web.sweep_names import slugs
+from reviewbot.web.sweep_trends import charts
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+EMPTY = snapshot((), (), RULES, stamp="", made=1.0)
+
+
+def body(served: Served, path: str) -> str:
+    answer, data = served.get(path)
+    assert answer.status == 200, f"{path}: {answer.status}"
+    return data.decode()
+
+
+def crawl(served: Served) -> dict[str, str]:
+    """Every page that can be reached by clicking, but for most logs of the harmless nights."""
+    todo, seen = ["/sweeps"], {}
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        answer, data = served.get(path)
+        assert answer.status == 200, f"{path}: {answer.status}"
+        seen[path] = data.decode()
+        if "html" in answer.headers["Content-Type"]:
+            plain = (link.partition("#")[0] for link in Links(seen[path]).found)
+            todo += [
+                one
+                for one in plain
+                if one.startswith("/sweeps")
+                and ("/log/" not in one or not re.search("00[1-9]", one))
+            ]
+    return seen
+
+
+def test_every_link_leads_somewhere_and_nothing_hostile_becomes_markup(served):
+    found = crawl(served)
+    assert len(found) > 2 * NIGHTS
+    for path, text in found.items():
+        bad = {c for c in text if not c.isprintable() and c not in "\t\n"}
+        assert not bad, f"{path}: control characters {bad!r}"
+        assert SCRIPT not in text or path.endswith(".json"), path
+        if text.startswith("<!DOCTYPE"):
+            links = Links(text)
+            assert not links.odd, f"{path}: {links.odd}"
+            assert not links.tags & {"script", "img", "iframe", "style", "object"}, path
+            outside = [
+                x for x in links.found if not x.startswith(("/", "#", "https://lore.kernel.org/r/"))
+            ]
+            assert set(outside) <= {"data:,"}, f"{path}: {outside}"
+    assert any("&lt;script&gt;" in text for text in found.values())
+    logs = [path for path in found if "/log/" in path]
+    assert any("not a tag&lt;/b&gt;" in found[path] for path in logs)
+    assert any("is not kept any more" in found[path] for path in logs)
+    assert not any("root:" in found[path] for path in logs)
+
+
+def test_the_index_shows_open_regressions_first(served, swept):
+    text = body(served, "/sweeps")
+    told = json.loads(body(served, "/sweeps.json"))["branches"]
+    assert [bool(one["regressions"]) for one in told] == sorted(
+        (bool(one["regressions"]) for one in told), reverse=True
+    )
+    for one in told:
+        many = len(swept.store.regressions(one["branch"]))
+        assert len(one["regressions"]) == many
+        if many:
+            assert f"{many} open" in text
+
+
+def test_a_broken_test_is_marked_in_the_night_in_which_it_broke(served, swept):
+    """Every cell of the first page, against the store."""
+    told = json.loads(body(served, "/sweeps/kvm-queue.json"))
+    nights = {one["id"]: place for place, one in enumerate(told["nights"])}
+    states = {(one["kind"], one["name"]): one["states"] for one in told["rows"]}
+    words = {Status.PASS: "pass", Status.SKIP: "skip", Status.FAIL: ("fail", "flaky")}
+    for name, place in nights.items():
+        night = swept.store.night(name)
+        assert night is not None
+        for one in night.seen:
+            if one.kind in (Kind.BUILD, Kind.TEST):
+                assert states[one.kind, one.name][place] in words[one.status]
+    text = body(served, "/sweeps/kvm-queue")
+    moves = swept.store.movements(nights)
+    broke = [
+        (one.name, night)
+        for night, some in moves.items()
+        for one in some
+        if one.move is Move.BROKE and one.kind in (Kind.TEST, Kind.BUILD)
+    ]
+    assert text.count(" broke") >= len(broke) > 0
+    for name, night in broke:
+        row = next(line for line in text.split("\n") if f'title="test {name}"' in line or f'title="build {name}"' in line)  # fmt: skip
+        assert re.search(rf'class="\w+ broke"><a href="/sweeps/kvm-queue/{night}#r\d+"', row), name
+
+
+def test_every_bad_cell_leads_to_its_result(served):
+    text = body(served, "/sweeps/kvm-queue")
+    links = re.findall(r'<a href="(/sweeps/kvm-queue/[^"#]+)#(r\d+)" title="failed', text)
+    assert links
+    for path, anchor in links[:5]:
+        night = body(served, path)
+        row = night[night.index(f'id="{anchor}"') :].partition("</tr>")[0]
+        assert "failed" in row
+
+
+def test_a_night_shows_what_moved_how_sure_and_who_did_it(served, swept):
+    night, search = next(
+        (night, one) for night, one in swept.store.bisections("kvm/queue") if one.culprit
+    )
+    assert search.culprit
+    text = body(served, f"/sweeps/kvm-queue/{night}")
+    assert search.culprit.subject in text
+    assert search.culprit.commit[:12] in text
+    assert "99.7 % sure" in text
+    assert "reverting it on the tip cures it" in text
+    assert f"{len(search.steps)} steps" in text
+    assert "by chance" in text or "certain" in text
+    told = json.loads(body(served, f"/sweeps/kvm-queue/{night}.json"))
+    assert told["bisections"][0]["culprit"]["commit"]
+    assert told["movements"]
+
+
+def test_an_unchanged_night_says_whose_results_hold(served, swept):
+    same = next(
+        one for one in swept.store.heads("kvm/queue", 100) if one.ending is Ending.UNCHANGED
+    )
+    text = body(served, f"/sweeps/kvm-queue/{same.id}")
+    assert "the tree did not change" in text
+    assert f"/sweeps/kvm-queue/{same.same_as}" in text
+
+
+def test_older_nights_are_on_further_pages(served, swept):
+    ran = [
+        one.id for one in swept.store.heads("kvm/queue", 200) if one.ending is not Ending.UNCHANGED
+    ]
+    first, second = (
+        [one["id"] for one in json.loads(body(served, f"/sweeps/kvm-queue.json{query}"))["nights"]]
+        for query in ("", "?page=2")
+    )
+    assert first + second == ran[: len(first + second)]
+    assert len(first) == 30
+    assert served.get("/sweeps/kvm-queue?page=9")[0].status == 404
+    assert served.get("/sweeps/kvm-queue?page=99999999999")[0].status == 200  # no number: the first
+
+
+def test_trends_have_a_line_and_a_table(served, swept):
+    text = body(served, "/sweeps/kvm-queue")
+    assert "dirty_log_perf_test" in text
+    totals = swept.store.totals("kvm/queue")
+    for one in charts(totals, {}):
+        points = re.findall(r"[ML]([\d.]+) ([\d.]+)", one.path)
+        assert len(points) == sum(value is not None for value in one.values)
+        assert all(0 <= float(x) <= 600.05 and -0.05 <= float(y) <= 100.05 for x, y in points)
+    table = text[text.index('<table class="numbers">') :]
+    assert table.count("<tr>") == 1 + len(totals[:60])
+
+
+def test_the_feed_has_nights_that_changed_something(served, swept):
+    feed = ET.fromstring(body(served, "/sweeps.atom"))  # noqa: S314 - our own
+    entries = feed.findall(f"{ATOM}entry")
+    assert entries
+    for one in entries:
+        name = (one.findtext(f"{ATOM}id") or "").removeprefix("urn:reviewbot:night:")
+        moved = swept.store.movements([name])[name]
+        assert {x.move for x in moved if x.against is Against.PREVIOUS} - {Move.STILL, Move.FLAKY, Move.UNCONFIRMED}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/sweeps/nothing", "/sweeps/kvm-queue/no", "/sweeps/kvm-queue/evil-0", "/sweeps/kvm-queue/kvm-queue-0050/log/999999",
+     "/sweeps/kvm-queue/kvm-queue-0050/log/x", "/sweeps/kvm-queue/kvm-queue-0050/x", "/sweeps/..", "/sweeps/a/b/c/d/e/f"],
+)  # fmt: skip
+def test_what_is_not_there_is_not_there(served, path):
+    assert served.get(path)[0].status == 404
+
+
+def test_a_damaged_store_takes_no_other_page_away(tmp_path, swept):
+    place = tmp_path / "nights.sqlite"
+    place.write_bytes(b"this is no database at all, whatever it is called" * 100)
+    shelf = NightsShelf(place, Cache(tmp_path / "cache"))
+    site = Site(templates.load_web(), swept.site.reviews, shelf)
+    told = site.page(EMPTY, LINKS, "/sweeps", {}, json=False)
+    assert told.status == 503
+    assert b"cannot be read" in told.body
+    assert site.page(EMPTY, LINKS, "/rules", {}, json=False).status == 200
+
+
+def test_without_nights_there_is_no_such_page(tmp_path, swept):
+    shelf = NightsShelf(tmp_path / "none.sqlite", Cache(tmp_path / "cache"))
+    site = Site(templates.load_web(), swept.site.reviews, shelf)
+    assert site.page(EMPTY, LINKS, "/sweeps", {}, json=False).status == 404
+    assert b"Sweeps" not in site.page(EMPTY, LINKS, "/rules", {}, json=False).body
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_an_export_has_no_dead_links(tmp_path, swept):
+    target = StaticSite(tmp_path / "site")
+    for one in pages(swept.site, EMPTY):
+        assert one.page.status == 200, one.name
+        target.put(one.name, one.page.body)
+    target.finish()
+    places = [one for one in (tmp_path / "site").rglob("*.html") if "rules" not in one.parts]
+    assert len(places) > NIGHTS
+    for place in places:
+        for link in Links(place.read_text()).found:
+            plain = link.partition("#")[0]
+            if plain and not plain.startswith(("data:", "https://lore.kernel.org/r/")):
+                there = (place.parent / PurePosixPath(plain)).resolve()
+                assert there.is_file(), f"{place.name}: {plain}"
+
+
+def test_slugs_are_unlike_and_harmless():
+    names = ["kvm/queue", "kvm-queue", "a" * 200, "../..", "", "-x", "ü/ö", "kvm/x.y"]
+    found = slugs(names)
+    assert sorted(found.values()) == sorted(names)
+    assert all(re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}", slug) for slug in found), found
+    assert slugs(["kvm/queue"]) == {"kvm-queue": "kvm/queue"}
+
+
+def test_moods_and_rows_of_a_few_nights():
+    seen = Seen(kind=Kind.TEST, name="t", status=Status.FAIL, runs=3, failures=3)
+    night = Night(
+        id="n", branch="b", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE
+    )
+    moved = Movement(
+        kind=Kind.TEST, name="t", move=Move.BROKE, against=Against.MAINLINE, before="", after=""
+    )
+    assert mood(night, [moved]) == "good"  # it has been so for weeks
+    made = grid([Night(**{name: getattr(night, name) for name in Night.__slots__} | {"seen": (seen,)})], {"n": [moved]})  # fmt: skip
+    (row,) = made.moving
+    assert row.cells[0].state == "fail"
+    assert row.cells[0].turn == ""
+
+
+def test_a_long_console_keeps_its_ends(tmp_path):
+    cache = Cache(tmp_path)
+    shelf = NightsShelf(tmp_path / "none.sqlite", cache)
+    text = shelf.log(cache.put(b"first\n" + b"x" * (3 * LOG_LIMIT) + b"\nlast"))
+    assert text
+    assert text.startswith("first")
+    assert text.endswith("last")
+    assert "bytes are left out here" in text
+    assert len(text) < LOG_LIMIT + 200
+    assert shelf.log("../" * 20 + "etc/passwd") is None
+
+
+def test_a_page_waits_for_no_writer(swept, served):
+    """Somebody holds the store's write lock for as long as the page takes, and it shows all the same."""
+    writer = sqlite3.connect(swept.store.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("DELETE FROM results")
+    started = time.monotonic()
+    text = body(served, "/sweeps/kvm-queue")
+    assert time.monotonic() - started < 5
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert "x86_64/" in text
+
+
+def test_the_pages_are_where_the_documentation_says():
+    said = (Path(__file__).parents[2] / "docs" / "web.md").read_text()
+    for path in ("/sweeps", "/sweeps/BRANCH", "/sweeps/BRANCH/NIGHT", "/sweeps.atom"):
+        assert f"`{path}`" in said, f"docs/web.md: {path} is missing in the table of addresses"
