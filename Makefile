@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-rules bench-coverage bench-lab chaos-lab same-verdict check-coverage fresh-check lock clean
+.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-nights bench-rules bench-coverage bench-lab bench-bisect chaos-lab same-verdict check-coverage fresh-check lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -67,6 +67,9 @@ bench-rules: ## time the rules alone on 10, 22 and 60 patches (KIND=dense: the m
 
 bench-lab: ## the lab beside a clean build, and beside git am, make and virtme-ng (a quarter of an hour)
 	@deploy/bench-lab
+
+bench-bisect: ## a failing selftest among 16 commits, beside git bisect run with make and virtme-ng (a quarter of an hour)
+	@deploy/bench-bisect
 
 bench-coverage: ## selftests chosen by coverage beside all of them (INBOX=... an epoch, TREE=... a tree)
 	@deploy/bench-coverage
