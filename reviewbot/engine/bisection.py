@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 _STEP_SECONDS = 3600.0
 _BUILD_COST = 1.5
 """What a build costs beside a boot with a fast test: measured 4 to 9 s against 4 s on two cores."""
-_END_RUNS = 20
-"""Executions at an end of the range before its answer is believed, at most."""
+_END_RUNS = 10
+"""Executions of the bad end without the failure before it counts as gone: of one that shows itself in
+every second run, one in a thousand."""
 
 
 def bisect(request: BisectRequest, tools: Tools) -> tuple[Bisection, ...]:
@@ -70,6 +71,7 @@ class _Search:
     log: dict[int, list[Step]] = field(default_factory=dict)
     ended: dict[int, str] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
+    shown: set[int] = field(default_factory=set)
     longest: float = 0.0
 
     def go(self) -> tuple[Bisection, ...]:
@@ -80,6 +82,7 @@ class _Search:
             if failure.kind not in BUILT | BOOTED:
                 self.ended[number] = f"a {failure.kind} is not bisected"
         self._good_end()
+        self._search()
         self._bad_end()
         self._search()
         return tuple(self._answer(number) for number in range(len(failures)))
@@ -89,8 +92,9 @@ class _Search:
         belief = Belief(range=self.range, rates=rates, confidence=self.request.confidence)
         if rates.repeatable and failure.good_runs:
             belief.saw(OUTSIDE, runs=failure.good_runs, failures=failure.good_failures)
-        if rates.repeatable and failure.runs:
-            belief.saw(self._tip, runs=failure.runs, failures=failure.failures)
+        if rates.repeatable:  # without a record: somebody saw it once
+            runs, failures = failure.runs or 1, failure.failures if failure.runs else 1
+            belief.saw(self._tip, runs=runs, failures=failures)
         return belief
 
     @property
@@ -135,30 +139,24 @@ class _Search:
         )
 
     def _bad_end(self) -> None:
-        """A failure that is not there any more has no culprit."""
+        """A failure that nothing has shown so far may not be there any more."""
         for number in self._open():
-            self._see_it(number)
+            if number not in self.shown and not self.request.failures[number].failures:
+                self._see_it(number)
 
     def _see_it(self, number: int) -> None:
         belief = self.beliefs[number]
-        failure = self.request.failures[number]
-        rate = failure.failures / failure.runs if failure.runs else 0.5
-        enough = odds.passes_to_clear(max(rate, 0.2)) or 1
-        most = min(enough, _END_RUNS) if belief.rates.repeatable else 1
-        for tried in range(most):
-            if belief.seen.get(self._tip, (0, 0))[1]:
-                return
+        runs = 0
+        while runs < (_END_RUNS if belief.rates.repeatable else 1):
             look = self._look(self._tip, [number]).get(number)
-            if look is None:
+            if look is None or number in self.shown:
                 return
             if look.outcome is StepOutcome.SKIPPED:
                 self.ended[number] = f"the bad end cannot be tested: {look.why}"
                 return
-            if look.outcome is StepOutcome.GOOD and tried + 1 == most:
-                times = f", {most} times of {most}" if most > 1 else ""
-                self.ended[number] = (
-                    f"the failure is not there any more: the bad end is good{times}"
-                )
+            runs += look.runs
+        times = f", {runs} times of {runs}" if runs > 1 else ""
+        self.ended[number] = f"the failure is not there any more: the bad end is good{times}"
 
     def _search(self) -> None:
         while numbers := self._open():
@@ -195,14 +193,12 @@ class _Search:
         self.longest = max(self.longest, seconds)
         for number, look in looks.items():
             self._note(number, index, look)
-            bad = int(look.outcome is StepOutcome.BAD)
-            runs = int(look.outcome is not StepOutcome.SKIPPED)
             step = Step(
                 commit=commit,
                 subject=about.subject,
                 outcome=look.outcome,
-                runs=runs,
-                failures=bad,
+                runs=look.runs,
+                failures=look.failures,
                 seconds=round(seconds, 1),
                 why=look.why,
             )
@@ -210,11 +206,12 @@ class _Search:
         return looks
 
     def _note(self, number: int, index: int, look: Look) -> None:
-        if look.outcome is StepOutcome.SKIPPED:
-            if index != OUTSIDE:
-                self.beliefs[number].cannot_tell(index)
-        else:
-            self.beliefs[number].saw(index, runs=1, failures=int(look.outcome is StepOutcome.BAD))
+        if look.outcome is not StepOutcome.SKIPPED:
+            self.beliefs[number].saw(index, runs=look.runs, failures=look.failures)
+        elif index != OUTSIDE:
+            self.beliefs[number].cannot_tell(index)
+        if look.failures and index != OUTSIDE:
+            self.shown.add(number)
 
     def _left(self) -> float:
         return self.request.deadline - time.time() if self.request.deadline else _STEP_SECONDS
@@ -240,7 +237,7 @@ class _Search:
         members = belief.credible()
         sure = sum(belief.probability(belief.range.index(one)) for one in self.range.named(members))
         index = belief.culprit()
-        if index is not None and belief.seen.get(self._tip, (0, 0))[1]:
+        if index is not None and (number in self.shown or failure.failures):
             culprit = self._culprit(number, self.range.commits[index])
             return replace(answer, culprit=culprit, confidence=min(1.0, sure))
         suspects = self.range.named(members)
@@ -276,8 +273,9 @@ class _Search:
             return Reverted.CONFLICTS
         belief = self.beliefs[number]
         rate = min(0.95, max(group.after for group in belief.groups() if group.each > 1e-3))
-        runs = min(odds.passes_to_clear(rate) or 1, _END_RUNS) if belief.rates.repeatable else 1
-        for _ in range(runs):
+        runs = min(odds.passes_to_clear(rate) or 1, 2 * _END_RUNS) if belief.rates.repeatable else 1
+        done = 0
+        while done < runs:
             self.tools.progress(Stage.TEST, f"{self.request.bad[:12]} without {commit[:12]}")
             if not self._in_time():
                 return Reverted.NOT_TRIED
@@ -288,4 +286,5 @@ class _Search:
             if look.outcome is StepOutcome.SKIPPED:
                 unbuilt = look.why.startswith("does not build")
                 return Reverted.NOT_BUILT if unbuilt else Reverted.NOT_TRIED
+            done += look.runs
         return Reverted.CURES

@@ -26,14 +26,19 @@ _WIDTH = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one execution at one commit showed of one failure."""
+    """What one commit showed of one failure: it was there in ``failures`` of ``runs`` executions.
+
+    ``why`` is the reason where nothing was learnt.
+    """
 
     outcome: StepOutcome
     why: str = ""
+    runs: int = 0
+    failures: int = 0
 
 
-GOOD = Look(outcome=StepOutcome.GOOD)
-BAD = Look(outcome=StepOutcome.BAD)
+GOOD = Look(outcome=StepOutcome.GOOD, runs=1)
+BAD = Look(outcome=StepOutcome.BAD, runs=1, failures=1)
 
 
 def cannot_tell(why: str) -> Look:
@@ -69,12 +74,32 @@ def boot(failure: Failure, booted: BootResult) -> Look:
     return GOOD if up else BAD
 
 
-def tests(failure: Failure, ran: TestRun) -> Look:
-    """The answer of a run of tests, for a TEST failure and a CONSOLE one with tests."""
+def tests(failure: Failure, ran: TestRun, times: int) -> Look:
+    """The answer of a run of tests, for a TEST failure and a CONSOLE one with tests.
+
+    Each test was run ``times`` times, under names by :func:`repeated`.
+    """
     if failure.kind is Kind.CONSOLE:
         return _console(failure, ran.boots, ran.results)
-    result = next((one for one in ran.results if one.name == failure.name), None)
-    return _test(failure, result)
+    results = {result.name: result for result in ran.results}
+    looks = [_test(failure, results.get(repeated(failure.name, number))) for number in range(times)]
+    told = [look for look in looks if look.outcome is not StepOutcome.SKIPPED]
+    if not told:
+        return looks[0]
+    failures = sum(look.failures for look in told)
+    outcome = StepOutcome.BAD if failures else StepOutcome.GOOD
+    return Look(outcome=outcome, runs=len(told), failures=failures)
+
+
+def program(name: str) -> str:
+    """The selftest of a name that may end with module parameters: "x86_64/state_test [npt=0]"."""
+    return name.partition(" [")[0]
+
+
+def repeated(name: str, number: int) -> str:
+    """What a test is called when it is run again in the same guest; ``number`` 0 is the first."""
+    first, bracket, rest = name.partition(" [")
+    return f"{first}.{number + 1}{bracket}{rest}" if number else name
 
 
 def _test(failure: Failure, result: TestResult | None) -> Look:

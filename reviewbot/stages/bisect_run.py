@@ -5,7 +5,7 @@ Each execution has a number of its own and is kept under it, so that an interrup
 it was, and a repeat is a new execution.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reviewbot.model.build import Image
@@ -15,7 +15,7 @@ from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestRun
-from reviewbot.stages import boot
+from reviewbot.stages import bisect_judge, boot
 from reviewbot.stages.choose import directory
 from reviewbot.tools import kept_results, kselftest, testbed
 from reviewbot.tools.context import Tools
@@ -110,21 +110,32 @@ class Runner:
         return ran
 
     def binaries(
-        self, names: Sequence[str], made: Programs, limits: dict[str, float]
+        self, names: Sequence[str], made: Programs, limits: Mapping[str, float], times: int
     ) -> tuple[TestBinary, ...]:
-        """Those of ``names`` that could be built; limits that nobody gave are the tree's, scaled."""
+        """Those of ``names`` that could be built, each ``times`` times.
+
+        Limits that nobody gave are the tree's, scaled.
+        """
         factor = 1.0
         if self.host.accelerator is Accelerator.TCG:
             factor = self.tools.config.lab.tcg_scale
         return tuple(
             TestBinary(
-                name=name,
-                digest=made.digests[name],
+                name=bisect_judge.repeated(name, number),
+                digest=made.digests[bisect_judge.program(name)],
                 limit=limits.get(name) or made.limit * factor,
+                parameters=self._parameters(name),
             )
+            for number in range(times)
             for name in names
-            if name in made.digests
+            if bisect_judge.program(name) in made.digests
         )
+
+    def _parameters(self, name: str) -> tuple[str, ...]:
+        """The module parameters that a test's name ends with, as the profile spells them."""
+        said = name.partition(" [")[2].removesuffix("]")
+        known = {one.name: tuple(one.parameters) for one in self.profile.variations}
+        return known.get(said, ())
 
     def _key(self, what: str, number: int, image: Image, tests: Sequence[TestBinary]) -> str:
         kernel = testbed.Kernel(image=image, profile=self.profile, host=self.host)

@@ -23,6 +23,11 @@ BUILT = frozenset({Kind.BUILD, Kind.WARNING})
 BOOTED = frozenset({Kind.BOOT, Kind.TEST, Kind.CONSOLE})
 """What needs a guest."""
 
+_TIMES = 3
+_QUICK = 1.5
+_SLOW = 60.0
+"""Seconds a test is taken to need that was not run yet."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Steps:
@@ -41,6 +46,7 @@ class Steps:
     host: Host | None = None
     own_programs: set[int] = field(default_factory=set)
     executions: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def look(
         self, tree_id: str, commit: str, wanted: Sequence[int], seconds: float
@@ -117,27 +123,34 @@ class Steps:
         except (kselftest.UnlistedError, InfrastructureError) as error:
             return dict.fromkeys(wanted, cannot_tell(f"no selftests: {error}"))
         limits = {failure.name: failure.limit for failure in self.failures}
-        binaries = runner.binaries(names, made, limits)
         looks: dict[int, Look] = {}
         for one in wanted:
-            needed = bisect_judge.names_of([self.failures[one]])
+            needed = map(bisect_judge.program, bisect_judge.names_of([self.failures[one]]))
             missing = [name for name in needed if name not in made.digests]
             if missing:
                 why = made.failures.get(missing[0], "it is not there")
                 looks[one] = cannot_tell(f"{missing[0]} does not build: {why}")
         rest = [one for one in wanted if one not in looks]
         if rest:
-            ran = runner.tests(image, binaries, number)
-            looks |= {one: bisect_judge.tests(self.failures[one], ran) for one in rest}
+            times = self._times(names)
+            ran = runner.tests(image, runner.binaries(names, made, limits, times), number)
+            for result in ran.results:
+                self.seconds[result.name] = max(self.seconds.get(result.name, 0), result.seconds)
+            looks |= {one: bisect_judge.tests(self.failures[one], ran, times) for one in rest}
         return looks
+
+    def _times(self, names: Sequence[str]) -> int:
+        """How often to run tests in one guest: where they are much quicker than its boot, more than once."""
+        return _TIMES if all(self.seconds.get(name, _SLOW) < _QUICK for name in names) else 1
 
     def _programs(self, tree: str) -> bisect_run.Programs:
         """All tests that any failure needs, so that one build serves the whole bisection."""
+        names = bisect_judge.names_of(self.failures)
         request = bisect_run.ProgramRequest(
             repository=self.repository,
             base_tree=self.builders[""].kernel.tree_id,
             tree=tree,
-            names=bisect_judge.names_of(self.failures),
+            names=tuple(dict.fromkeys(map(bisect_judge.program, names))),
             profile=self.profile,
         )
         return bisect_run.programs(request, self.tools)

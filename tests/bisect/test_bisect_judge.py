@@ -61,9 +61,25 @@ def failed(detail="", status=Status.FAIL):
     ],
 )
 def test_only_the_same_failure_is_bad(failure, run, outcome):
-    look = bisect_judge.tests(failure, run)
+    look = bisect_judge.tests(failure, run, 1)
     assert look.outcome is outcome
     assert bool(look.why) == (outcome is SKIPPED)
+
+
+def test_repeats_in_one_guest_count_each():
+    def named(name, status):
+        return TestResult(name=name, status=status, seconds=1.0, exit_code=0, assertion="t.c:1: a")
+
+    assert bisect_judge.repeated("x86_64/t [npt=0]", 1) == "x86_64/t.2 [npt=0]"
+    assert bisect_judge.program("x86_64/t [npt=0]") == "x86_64/t"
+    results = (
+        named("x86_64/t", Status.PASS),
+        named("x86_64/t.2", Status.FAIL),
+        named("x86_64/t.3", Status.INFRA),
+    )
+    run = TestRun(commit="c", repeat=0, results=results, boots=())
+    look = bisect_judge.tests(failed(), run, 3)
+    assert (look.outcome, look.runs, look.failures) == (BAD, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +104,9 @@ def test_a_console_report_is_known_by_its_fingerprint():
     # A guest that ended early may not have come as far as the report.
     assert bisect_judge.boot(other, booted(Outcome.PANIC)).outcome is SKIPPED
     during = Failure(kind=Kind.CONSOLE, name="abc", tests=("x86_64/t",))
-    assert bisect_judge.tests(during, ran(Status.PASS, boots=(booted(),))).outcome is GOOD
+    assert bisect_judge.tests(during, ran(Status.PASS, boots=(booted(),)), 1).outcome is GOOD
     assert (
-        bisect_judge.tests(during, ran(Status.FAIL, boots=(booted(crashes=(crash,)),))).outcome
+        bisect_judge.tests(during, ran(Status.FAIL, boots=(booted(crashes=(crash,)),)), 1).outcome
         is BAD
     )
 
