@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -71,9 +72,7 @@ def sweep(
             if due and not _due(branch, nights):
                 continue
             try:
-                report = going.sweep(branch)
-                if report.night.ending is not Ending.UNCHANGED:
-                    _enter(report, branch, nights, config)
+                report = going.sweep(branch, partial(_enter, branch, nights, config))
             except InfrastructureError as error:
                 click.echo(f"reviewbot: {branch.name}: {one_line(str(error))}", err=True)
                 status = 3
@@ -94,9 +93,8 @@ def sweep_job(wanted: Job, config: Config) -> Done:
     if not branches:
         raise UserError(f"no sweep of {name} in this worker's settings: [sweeps.NAME]")
     with _nights() as nights, tools_for(config, quiet=True) as tools:
-        report = Round(tools=tools, nights=nights).sweep(branches[0])
-        if report.night.ending is not Ending.UNCHANGED:
-            _enter(report, branches[0], nights, config)
+        deliver = partial(_enter, branches[0], nights, config)
+        report = Round(tools=tools, nights=nights).sweep(branches[0], deliver)
         return Done(
             run=report.night.id,
             verdict=sweep_text.subject(report),
@@ -113,7 +111,7 @@ def _nights() -> Iterator[Nights]:
         yield nights
 
 
-def _enter(report: SweepReport, branch: Branch, nights: Nights, config: Config) -> None:
+def _enter(branch: Branch, nights: Nights, config: Config, report: SweepReport) -> None:
     """Put the night's mails into the outbox; 'reviewbot sender' sends them."""
     from reviewbot.engine import sweep_mail  # noqa: PLC0415 - SQLAlchemy is slow to load
     from reviewbot.tools import database  # noqa: PLC0415 - see above

@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reviewbot.engine.sweep_judge import Judge, Pursuit
+from reviewbot.engine.sweep_judge import Judge
 from reviewbot.engine.sweep_lab import Bench, Place
 from reviewbot.engine.sweep_machine import hosts, machine
 from reviewbot.engine.sweep_other import Others
+from reviewbot.engine.sweep_pursuit import Pursuit, archives
 from reviewbot.model.codec import key_of
 from reviewbot.model.errors import ReviewbotError
-from reviewbot.model.run import Stage
 from reviewbot.model.sweep import Against, Bisection, Ending, Kind, Night
 from reviewbot.model.sweep_report import SweepReport
 from reviewbot.stages import nightly, sweep_range, sweep_rules
@@ -69,8 +69,12 @@ class Sweep:
     whose: dict[str, RangeCommit] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
-    def run(self) -> SweepReport:
-        """Look at the branch until the time is over.  Raises what stops us; what was seen is kept then."""
+    def run(self, deliver: Callable[[SweepReport], None]) -> SweepReport:
+        """Look at the branch until the time is over, and hand over what there is to say.
+
+        The night is only complete when ``deliver`` has returned: who is interrupted before does it again,
+        with what is kept.  Raises what stops us; what was seen is recorded then.
+        """
         request = self.request
         self.night = Night(
             id=request.night,
@@ -83,32 +87,35 @@ class Sweep:
             machine=machine(hosts(self.tools)[0], request.profile, self.tools),
         )
         self.nights.record(self.night)
-        ending = Ending.FAILED
+        ending, why = Ending.FAILED, "our own mistake"
         try:
-            ending = self._look()
+            self._prepare()
+            found = self._look()
+            report = self._judge(self._so_far(found))
+            deliver(report)
+            ending, why = found, ""
         except KeyboardInterrupt:
-            ending = Ending.PARTIAL
-            self.left.insert(0, "it was stopped")
+            ending, why = Ending.PARTIAL, "it was stopped before its end"
             raise
         except ReviewbotError as error:
-            self.left.insert(0, f"our tools failed: {error}")
+            why = f"our tools failed: {error}"
             raise
         finally:
-            self._end(ending)
-        return self._judge()
+            self._end(ending, why)
+        return replace(report, night=self.night)
 
     def _look(self) -> Ending:
         request = self.request
         until = request.started + (request.until - request.started) * _LOOKING
-        self._prepare()
         try:
             with deadline(until):
-                self._parts()
+                return self._parts()
         except DeadlineReached:
-            said = ", ".join(self.left)
-            self.left = [f"the time was over before: {said}"]
+            self.bench.missing.append(
+                f"the time was over before the end of: {', '.join(self.left)}"
+            )
+            self.left = []
             return Ending.PARTIAL
-        return Ending.COMPLETE
 
     def _prepare(self) -> None:
         """Find the range, and lay out the bench."""
@@ -152,7 +159,7 @@ class Sweep:
             machine=machine_,
         )
 
-    def _parts(self) -> None:
+    def _parts(self) -> Ending:
         """Everything, the most telling first; ``left`` is what remains to be done."""
         settings, bench = self.request.branch.settings, self.bench
         parts: list[tuple[str, Callable[[], None], bool]] = [
@@ -163,16 +170,19 @@ class Sweep:
             ("the rules", self._rules, settings.rules),
             ("other configurations", bench.variants, settings.variants),
             ("instructions", bench.numbers, bool(settings.performance)),
-            ("the merge base", self._merge_base, bool(self.range and self.range.merge_base)),
+            ("the merge base", self._merge_base, self._leaves_mainline()),
             ("coverage", self._coverage, settings.coverage_days > 0),
         ]
         parts = [part for part in parts if part[2]]
         self.left = [what for what, _, _ in parts]
+        done = True
         for what, work, _ in parts:
-            bench.attempt(what, work)
+            done = bench.attempt(what, work) and done
             self.left.pop(0)
         if bench.tip is None:
             bench.note((), ("no test was run: the tip does not build or boot",))
+        # What our tools did not get done is no observation, and the tests it lacks are not gone.
+        return Ending.COMPLETE if done else Ending.PARTIAL
 
     def _boot(self) -> None:
         self.bench.boot()
@@ -207,43 +217,47 @@ class Sweep:
         if self.nights.say(f"coverage/{branch.name}/{period}", self.night.id, self.night.started):
             self.bench.coverage()
 
-    def _so_far(self) -> Night:
+    def _leaves_mainline(self) -> bool:
+        place = self.bench.place
+        return bool(self.range and self.range.merge_base) and place.base_tree != place.tip_tree
+
+    def _so_far(self, ending: Ending = Ending.RUNNING) -> Night:
         bench = self.bench
         return replace(
             self.night,
             ended=time.time(),
+            ending=ending,
             seen=tuple(bench.seen.values()),
             measures=tuple(bench.measures),
-            missing=(*bench.missing, *self.left) if self.night.ended else tuple(bench.missing),
+            missing=tuple(bench.missing),
         )
 
     def _keep(self) -> None:
-        self.nights.record(replace(self._so_far(), missing=tuple(self.bench.missing)))
+        self.nights.record(self._so_far())
 
-    def _end(self, ending: Ending) -> None:
-        if not hasattr(self, "bench"):
-            self.nights.record(
-                replace(self.night, ended=time.time(), ending=ending, missing=tuple(self.left))
-            )
-            return
-        self.night = replace(self._so_far(), ending=ending)
+    def _end(self, ending: Ending, why: str) -> None:
+        """Write down how it ended, and why so."""
+        night = self._so_far(ending) if hasattr(self, "bench") else self.night
+        left = [f"{why}; left were: {', '.join(self.left)}" if self.left else why] if why else []
+        self.night = replace(
+            night, ending=ending, ended=time.time(), missing=(*left, *night.missing)
+        )
         self.nights.record(self.night)
 
-    def _judge(self) -> SweepReport:
-        """Compare, close and open regressions, find culprits.  The night itself is in the store by now."""
-        night, judge = self.night, self.judge
+    def _judge(self, night: Night) -> SweepReport:
+        """Compare, close and open regressions, find culprits."""
+        self._keep()
+        judge = self.judge
         since = judge.since_last(night)
         others = Others(self.nights, self.request.branch, self.bench, self.tools)
         merge_base, mainline = others.base_night(night), others.mainline_night(night)
-        movements = (
-            *since,
-            *judge.against(night, merge_base, Against.MERGE_BASE),
-            *judge.against(night, mainline, Against.MAINLINE),
-        )
+        first = judge.against(night, merge_base, Against.MERGE_BASE)
+        movements = (*since, *first, *judge.against(night, mainline, Against.MAINLINE))
         self.nights.keep_movements(night.id, movements)
+        if self.range is not None:
+            self.nights.keep_range(night.id, self.range)
         earlier = judge.earlier()
-        first = [one for one in movements if one.against is Against.MERGE_BASE]
-        decisive = since if earlier else tuple(first)
+        decisive = since if earlier else first
         closed = judge.settle(night, decisive, self.range)
         bisections = self._pursue(decisive)
         for one in bisections:
@@ -252,7 +266,7 @@ class Sweep:
         tip = branch_history.commits(self.request.store.path, night.commit, (), limit=1)
         return SweepReport(
             sweep=self.request.branch.sweep,
-            night=night,
+            night=replace(night, ended=time.time()),
             range=self.range,
             tip_subject=tip[0].subject if tip else "",
             movements=movements,
@@ -266,18 +280,17 @@ class Sweep:
     def _pursue(self, movements: tuple[Movement, ...]) -> tuple[Bisection, ...]:
         if self.range is None:
             return ()
-        until = self.request.until - _CLOSING_SECONDS
+        until = self.request.until
         pursuit = Pursuit(
             judge=self.judge,
             bench=self.bench,
-            settings=self.request.branch.settings,
             range=self.range,
             whose=self.whose,
-            deadline=until,
+            deadline=until - min(_CLOSING_SECONDS, (until - self.request.started) / 20),
+            archives=archives(self.tools),
         )
         try:
-            with deadline(self.request.until):
+            with deadline(until):
                 return pursuit.run(movements, self.tools)
         except DeadlineReached:
-            self.tools.progress(Stage.COMPARE, "the time is over: a bisection was cut off")
-            return ()
+            return pursuit.cut_off(movements)

@@ -140,7 +140,7 @@ class Bench:
             return
         suite = sweep_test.suite(self.suite_request(self.host), self.tools)
         self.binaries = suite.binaries
-        self.note(suite.unbuilt, suite.missing)
+        self.note(suite.built, suite.missing)
         self.run(self.binaries)
 
     def suite_request(self, host: Host) -> sweep_test.SuiteRequest:

@@ -75,7 +75,7 @@ class Others:
             ),
             self.tools,
         )
-        seen = {one.name: one for one in suite.unbuilt}
+        seen = {one.name: one for one in suite.built}
         crashes: dict[str, Seen] = {}
         tests = suite.binaries
         for number in range(1 + self.tools.config.lab.repeats):

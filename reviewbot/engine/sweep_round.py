@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ from reviewbot.tools import profile as profiles
 from reviewbot.tools.objects import ObjectStore, resolve_commit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reviewbot.stages.sweep_plan import Branch
     from reviewbot.tools.context import Tools
     from reviewbot.tools.nights import Nights
@@ -40,8 +42,10 @@ class Round:
     again: bool = False
     hours: float = 0.0
 
-    def sweep(self, branch: Branch) -> SweepReport:
+    def sweep(self, branch: Branch, deliver: Callable[[SweepReport], None]) -> SweepReport:
         """Sweep one branch; who sweeps it in another process is waited for.
+
+        ``deliver`` gets the report, unless nothing has changed.
 
         Raises UserError for a tree or branch that is not there, InfrastructureError when our tools fail.
         """
@@ -69,7 +73,7 @@ class Round:
                 until=now + (self.hours or branch.settings.hours) * 3600.0,
                 missing=missing,
             )
-            return Sweep(request=request, tools=self.tools, nights=self.nights).run()
+            return Sweep(request=request, tools=self.tools, nights=self.nights).run(deliver)
 
     def _fetched(self, branch: Branch) -> tuple[str, ...]:
         """Fetch the tree; a sentence when that did not work, for what is here is swept all the same."""
@@ -112,7 +116,7 @@ class Round:
             missing=missing,
         )
         self.nights.record(night)
-        return replace(night)
+        return night
 
 
 def _commit(store: ObjectStore, branch: Branch, ref: str) -> str:

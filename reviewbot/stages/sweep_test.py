@@ -51,10 +51,10 @@ class SuiteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Programs to run, tests that did not build, and sentences about what is missing."""
+    """Programs to run, how building them went (tests that did not), and sentences about what is missing."""
 
     binaries: tuple[TestBinary, ...]
-    unbuilt: tuple[Seen, ...] = ()
+    built: tuple[Seen, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -109,8 +109,12 @@ def suite(request: SuiteRequest, tools: Tools) -> Suite:
             tools.progress(Stage.TEST, f"build {len(names)} selftests")
             built = selftests.build(names)
     except kselftest.UnlistedError as error:
-        return Suite(binaries=(), missing=(f"no selftest was run: {error}",))
-    unbuilt = tuple(
+        broken = Seen(
+            kind=Kind.BUILD, name=SUITE, status=Status.FAIL, detail=str(error), failures=1
+        )
+        return Suite(binaries=(), built=(broken,), missing=(f"no selftest was run: {error}",))
+    listed = Seen(kind=Kind.BUILD, name=SUITE, status=Status.PASS)
+    failed = (
         Seen(kind=Kind.TEST, name=name, status=Status.FAIL, detail=f"{UNBUILT}{why}", failures=1)
         for name, why in sorted(built.failures.items())
     )
@@ -120,9 +124,11 @@ def suite(request: SuiteRequest, tools: Tools) -> Suite:
         if name in built.digests
     )
     missing = () if names else ("no selftest of the tree matches the sweep's tests",)
-    return Suite(binaries=binaries, unbuilt=unbuilt, missing=missing)
+    return Suite(binaries=binaries, built=(listed, *failed), missing=missing)
 
 
+SUITE = "selftests"
+"""What the build of the suite is called beside the kernel's configurations."""
 UNBUILT = "does not build: "
 """How the detail of a test begins that could not be built."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from reviewbot.model.sweep import Against, Ending, Kind, Move, Reverted
+from reviewbot.model.sweep import Against, Ending, Kind, Move, Reverted, Standing
 from reviewbot.stages.printable import count, listed, one_line
 
 if TYPE_CHECKING:
@@ -172,8 +172,15 @@ def _search(found: Bisection, *, brief: bool) -> Rows:
 
 
 def _going_on(report: SweepReport) -> Iterator[tuple[str, Rows]]:
-    """Failures of earlier nights that are still there, in one block."""
+    """Failures of earlier nights that are over without anybody having seen when, and that are still there."""
     fresh = {(one.kind, one.name) for one in decisive(report) if one.move in WORTH_A_MAIL}
+    over: Rows = [
+        ("", f"{one.standing}: {_KINDS[one.kind]}: {one.name}, since {_since(one)}; {one.why}")
+        for one in report.closed
+        if (one.kind, one.name) not in fresh and one.why
+    ]
+    if over:
+        yield "Over:", over[:_MOST]
     culprits = {(one.kind, one.name): one.culprit for one in report.found if one.culprit}
     rows: Rows = []
     for one in report.open:
@@ -237,7 +244,10 @@ def regzbot_lines(report: SweepReport) -> Iterator[str]:
     found = [one for one in report.bisections if one.kind not in (Kind.RULE, Kind.DOCUMENT)]
     yield from _introduced(found)
     for one in report.closed:
-        yield f"#regzbot fix: {one_line(f'{_KINDS[one.kind]} {one.name}')} at {report.night.commit[:12]}"
+        if one.standing is not Standing.FIXED:
+            continue
+        what = one_line(f"{_KINDS[one.kind]} {one.name}")[:200]
+        yield f"#regzbot resolve: {what} passes again at {report.night.commit[:12]}"
 
 
 def _introduced(found: Sequence[Bisection]) -> Iterator[str]:

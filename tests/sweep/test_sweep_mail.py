@@ -191,7 +191,7 @@ def test_regzbot_is_told_where_it_began_and_that_it_ended():
     )
     one = a_night(moved("x86_64/smm_test", Move.FIXED), closed=(closed,))
     body = mails(one, replace(OWNER, regzbot=True))[0].entry.mail.body
-    assert "#regzbot fix: test x86_64/smm_test" in body
+    assert "#regzbot resolve: test x86_64/smm_test passes again at 111111111111" in body
     assert "2026-11-18" in body
 
 

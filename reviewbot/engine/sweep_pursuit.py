@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Who did it: bisections of a night's new failures, those with the same good commit in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewbot.engine import bisection
+from reviewbot.engine.lists import at_hand
+from reviewbot.model.bisection import BisectRequest, Failure
+from reviewbot.model.errors import ReviewbotError
+from reviewbot.model.run import Stage
+from reviewbot.model.status import Status
+from reviewbot.model.sweep import Bisection, Culprit, Kind, Move, Movement, Seen
+from reviewbot.stages.nightly_words import THERE_OR_NOT
+from reviewbot.stages.sweep_test import SUITE
+from reviewbot.tools import git
+from reviewbot.tools.inbox_git import GitInbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reviewbot.engine.sweep_judge import Judge
+    from reviewbot.engine.sweep_lab import Bench
+    from reviewbot.model.sweep_range import RangeCommit, SweepRange
+    from reviewbot.tools.context import Tools
+
+_FOUND_BY_LOOKING = (Kind.RULE, Kind.DOCUMENT)
+_CUT_OFF = "no time was left"
+
+
+def archives(tools: Tools) -> tuple[str, ...]:
+    """Clones of public lists on this machine, in which a commit's mail may be found."""
+    try:
+        sources = at_hand(tools.config, tools.cache.root / "inboxes")
+    except ReviewbotError:
+        return ()  # the bot says what is wrong with its lists
+    return tuple(
+        str(one.path) for one in sources.values() if isinstance(one, GitInbox) and one.path
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pursuit:
+    """Finds the culprits of what broke on one branch."""
+
+    judge: Judge
+    bench: Bench
+    range: SweepRange
+    whose: Mapping[str, RangeCommit]
+    deadline: float
+    archives: tuple[str, ...] = ()
+
+    def run(self, movements: Iterable[Movement], tools: Tools) -> tuple[Bisection, ...]:
+        """One answer for each new failure.  What cannot be searched for has an answer with a reason."""
+        found: list[Bisection] = []
+        groups: dict[str, list[Seen]] = {}
+        for seen in self._broken(movements):
+            if seen.kind in _FOUND_BY_LOOKING:
+                found.append(self._looked(seen))
+            elif why := self._beyond(seen):
+                found.append(_unsearched(seen, "", self.bench.place.tip, why))
+            else:
+                groups.setdefault(self._good(seen), []).append(seen)
+        for good, some in groups.items():
+            found += self._bisect(good, some, tools)
+        return tuple(found)
+
+    def cut_off(self, movements: Iterable[Movement]) -> tuple[Bisection, ...]:
+        """Answers that say that there was no time."""
+        tip = self.bench.place.tip
+        return tuple(_unsearched(one, "", tip, _CUT_OFF) for one in self._broken(movements))
+
+    def _broken(self, movements: Iterable[Movement]) -> list[Seen]:
+        some = [one for one in movements if one.move in (Move.BROKE, Move.WARNED)]
+        seen = (self.bench.seen.get((one.kind, one.name)) for one in some if one.kind)
+        return [one for one in seen if one is not None]
+
+    def _beyond(self, one: Seen) -> str:
+        """Why a failure is none that the lab bisects; "" when it does."""
+        if one.kind is Kind.BUILD and one.name == SUITE:
+            return "the selftests' own build is not bisected"
+        own = one.name.startswith(f"{self.bench.profile.name}: ")
+        if one.kind is Kind.WARNING and not own:
+            return "warnings of other configurations are not bisected"
+        return ""
+
+    def _good(self, seen: Seen) -> str:
+        """The newest commit that was seen without the failure and is in the tip's history."""
+        place = self.bench.place
+        for past in self.judge.history().get((seen.kind, seen.name), ()):
+            if past.failures == 0 and past.status is Status.PASS:
+                if git.is_ancestor(place.store.path, past.commit, place.tip):
+                    return past.commit
+                break
+        if self.range.old and not self.range.forced and seen.kind in THERE_OR_NOT:
+            return self.range.old
+        return self.range.merge_base or self.range.start
+
+    def _bisect(self, good: str, some: Sequence[Seen], tools: Tools) -> list[Bisection]:
+        bad = self.bench.place.tip
+        if not good or good == bad:
+            why = "the same commit did not fail before" if good else "no commit is known to be good"
+            return [_unsearched(one, good, bad, why) for one in some]
+        request = BisectRequest(
+            repository=str(self.bench.place.store.path),
+            good=good,
+            bad=bad,
+            failures=tuple(self._failure(one, good) for one in some),
+            profile=self.bench.profile,
+            host=self.bench.host,
+            deadline=self.deadline,
+            base=self.bench.place.base,
+            archives=self.archives,
+        )
+        try:
+            return list(bisection.bisect(request, tools))
+        except ReviewbotError as error:
+            tools.progress(Stage.COMPARE, f"bisection: {error}")
+            why = f"our tools failed: {error}"
+            return [_unsearched(one, good, bad, why) for one in some]
+
+    def _failure(self, one: Seen, good: str) -> Failure:
+        history = self.judge.history().get((one.kind, one.name), ())
+        there = [past for past in history if past.commit == good]
+        limits = {test.name: test.limit for test in self.bench.binaries}
+        return Failure(
+            kind=one.kind,
+            name=one.name,
+            detail="" if one.kind in (Kind.WARNING, Kind.CONSOLE, Kind.BOOT) else one.detail,
+            status=one.status,
+            tests=self.bench.where.get(one.name, ()),
+            runs=one.runs,
+            failures=one.failures,
+            good_runs=sum(past.runs for past in there),
+            good_failures=sum(past.failures for past in there),
+            limit=limits.get(one.name, 0.0),
+        )
+
+    def _looked(self, one: Seen) -> Bisection:
+        """A rule's finding names its commit; nothing has to be searched."""
+        commit = self.whose.get(one.name)
+        if commit is None:
+            why = "the finding is older than this range"
+            return _unsearched(one, self.range.old, self.bench.place.tip, why)
+        return Bisection(
+            kind=one.kind,
+            name=one.name,
+            detail=one.detail,
+            good=self.range.old,
+            bad=self.bench.place.tip,
+            culprit=Culprit(commit=commit.commit, subject=commit.subject, author=commit.author),
+            confidence=1.0,
+        )
+
+
+def _unsearched(one: Seen, good: str, tip: str, why: str) -> Bisection:
+    return Bisection(
+        kind=one.kind, name=one.name, detail=one.detail, good=good, bad=tip, reason=why
+    )
