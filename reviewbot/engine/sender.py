@@ -18,7 +18,7 @@ from reviewbot.tools.outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.model.outbox import Entry
+    from reviewbot.model.outbox import Entry, Sent
     from reviewbot.model.say import Say
     from reviewbot.tools.context import Tools
 
@@ -61,14 +61,18 @@ class Sender:
 
     def _send(self, postman: Postman) -> int:
         sent = 0
+        recent: list[Sent] | None = None
         for entry in postman.outbox.due(self._clock()):
             now = self._clock()
             if self._silenced(postman, entry):
                 continue
-            held_back = self._limit(postman, entry, now)
+            if recent is None:
+                recent = postman.outbox.sent_since(now - policy.DAY)
+            held_back = self._limit(entry, recent, now)
             if held_back:
                 self._later(postman, entry, held_back, now + LIMITED_SECONDS)
                 continue
+            recent = None  # whatever comes of it may count
             try:
                 sent += len(postman.send([entry]))
             except InfrastructureError as error:  # no connection: nobody else's mail will go either
@@ -98,12 +102,12 @@ class Sender:
             self._say("dropped", f"dropped, {note}", mail=entry.message_id)
         return True
 
-    def _limit(self, postman: Postman, entry: Entry, now: float) -> str:
+    def _limit(self, entry: Entry, recent: list[Sent], now: float) -> str:
         config = self._tools.config
         return policy.within_limits(
             entry,
             policy_of(config, entry.inbox),
-            postman.outbox.sent_since(now - policy.DAY),
+            recent,
             now=now,
             per_day=config.mail.per_day,
         )
