@@ -136,10 +136,10 @@ def add(  # noqa: PLR0917 - one parameter an option
 @click.argument("job_id", metavar="JOB")
 @click.pass_context
 def cancel(ctx: click.Context, job_id: str) -> None:
-    """Stop JOB, whether it waits or runs."""
+    """Stop JOB, whether it waits or runs.  Later mails of the series do not bring it back; 'retry' does."""
     with _queue(ctx) as jobs:
         status = jobs.find(job_id)
-        jobs.cancel(status.job.id)
+        jobs.cancel(status.job.id, by_hand=True)
     click.echo(f"cancelled {one_line(status.job.id)}")
 
 

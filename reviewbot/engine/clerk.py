@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.tools.outbox import Outbox
 
 ARCHIVE_SECONDS = 120.0
-"""How long a job waits before it starts: a mirror of lore shows a mail later than its git clone."""
+"""How long a job waits that has to ask an archive: a mirror of lore shows a mail later than its git clone."""
 
 _FIX = re.compile(r"\bfix(es|ed|ing)?\b", re.IGNORECASE)
 _BATCH = 100
@@ -139,6 +139,9 @@ class Clerk:
             WatchState.COMPLETE,
             WatchState.INCOMPLETE,
         ):
+            if self._cancelled_by_hand(series.message_id):
+                self._say("left", "left alone: somebody cancelled it", series=series.message_id)
+                return
             again = event.number if event.kind is EventKind.CHANGED else 0
             patches = [patch.message_id for patch in current.patches]
             if again:
@@ -148,10 +151,16 @@ class Clerk:
                 job = replace(job, again=event.number)
             if self._encloser:
                 job = replace(job, enclosed=self._encloser.put(job.source, current))
-            if self._queue.add(job, delay=self._archive_seconds):
+            delay = 0.0 if job.enclosed else self._archive_seconds
+            if self._queue.add(job, delay=delay):
                 self._say("queued", f"queued, v{job.revision} {job.title}", job=job.id)
             if self._publisher:
                 self._publisher.queued(job, patches)
+
+    def _cancelled_by_hand(self, message_id: str) -> bool:
+        """True when a person cancelled a review of this revision and has not had it done again."""
+        found = (self._queue.of_series(name, message_id) for name in self._config.lists)
+        return any(status.by_hand for some in found for status in some)
 
     def _was_given_up(self, name: str) -> bool:
         """True when a review was stopped, or its report left unwritten, for a revision that was none.

@@ -37,9 +37,14 @@ the steps of a job change, because half-done work cannot be continued then."""
 AGAIN_AT = "again_at"
 """Attribute of a failed workflow: when to try again, in seconds since the epoch; 0: never."""
 
+STOPPED = "stopped"
+"""Attribute of a cancelled workflow: "by hand" when a person did it, else "by the bot"."""
+_BY_HAND = "by hand"
+
 TRIES = 3
 """Workers that may die of a job before it is parked."""
 
+_ALIVE = ("ENQUEUED", "DELAYED", "PENDING")
 _UNDER_WAY = (JobState.QUEUED, JobState.DELAYED, JobState.RUNNING)
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 _LONGEST_WAIT = 3 * 24 * 3600.0
@@ -142,9 +147,18 @@ class JobQueue:
         known = [self._status(one) for one in found]
         return [status for status in known if status.job.series == series]
 
-    def cancel(self, job_id: str) -> None:
-        """Stop a job that waits or runs; its worker ends it within seconds.  Others stay as they are."""
+    def cancel(self, job_id: str, *, by_hand: bool = False) -> None:
+        """Stop a job that waits or runs; its worker ends it within seconds.  Others stay as they are.
+
+        ``by_hand``: a person wants no review of this revision, see JobStatus.
+        """
         with errors_explained():
+            found = self._client.list_workflows(workflow_ids=[job_id], name=WORKFLOW)
+            for known in found:
+                if known.status in _ALIVE or _again_at(known):
+                    said = _BY_HAND if by_hand else "by the bot"
+                    kept = {**(known.attributes or {}), STOPPED: said}
+                    self._client.update_workflow_attributes(job_id, kept)
             self._client.cancel_workflow(job_id)
 
     def give_back(self, worker: str) -> None:
@@ -195,6 +209,9 @@ class JobQueue:
 
     def _status(self, known: WorkflowStatus, *, stages: bool = False) -> JobStatus:
         state = JobState.DELAYED if _again_at(known) else STATES[known.status]
+        stopped = (known.attributes or {}).get(STOPPED, "")
+        if stopped and state is JobState.PARKED:
+            state = JobState.CANCELLED  # it had failed and waited for its next try
         steps: tuple[str, ...] = ()
         if stages:
             with errors_explained():
@@ -214,14 +231,16 @@ class JobQueue:
             run=output.run,
             verdict=output.verdict or output.problem,
             error=_error(known) if STATES[known.status] is JobState.PARKED else "",
+            by_hand=stopped == _BY_HAND and state is JobState.CANCELLED,
         )
 
 
 def _again_at(known: WorkflowStatus) -> float:
     """When a failed job is tried again, 0 for never and for one that has not failed."""
-    if known.status != "ERROR":
+    attributes = known.attributes or {}
+    if known.status != "ERROR" or STOPPED in attributes:
         return 0.0
-    return float((known.attributes or {}).get(AGAIN_AT, 0))
+    return float(attributes.get(AGAIN_AT, 0))
 
 
 def _error(known: WorkflowStatus) -> str:

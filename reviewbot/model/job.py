@@ -103,7 +103,8 @@ class JobStatus:
     """What the engine knows of a job.  Times are seconds since the epoch, 0 when it has not happened.
 
     ``worker`` had it last; ``tries`` counts workers that took it; ``stages`` are those that are done;
-    ``error`` says why it is parked; ``run`` is the id of the finished review.
+    ``error`` says why it is parked; ``run`` is the id of the finished review.  ``by_hand`` when a person
+    cancelled it: what comes of the series later does not bring it back.
     """
 
     job: Job
@@ -117,3 +118,4 @@ class JobStatus:
     run: str = ""
     verdict: str = ""
     error: str = ""
+    by_hand: bool = False

@@ -11,7 +11,7 @@ import mails
 import pytest
 import sample_runs
 from mail_servers import Keeper, Script, free_port, serving
-from watching import KVM, Desk
+from watching import HOUR, KVM, Desk
 
 from reviewbot.engine.clerk import Clerk, list_of
 from reviewbot.engine.durable import JobQueue
@@ -129,6 +129,32 @@ def test_a_complete_series_is_queued_once(office: Office) -> None:
     assert status.job.series == SERIES
     assert status.job.source == KVM
     assert office.deliver(first, *rest) == [status]
+
+
+def test_what_a_person_cancelled_stays_so_whatever_comes_later(office: Office) -> None:
+    first, second, *last = mails.series(3)
+    office.desk.deliver(first, second)
+    office.desk.wait(3 * HOUR)
+    office.clerk.schedule()
+    (status,) = office.queue.jobs()
+    office.queue.cancel(status.job.id, by_hand=True)
+    (status,) = office.deliver(*last)
+    assert (status.state, status.by_hand) == (JobState.CANCELLED, True)
+    assert any("somebody cancelled it" in line for line in office.said)
+    office.queue.retry(status.job.id)
+    (status,) = office.queue.jobs()
+    assert (status.state, status.by_hand) == (JobState.QUEUED, False)
+
+
+def test_what_the_bot_cancelled_comes_back_with_the_rest_of_its_mails(office: Office) -> None:
+    first, second, *last = mails.series(3)
+    office.desk.deliver(first, second)
+    office.desk.wait(3 * HOUR)
+    office.clerk.schedule()
+    (status,) = office.queue.jobs()
+    office.queue.cancel(status.job.id)
+    jobs = office.deliver(*last)
+    assert sorted(str(one.state) for one in jobs) == ["cancelled", "queued"]
 
 
 def test_fixes_come_before_features(office: Office) -> None:

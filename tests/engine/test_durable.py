@@ -6,17 +6,19 @@ import itertools
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from postgres import Server, server
 
-from reviewbot.engine.durable import TRIES, JobQueue, open_queue, queues_for
+from reviewbot.engine.durable import AGAIN_AT, TRIES, JobQueue, open_queue, queues_for
 from reviewbot.engine.workers import STAGES
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.job import Job, JobState, JobStatus, Need
@@ -340,6 +342,39 @@ def test_ids_may_be_shortened_and_mistakes_are_named(farm: Farm) -> None:
         farm.queue.find("x")
     with pytest.raises(UserError, match="is queued already"):
         farm.queue.retry(job("one").id)
+
+
+def failed(place: Path) -> JobQueue:
+    """A queue with a job that has failed, and whose next try is due."""
+    queue = open_queue("", place)
+    queue.add(job("one"))
+    queue._client.update_workflow_attributes(job("one").id, {AGAIN_AT: 1.0, "failed": 1})
+    with closing(sqlite3.connect(place / "engine.sqlite")) as database, database:
+        database.execute(
+            "UPDATE workflow_status SET status = 'ERROR', completed_at = ?", (time.time() * 1000,)
+        )
+    return queue
+
+
+def state(queue: JobQueue) -> JobState:
+    found = queue.get(job("one").id)
+    assert found
+    return found.state
+
+
+def test_a_failed_job_that_is_cancelled_is_not_tried_again(tmp_path: Path) -> None:
+    for name in ("kept", "cancelled"):
+        with closing(failed(tmp_path / name)) as queue:
+            assert state(queue) is JobState.DELAYED
+            if name == "cancelled":
+                queue.cancel(job("one").id)
+                assert state(queue) is JobState.CANCELLED
+            queue.retry_due(time.time())
+            wanted = JobState.QUEUED if name == "kept" else JobState.CANCELLED
+            assert state(queue) is wanted
+            if name == "cancelled":
+                queue.retry(job("one").id)
+                assert state(queue) is JobState.QUEUED
 
 
 def test_an_unusable_database_is_one_clear_line(tmp_path: Path) -> None:
