@@ -13,7 +13,7 @@ from reviewbot.model.run import Stage
 from reviewbot.model.sweep import Bisection, Culprit, Kind, Reverted, Step, StepOutcome
 from reviewbot.parse.thread_link import message_id
 from reviewbot.stages import odds
-from reviewbot.stages.bisect_range import MOST, Range, make
+from reviewbot.stages.bisect_range import MOST, Range, indexes, make
 from reviewbot.stages.bisect_rates import EXACT, NOISY
 from reviewbot.stages.bisect_step import BOOTED, BUILT, Steps
 from reviewbot.stages.bisecting import OUTSIDE, Belief, choose
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 _STEP_SECONDS = 3600.0
 _BUILD_COST = 1.5
 """What a build costs beside a boot with a fast test: measured 4 to 9 s against 4 s on two cores."""
-_END_RUNS = 10
-"""Executions of the bad end without the failure before it counts as gone: of one that shows itself in
-every second run, one in a thousand."""
+_END_RUNS = 20
+"""Executions in which a failure has to show itself once, at most, before it counts as gone."""
 
 
 def bisect(request: BisectRequest, tools: Tools) -> tuple[Bisection, ...]:
@@ -95,6 +94,7 @@ class _Search:
         if rates.repeatable:  # without a record: somebody saw it once
             runs, failures = failure.runs or 1, failure.failures if failure.runs else 1
             belief.saw(self._tip, runs=runs, failures=failures)
+        belief.recorded = belief.runs
         return belief
 
     @property
@@ -115,7 +115,7 @@ class _Search:
     def _rare_there(self, number: int) -> bool:
         """Look again at a failure of the good end: a test may fail there now and then."""
         belief = self.beliefs[number]
-        while belief.rates.repeatable and belief.seen[OUTSIDE][0] < 3 and self._in_time():
+        for _ in range(2 if belief.rates.repeatable else 0):
             self._look(OUTSIDE, [number])
         runs, failures = belief.seen[OUTSIDE]
         return failures * 2 < runs
@@ -139,15 +139,17 @@ class _Search:
         )
 
     def _bad_end(self) -> None:
-        """A failure that nothing has shown so far may not be there any more."""
+        """A failure that nothing has shown so far may not be there any more, or not by itself."""
         for number in self._open():
-            if number not in self.shown and not self.request.failures[number].failures:
+            if number not in self.shown:
                 self._see_it(number)
 
     def _see_it(self, number: int) -> None:
-        belief = self.beliefs[number]
+        belief, failure = self.beliefs[number], self.request.failures[number]
+        rate = failure.failures / failure.runs if failure.runs else 0.5
+        enough = min(odds.passes_to_clear(rate) or _END_RUNS, _END_RUNS)
         runs = 0
-        while runs < (_END_RUNS if belief.rates.repeatable else 1):
+        while runs < (enough if belief.rates.repeatable else 1):
             look = self._look(self._tip, [number]).get(number)
             if look is None or number in self.shown:
                 return
@@ -208,7 +210,7 @@ class _Search:
     def _note(self, number: int, index: int, look: Look) -> None:
         if look.outcome is not StepOutcome.SKIPPED:
             self.beliefs[number].saw(index, runs=look.runs, failures=look.failures)
-        elif index != OUTSIDE:
+        else:
             self.beliefs[number].cannot_tell(index)
         if look.failures and index != OUTSIDE:
             self.shown.add(number)
@@ -235,9 +237,9 @@ class _Search:
         if number in self.ended:
             return answer
         members = belief.credible()
-        sure = sum(belief.probability(belief.range.index(one)) for one in self.range.named(members))
+        sure = sum(belief.probability(one) for one in indexes(members))
         index = belief.culprit()
-        if index is not None and (number in self.shown or failure.failures):
+        if index is not None and number in self.shown:
             culprit = self._culprit(number, self.range.commits[index])
             return replace(answer, culprit=culprit, confidence=min(1.0, sure))
         suspects = self.range.named(members)
@@ -273,7 +275,7 @@ class _Search:
             return Reverted.CONFLICTS
         belief = self.beliefs[number]
         rate = min(0.95, max(group.after for group in belief.groups() if group.each > 1e-3))
-        runs = min(odds.passes_to_clear(rate) or 1, 2 * _END_RUNS) if belief.rates.repeatable else 1
+        runs = min(odds.passes_to_clear(rate) or 1, _END_RUNS) if belief.rates.repeatable else 1
         done = 0
         while done < runs:
             self.tools.progress(Stage.TEST, f"{self.request.bad[:12]} without {commit[:12]}")

@@ -44,7 +44,7 @@ class Belief:
     """What is thought of one failure.  ``confidence`` is when to stop.
 
     ``weights`` are the commits' probabilities before anything ran, of the same sum as they are many
-    (none: all alike).  ``seen`` are (runs, failures) by a commit's number in the range, or OUTSIDE.
+    (none: all alike).  ``recorded`` are executions that were known at the start.  ``seen`` are (runs, failures) by a commit's number in the range, or OUTSIDE.
     """
 
     range: Range
@@ -53,6 +53,7 @@ class Belief:
     weights: Sequence[float] = ()
     seen: dict[int, tuple[int, int]] = field(default_factory=dict)
     untestable: set[int] = field(default_factory=set)
+    recorded: int = 0
     _groups: tuple[Group, ...] = ()
 
     def saw(self, index: int, *, runs: int, failures: int) -> None:
@@ -62,13 +63,13 @@ class Belief:
         self._groups = ()
 
     def cannot_tell(self, index: int) -> None:
-        """Note that a commit does not build, or shows something else."""
+        """Note that a commit, or OUTSIDE, does not build, or shows something else."""
         self.untestable.add(index)
 
     @property
     def runs(self) -> int:
-        """Executions so far."""
-        return sum(runs for runs, _ in self.seen.values())
+        """Executions so far, without the record."""
+        return sum(runs for runs, _ in self.seen.values()) - self.recorded
 
     def groups(self) -> tuple[Group, ...]:
         """All commits of the range, by how likely they are."""
@@ -125,16 +126,18 @@ class Belief:
         """Where a run can tell something: useful commits, and both ends for how often it fails there."""
         yield from indexes(self.useful())
         if self.rates.repeatable:
-            yield from (OUTSIDE, len(self.range.commits) - 1)
+            ends = (OUTSIDE, len(self.range.commits) - 1)
+            yield from (index for index in ends if not self._done(index))
 
     def _done(self, index: int) -> bool:
         return index in self.untestable or (not self.rates.repeatable and index in self.seen)
 
     def _hope(self, index: int) -> float:
         """How likely it is that a commit can be tested, by how near the next one is that cannot."""
-        if not self.untestable or index in self.seen or index == OUTSIDE:
+        others = self.untestable - {OUTSIDE}
+        if not others or index in self.seen or index == OUTSIDE:
             return 1.0
-        near = min(abs(index - other) for other in self.untestable)
+        near = min(abs(index - other) for other in others)
         return 1.0 - _SHUN * math.exp(-near / max(1.0, len(self.range.commits) / 16))
 
     def _weigh(self) -> Iterable[Group]:
