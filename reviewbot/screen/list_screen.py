@@ -69,10 +69,7 @@ class ListScreen(SeriesActions):
 
     def show_shot(self) -> None:
         """Rows anew; the cursor stays with its series."""
-        try:
-            self._found = listing.listing(self.triage.shot, self.wish)
-        except UserError as error:
-            self.say(str(error), "bad")
+        self._found = listing.listing(self.triage.shot, self.wish)
         width = self.size.width
         head, rows = listing.lines(
             self._found.items, self.triage.shot.names, self.triage.doing(), width
@@ -110,10 +107,20 @@ class ListScreen(SeriesActions):
         self.ask(
             "filter:",
             f"{before} " if before else "",
-            lambda text: self.wishes(words=" ".join(text.split())),
+            lambda text: self._filter(text, before),
             typing=self._typed,
             takes_back=lambda: self.wishes(words=before),
         )
+
+    def _filter(self, text: str, before: str) -> None:
+        """Keep what was typed, if it can be."""
+        try:
+            listing.listing(self.triage.shot, replace(self.wish, words=text))
+        except UserError as error:
+            self.wishes(words=before)
+            self.say(str(error), "bad")
+        else:
+            self.wishes(words=" ".join(text.split()))
 
     def _typed(self, text: str) -> None:
         """Show what the words pick so far; a word that is half typed picks nothing yet."""

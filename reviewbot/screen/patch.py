@@ -90,7 +90,7 @@ def _header(diff: FileDiff) -> tuple[str, ...]:
 
 def _remark(remark: Remark, width: int, *, where: bool = False) -> Iterator[Line]:
     """A block that stands out by its bar, also where there are no colours."""
-    tone = _TONES[remark.kind]
+    tone = _TONES.get(remark.kind, "new")
     place = remark.location
     at = f" ({place.path}:{place.line})" if where and place else ""
     tag = f" [{remark.tag}]" if remark.tag else ""
