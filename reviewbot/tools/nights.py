@@ -13,7 +13,7 @@ History
     everything, by (kind, name), as stages.nightly.compare wants it.  UNCHANGED nights ran nothing and are not in it.  ``branch`` "" means all.
 
 Failures (tools.nights_pursuit)
-    ``keep_movements(night, compare(...))``: what the web pages and the feed show; ``keep_bisection``, ``bisections_of(night)``, ``bisections(branch)``; ``open_regression``,
+    ``keep_movements(night, compare(...))``: what the web pages and the feed show; ``keep_range``, ``keep_bisection``, ``bisections_of(night)``, ``bisections(branch)``; ``open_regression``,
     ``close_regression``, ``regressions(branch)``; ``say(what, message_id, now)`` and ``said(what)``, so
     that nothing is mailed twice.
 

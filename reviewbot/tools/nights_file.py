@@ -63,6 +63,11 @@ STEPS = (
     CREATE UNIQUE INDEX regressions_open ON regressions (branch, thing) WHERE standing = 'open';
     CREATE TABLE said (what TEXT PRIMARY KEY, message_id TEXT NOT NULL, made REAL NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE ranges (
+        night INTEGER PRIMARY KEY REFERENCES nights ON DELETE CASCADE, value BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 """How a file of an older release gets today's tables.  A step that was released is never edited."""
 

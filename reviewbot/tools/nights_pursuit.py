@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.sweep import Bisection, Kind, Movement, Regression, Standing
+from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools.nights_file import NightsFile
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 _BISECTION = msgspec.json.Decoder(Bisection)
 _MOVEMENTS = msgspec.json.Decoder(tuple[Movement, ...])
+_RANGE = msgspec.json.Decoder(SweepRange)
+RANGE = 300
+"""Commits of a range that are kept: linux-next moves by thousands, and nobody reads them on a page."""
+
 _REGRESSION = (
     "SELECT regressions.number, branch.text, kind, name.text, detail.text, opened, since, good, bad,"
     " standing, closed, until, why FROM regressions"
@@ -45,6 +51,31 @@ class Pursuit(NightsFile):
             json.dumps(list(nights)),
         )
         return {str(night): _MOVEMENTS.decode(value) for night, value in rows}
+
+    def keep_range(self, night: str, moved: SweepRange) -> None:
+        """Write down what moved the branch before ``night``: ids, subjects and authors, RANGE of each list.
+
+        Raises InfrastructureError for a night that was not recorded.
+        """
+        more = len(moved.commits) - RANGE
+        short = replace(
+            moved,
+            commits=_named(moved.commits),
+            rebased=_named(moved.rebased),
+            dropped=_named(moved.dropped),
+            missing=(*moved.missing, f"{more} older commits are not listed")
+            if more > 0
+            else moved.missing,
+        )
+        with self.transaction():
+            self._of(night, "ranges", "?", to_json(short))
+
+    def range_of(self, night: str) -> SweepRange | None:
+        """What was kept by :meth:`keep_range`."""
+        rows = self._rows(
+            "SELECT value FROM ranges WHERE night = (SELECT number FROM nights WHERE id = ?)", night
+        )
+        return _RANGE.decode(rows[0][0]) if rows else None
 
     def keep_bisection(self, night: str, bisection: Bisection) -> None:
         """Write down a search that ``night`` gave rise to; one for the same kind and name is replaced.
@@ -157,6 +188,11 @@ class Pursuit(NightsFile):
         """The message-id of the mail that said it, None when none did."""
         rows = self._rows("SELECT message_id FROM said WHERE what = ?", what)
         return str(rows[0][0]) if rows else None
+
+
+def _named(commits: tuple[RangeCommit, ...]) -> tuple[RangeCommit, ...]:
+    """The newest RANGE, without what only git asks for."""
+    return tuple(replace(one, tree_id="", parents=(), patch_id="") for one in commits[-RANGE:])
 
 
 def _regression(row: tuple[object, ...]) -> Regression:

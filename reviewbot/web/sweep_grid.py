@@ -73,13 +73,31 @@ _BAD = frozenset({"fail", "crash", "timeout", "flaky"})
 _TURNS = {Move.BROKE: "broke", Move.FIXED: "fixed"}
 
 
+def decisive(
+    nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]], *, oldest: bool
+) -> dict[str, tuple[Movement, ...]]:
+    """What counts of each night, the newest first: since the last sweep, or the merge base in the first one.
+
+    A night is the first when no older one ran on its machine; ``oldest`` when ``nights`` goes back to the
+    branch's first.  What differs from mainline may have done so for weeks.
+    """
+    found = {}
+    for place, night in enumerate(nights):
+        older = nights[place + 1 :]
+        known = not oldest if not older else any(one.machine == night.machine for one in older)
+        against = Against.PREVIOUS if known else Against.MERGE_BASE
+        some = movements.get(night.id, ())
+        found[night.id] = tuple(one for one in some if one.against is against)
+    return found
+
+
 def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -> Grid:
     """Of whole nights, the newest first."""
     turns = {
         (night, one.kind, one.name): _TURNS[one.move]
         for night, some in movements.items()
         for one in some
-        if one.move in _TURNS and one.against is Against.PREVIOUS
+        if one.move in _TURNS
     }
     found: dict[tuple[Kind, str], list[Cell]] = {}
     for column, night in enumerate(nights):
@@ -131,7 +149,7 @@ def _urgency(row: Row) -> tuple[object, ...]:
 
 def mood(night: Night, movements: Iterable[Movement]) -> str:
     """A night in one word: "broke", "still" (failing), "fixed", "good", or what kept it from saying so."""
-    moves = {one.move for one in movements if one.against is Against.PREVIOUS}
+    moves = {one.move for one in movements}
     if night.ending in (Ending.UNCHANGED, Ending.RUNNING, Ending.FAILED):
         return night.ending.name.lower()
     if Move.BROKE in moves or Move.WARNED in moves:

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.model.sweep import Bisection, Movement, Night, Regression
+    from reviewbot.model.sweep_range import SweepRange
     from reviewbot.web.links import Links
     from reviewbot.web.sweep_grid import Grid
-    from reviewbot.web.sweeps import Standing
+    from reviewbot.web.sweep_standing import Overview
 
 NO_NEWS = frozenset({Move.STILL, Move.FLAKY, Move.UNCONFIRMED})
 """Moves that were there the night before, or may be chance: no reason to look at a feed."""
 
 
-def branches(found: Sequence[Standing], links: Links) -> Record:
+def branches(found: Sequence[Overview], links: Links) -> Record:
     """The index."""
     return {
         "schema": SCHEMA,
@@ -64,9 +65,20 @@ def branch(
     }
 
 
-def night(one: Night, movements: Sequence[Movement], bisections: Sequence[Bisection]) -> Record:
+def night(
+    one: Night,
+    movements: Sequence[Movement],
+    bisections: Sequence[Bisection],
+    moved: SweepRange | None,
+) -> Record:
     """All that is known of a night."""
-    return {"schema": SCHEMA, "night": one, "movements": movements, "bisections": bisections}
+    return {
+        "schema": SCHEMA,
+        "night": one,
+        "range": moved,
+        "movements": movements,
+        "bisections": bisections,
+    }
 
 
 def _head(one: Night) -> Record:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from reviewbot.model.sweep import Against, Kind, Move, Movement, Totals
+from reviewbot.model.sweep import Kind, Move, Movement, Totals
 from reviewbot.stages.nightly_measures import number
 
 WIDTH, HEIGHT = 600, 100
@@ -60,10 +60,7 @@ def charts(
             night: move
             for night, some in movements.items()
             for move in some
-            if move.kind is None
-            and move.name == name
-            and move.move in _MARKED
-            and move.against is Against.PREVIOUS
+            if move.kind is None and move.name == name and move.move in _MARKED
         }
         if any(values):
             found.append(_chart(name, unit, totals, values, marked, zero=zero))

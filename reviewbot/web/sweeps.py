@@ -2,11 +2,10 @@
 """Pages of nightly sweeps: branches, a branch's nights, one night, a console.  They are read when asked for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from reviewbot.model.errors import ReviewbotError
-from reviewbot.model.sweep import Against, Ending, Movement, Night, Regression
+from reviewbot.model.sweep import Night
 from reviewbot.stages.nightly_record import BAD
 from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.stages.report_html import archive_link
@@ -17,22 +16,19 @@ from reviewbot.web.page import ATOM, HTML, JSON, Asked, Page
 from reviewbot.web.sweep_blame import answers, matters
 from reviewbot.web.sweep_grid import SYMBOLS, WORDS, by_kind, grid, mood, state
 from reviewbot.web.sweep_names import slugs
+from reviewbot.web.sweep_standing import (
+    COLUMNS,
+    FEED,
+    PAGES,
+    RAN,
+    TABLE,
+    exported,
+    kept,
+    moves,
+    news,
+    standings,
+)
 from reviewbot.web.sweep_trends import charts
-
-COLUMNS = 30
-"""Nights of a page's grid."""
-PAGES = 40
-"""Pages of a branch, back to what is three years ago."""
-STRIP = 30
-"""Nights of each branch in the index, the unchanged ones among them."""
-TABLE = 60
-"""Nights in the table of the trends."""
-EXPORTED = 90
-"""Nights of each branch that an export has a page of, the unchanged ones among them."""
-FEED = 60
-"""Entries of the feed."""
-RAN = (Ending.COMPLETE, Ending.PARTIAL, Ending.RUNNING, Ending.FAILED)
-"""Endings of nights that have a column."""
 
 
 class Sweeps(Protocol):
@@ -43,18 +39,6 @@ class Sweeps(Protocol):
 
     def log(self, digest: str) -> str | None:
         """A console, None when it is not kept any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A branch in the index.  ``strip`` are (mood, night) of its newest nights, the newest first."""
-
-    slug: str
-    branch: str
-    last: Night
-    strip: tuple[tuple[str, Night], ...]
-    open: tuple[Regression, ...]
-    moved: tuple[tuple[Night, tuple[Movement, ...]], ...]
 
 
 class SweepPages:
@@ -85,7 +69,7 @@ class SweepPages:
         if store is None:
             return
         for slug, branch in slugs(store.branches()).items():
-            nights = (store.night(name) for name in sorted(_exported(store, branch)))
+            nights = (store.night(name) for name in sorted(exported(store, branch)))
             yield slug, tuple(one for one in nights if one is not None)
 
     def _guarded(self, asked: Asked, make: Callable[[Nights, Asked], Page | None]) -> Page | None:
@@ -134,7 +118,7 @@ class SweepPages:
             return None
         before = heads[start - 1].started if start else None
         nights = store.nights(branch, COLUMNS, before=before, ending=RAN)
-        every = store.movements(one.id for one in heads)
+        every = moves(store, heads, COLUMNS * PAGES)
         table = grid(nights, every)
         regressions = store.regressions(branch)
         changed = max((one.ended for one in heads), default=0.0)
@@ -157,12 +141,12 @@ class SweepPages:
             changed,
             branch=branch,
             slug=slug,
-            kept=_kept(store, asked, branch),
+            kept=kept(store, branch, asked.links),
             grid=table,
             latest=latest[0] if latest else None,
             regressions=regressions,
             matters=matters(regressions, searches),
-            moved=[(night, told) for night, some in moved if (told := _news(some))],
+            moved=[(night, told) for night, some in moved if (told := news(some))],
             moods={one.id: mood(one, every.get(one.id, ())) for one in nights},
             charts=charts(totals, every) if totals else (),
             charted=totals[:TABLE],
@@ -174,23 +158,26 @@ class SweepPages:
     def _night(self, store: Nights, asked: Asked, night: Night) -> Page:
         held = store.holding(night)
         movements = store.movements([night.id]).get(night.id, ())
+        before = store.heads(night.branch, COLUMNS, before=night.started, ending=RAN)
+        own = moves(store, (night, *before), COLUMNS)[night.id]
+        moved = store.range_of(night.id)
         bisections = store.bisections_of(night.id)
         slug, links, results = asked.path[1], asked.links, by_kind(held.seen)
         if asked.json:
-            return _json(as_json.night(night, movements, bisections), night.ended)
-        earlier = store.heads(night.branch, 1, before=night.started, ending=RAN)
+            return _json(as_json.night(night, movements, bisections, moved), night.ended)
         return self._html(
             "sweep_night.html.j2",
             asked,
             links.night(slug, night.id),
             night.ended,
             slug=slug,
-            kept=_kept(store, asked, night.branch),
+            kept=kept(store, night.branch, asked.links),
             night=night,
             held=held,
-            earlier=earlier[0] if earlier else None,
-            movements=[one for one in movements if one.against is Against.PREVIOUS],
-            elsewhere=[one for one in movements if one.against is not Against.PREVIOUS],
+            earlier=before[0] if before else None,
+            range=moved,
+            movements=own,
+            elsewhere=[one for one in movements if one not in own],
             matters=answers(bisections),
             bad=[one for one in results if one[1].status in BAD],
             fine=[one for one in results if one[1].status not in BAD],
@@ -219,14 +206,20 @@ class SweepPages:
         if len(asked.path) > 1 or asked.json:
             return None
         slug_of = {branch: slug for slug, branch in slugs(store.branches()).items()}
-        kept = {branch: _kept(store, asked, branch) for branch in slug_of}
+        linked = {branch: kept(store, branch, asked.links) for branch in slug_of}
         heads = store.heads("", 40 * len(slug_of), ending=RAN)
-        every = store.movements(one.id for one in heads)
+        every = {
+            name: moved
+            for branch in slug_of
+            for name, moved in moves(
+                store, [one for one in heads if one.branch == branch], 0
+            ).items()
+        }
         entries = [
             (one, slug_of[one.branch], told)
             for one in heads
-            if (told := _news(every.get(one.id, ())))
-            and ((some := kept[one.branch]) is None or one.id in some)
+            if (told := news(every.get(one.id, ())))
+            and ((some := linked[one.branch]) is None or one.id in some)
         ][:FEED]
         updated = max((one.ended for one, _, _ in entries), default=0.0)
         body = self._render(
@@ -246,46 +239,6 @@ class SweepPages:
             **values,
         )
         return Page(kind=HTML, body=body, modified=modified)
-
-
-def _exported(store: Nights, branch: str) -> frozenset[str]:
-    """Ids of the nights that have a page in an export: a year of all branches would be 100 MB."""
-    nights = (*store.heads(branch, EXPORTED), *store.heads(branch, COLUMNS, ending=RAN))
-    return frozenset({one.id for one in nights} | {one.opened for one in store.regressions(branch)})
-
-
-def _kept(store: Nights, asked: Asked, branch: str) -> frozenset[str] | None:
-    """Nights that may be linked to, None for all."""
-    return _exported(store, branch) if asked.links.static else None
-
-
-def standings(store: Nights) -> tuple[Standing, ...]:
-    """All branches, those with open regressions first."""
-    found = []
-    for slug, branch in slugs(store.branches()).items():
-        heads = store.heads(branch, STRIP)
-        every = store.movements(one.id for one in heads)
-        moved = [(one, told) for one in heads if (told := _news(every.get(one.id, ())))]
-        found.append(
-            Standing(
-                slug=slug,
-                branch=branch,
-                last=heads[0],
-                strip=tuple((mood(one, every.get(one.id, ())), one) for one in heads),
-                open=store.regressions(branch),
-                moved=tuple(moved[:3]),
-            )
-        )
-    return tuple(sorted(found, key=lambda one: (not one.open, -len(one.open), one.branch)))
-
-
-def _news(movements: tuple[Movement, ...]) -> tuple[Movement, ...]:
-    """What is new in a night: what differs from mainline or the merge base may have done so for weeks."""
-    return tuple(
-        one
-        for one in movements
-        if one.against is Against.PREVIOUS and one.move not in as_json.NO_NEWS
-    )
 
 
 def _number(said: str) -> int:

@@ -22,6 +22,7 @@ from reviewbot.model.sweep import (
     Step,
     StepOutcome,
 )
+from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools import templates
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.nights import Nights
@@ -82,6 +83,13 @@ def _hostile(store: Nights, log: str, long: str) -> None:
             night.branch, Kind.TEST, f"{EVIL} {number}", night=night.id, since=started, detail=EVIL,
             good=EVIL, bad=EVIL,
         )  # fmt: skip
+        commit = RangeCommit(commit=EVIL, tree_id="", parents=(), subject=EVIL, author=EVIL)
+        commits = (commit,) * 60
+        moved_by = SweepRange(
+            old=EVIL, tip=EVIL, start=EVIL, merge_base=EVIL, forced=True, commits=commits, rebased=commits,
+            dropped=commits, missing=(EVIL,),
+        )  # fmt: skip
+        store.keep_range(night.id, moved_by)
         search = Bisection(
             kind=Kind.TEST, name=f"{EVIL} {number}", detail=EVIL, good=EVIL, bad=EVIL, confidence=0.5,
             steps=(Step(commit=EVIL, subject=EVIL, outcome=StepOutcome.SKIPPED, why=EVIL),), note=EVIL,

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -25,7 +26,7 @@ from reviewbot.web.application import LINKS
 from reviewbot.web.export import pages
 from reviewbot.web.site import Site
 from reviewbot.web.snapshot import snapshot
-from reviewbot.web.sweep_grid import grid, mood
+from reviewbot.web.sweep_grid import decisive, grid, mood
 from reviewbot.web.sweep_names import slugs
 from reviewbot.web.sweep_trends import charts
 
@@ -245,19 +246,32 @@ def test_slugs_are_unlike_and_harmless():
     assert slugs(["kvm/queue"]) == {"kvm-queue": "kvm/queue"}
 
 
-def test_moods_and_rows_of_a_few_nights():
+def test_what_differs_from_mainline_is_no_news_but_the_first_night_has_nothing_else():
     seen = Seen(kind=Kind.TEST, name="t", status=Status.FAIL, runs=3, failures=3)
-    night = Night(
-        id="n", branch="b", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE
+    first = Night(
+        id="1", branch="b", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE,
+        machine="m", seen=(seen,),
+    )  # fmt: skip
+    nights = (replace(first, id="3", machine="other"), replace(first, id="2"), first)
+    moved = tuple(
+        Movement(kind=Kind.TEST, name="t", move=Move.BROKE, against=against, before="", after="")
+        for against in (Against.MAINLINE, Against.MERGE_BASE)
     )
-    moved = Movement(
-        kind=Kind.TEST, name="t", move=Move.BROKE, against=Against.MAINLINE, before="", after=""
-    )
-    assert mood(night, [moved]) == "good"  # it has been so for weeks
-    made = grid([Night(**{name: getattr(night, name) for name in Night.__slots__} | {"seen": (seen,)})], {"n": [moved]})  # fmt: skip
-    (row,) = made.moving
-    assert row.cells[0].state == "fail"
-    assert row.cells[0].turn == ""
+    own = decisive(nights, {one.id: moved for one in nights}, oldest=True)
+    assert own == {"3": moved[1:], "2": (), "1": moved[1:]}
+    assert decisive(nights[1:], {"1": moved, "2": moved}, oldest=False) == {"2": (), "1": ()}
+    assert [mood(one, own[one.id]) for one in nights] == ["broke", "good", "broke"]
+    (row,) = grid(nights, own).moving
+    assert [cell.turn for cell in row.cells] == ["broke", "", "broke"]
+
+
+def test_a_night_lists_the_commits_that_moved_the_branch(served, swept):
+    night = next(one for one in swept.store.heads("kvm/queue", 60) if swept.store.range_of(one.id))
+    moved = swept.store.range_of(night.id)
+    text = body(served, f"/sweeps/kvm-queue/{night.id}")
+    for one in moved.commits:
+        assert one.commit[:12] in text
+    assert moved.commits[0].subject in text
 
 
 def test_a_long_console_keeps_its_ends(tmp_path):

@@ -32,7 +32,10 @@ from reviewbot.model.sweep import (
     Step,
     StepOutcome,
 )
+from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools.nights import Nights
+from reviewbot.tools.nights_file import STEPS
+from reviewbot.tools.nights_pursuit import RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +48,10 @@ from dataclasses import replace
 from pathlib import Path
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Ending, Kind, Night, Seen
+from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools.nights import Nights
+from reviewbot.tools.nights_file import STEPS
+from reviewbot.tools.nights_pursuit import RANGE
 
 store, first = Nights(Path(sys.argv[1])), int(sys.argv[2])
 night = Night(id="x", branch="kvm/queue", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE)
@@ -192,6 +198,36 @@ def test_what_moved_is_kept_with_its_night(store: Nights) -> None:
     assert store.movements(["night-1", "night-2", "no"]) == {"night-1": (moved,)}
     store.keep_movements("night-1", ())
     assert store.movements(["night-1"]) == {"night-1": ()}
+
+
+def test_the_range_is_kept_with_its_newest_commits(store: Nights) -> None:
+    commits = tuple(
+        RangeCommit(
+            commit=f"{n}", tree_id="t", parents=("p",), subject="s", author="a", patch_id="i"
+        )
+        for n in range(RANGE + 5)
+    )
+    moved = SweepRange(old="o", tip="t", start="s", merge_base="m", forced=True, commits=commits)
+    store.record(night(1))
+    assert store.range_of("night-1") is None
+    store.keep_range("night-1", moved)
+    kept = store.range_of("night-1")
+    assert kept
+    assert [one.commit for one in kept.commits] == [one.commit for one in commits[5:]]
+    assert kept.missing == ("5 older commits are not listed",)
+    assert kept.commits[0].parents == ()
+
+
+def test_a_file_of_the_first_release_gets_what_came_later(tmp_path: Path) -> None:
+    place = tmp_path / "nights.sqlite"
+    old = sqlite3.connect(place, isolation_level=None)
+    old.executescript(STEPS[0] + "PRAGMA user_version = 1;")
+    old.close()
+    opened = Nights(place)
+    opened.record(night(1))
+    assert opened.night("night-1") == night(1)
+    assert opened.range_of("night-1") is None
+    opened.close()
 
 
 def test_totals_count_each_night(store: Nights) -> None:

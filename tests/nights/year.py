@@ -28,6 +28,7 @@ from reviewbot.model.sweep import (
     Step,
     StepOutcome,
 )
+from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.stages.nightly import compare, known
 from reviewbot.stages.nightly_settled import settled
 
@@ -170,6 +171,7 @@ class _Branch:
             measures=() if ending is not Ending.COMPLETE else self._measures(number),
         )  # fmt: skip
         self.store.record(night)
+        self.store.keep_range(night.id, self._range(number, commit))
         if ending is not Ending.FAILED:
             self._judge(night)
         self.last = commit
@@ -248,6 +250,22 @@ class _Branch:
         return Seen(
             kind=Kind.TEST, name=name, status=status, detail=detail, seconds=seconds, runs=runs,
             failures=failures, log=digest(self.branch, number, name, size=64),
+        )  # fmt: skip
+
+    def _range(self, number: int, tip: str) -> SweepRange:
+        def commit(place: int) -> RangeCommit:
+            subject, author = CULPRITS[(number + place) % len(CULPRITS)]
+            name = tip if place == 0 else digest(tip, place)
+            return RangeCommit(
+                commit=name, tree_id=name, parents=(name,), subject=subject, author=author
+            )
+
+        commits = tuple(commit(place) for place in reversed(range(1 + number % 12)))
+        forced = number % 9 == 0
+        return SweepRange(
+            old=self.last, tip=tip, start=self.last, merge_base=digest("mainline", number // 7),
+            forced=forced, commits=commits, rebased=commits[:2] if forced else (),
+            upstream=(number % 7 and 0) or 900,
         )  # fmt: skip
 
     def _measures(self, number: int) -> tuple[Measure, ...]:
