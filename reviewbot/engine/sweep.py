@@ -166,6 +166,7 @@ class Sweep:
             ("the build", bench.build, True),
             ("booting", self._boot, True),
             ("the selftests", bench.test, True),
+            ("kvm-unit-tests", bench.unit_tests, bool(self.tools.config.lab.kvm_unit_tests)),
             ("repeats of suspicious tests", self._repeat, True),
             ("the rules", self._rules, settings.rules),
             ("other configurations", bench.variants, settings.variants),

@@ -11,7 +11,7 @@ from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Measure, Seen
-from reviewbot.stages import boot, coverage, sweep_build, sweep_measure, sweep_test
+from reviewbot.stages import boot, coverage, sweep_build, sweep_measure, sweep_test, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -142,6 +142,15 @@ class Bench:
         self.binaries = suite.binaries
         self.note(suite.built, suite.missing)
         self.run(self.binaries)
+
+    def unit_tests(self) -> None:
+        """All kvm-unit-tests that can be run here."""
+        if self.tip is None or self.host is None:
+            return
+        found = units.whole(self.host.vendor, sweep_test.scale(self.host, self.tools), self.tools)
+        self.binaries += found.binaries
+        self.note((), found.not_tested)
+        self.run(found.binaries)
 
     def suite_request(self, host: Host) -> sweep_test.SuiteRequest:
         """The tests of the tip's own tree."""

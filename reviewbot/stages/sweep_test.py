@@ -20,13 +20,14 @@ from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Seen
 from reviewbot.model.test import TestBinary, TestResult, TestRun
 from reviewbot.stages.choose import directory
-from reviewbot.tools import kselftest, testbed
+from reviewbot.tools import kselftest, share_out, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView
 
 BAD = (Status.FAIL, Status.CRASH, Status.TIMEOUT)
-_GUESTS = 2
-"""At a time: most selftests use one processor (tools.pair measured it)."""
+_BATCHES = 2
+"""At a time, as base and series of a review: tools.testbed shares each out to half as many guests as
+there are processors."""
 _BATCH_SECONDS = 45.0
 """Work for one guest, so that a boot (4 s under emulation) costs little and an interruption too."""
 _MOST_IN_BATCH = 12
@@ -91,8 +92,7 @@ def suite(request: SuiteRequest, tools: Tools) -> Suite:
     """Build the tests.  A suite that cannot be listed is a sentence, no error."""
     where = directory(request.profile)
     view = TreeView(request.repository, request.tree)
-    scale = tools.config.lab.tcg_scale if request.host.accelerator is Accelerator.TCG else 1.0
-    limit = kselftest.limit(view, where) * scale
+    limit = kselftest.limit(view, where) * scale(request.host, tools)
     try:
         with kselftest.selftests(
             tools.cache,
@@ -133,6 +133,11 @@ UNBUILT = "does not build: "
 """How the detail of a test begins that could not be built."""
 
 
+def scale(host: Host, tools: Tools) -> float:
+    """What time limits are multiplied by."""
+    return tools.config.lab.tcg_scale if host.accelerator is Accelerator.TCG else 1.0
+
+
 def wanted(name: str, globs: Sequence[str]) -> bool:
     """Whether a test's name, or its last part, matches."""
     last = name.rpartition("/")[2]
@@ -142,12 +147,13 @@ def wanted(name: str, globs: Sequence[str]) -> bool:
 def run(request: RunRequest, tools: Tools) -> SuiteRun:
     """Run all tests.  When it is cut off (any exception) guests end, and what is done is kept."""
     cancel = threading.Event()
-    with ThreadPoolExecutor(max_workers=_GUESTS) as pool:
+    with ThreadPoolExecutor(max_workers=_BATCHES) as pool:
         futures: list[Future[TestRun]] = []
         try:
+            at_once = share_out.guests(tools.config.lab.guests, tools.config.lab.memory_mib)
             futures += (
                 pool.submit(_batch, request, batch, tools, cancel)
-                for batch in batches(request.tests, request.seconds)
+                for batch in batches(request.tests, request.seconds, at_once)
             )
             runs = [future.result() for future in futures]
         except BaseException:
@@ -166,15 +172,17 @@ def run(request: RunRequest, tools: Tools) -> SuiteRun:
 
 
 def batches(
-    tests: Sequence[TestBinary], seconds: Mapping[str, float]
+    tests: Sequence[TestBinary], seconds: Mapping[str, float], at_once: int = 1
 ) -> Iterator[tuple[TestBinary, ...]]:
-    """Tests for one guest after the other, the longest first: the last guests to end are short ones."""
+    """Tests to be run together by ``at_once`` guests, the longest first: the last to end are short ones."""
     order = sorted(tests, key=lambda test: (-seconds.get(test.name, _UNKNOWN_SECONDS), test.name))
     batch: list[TestBinary] = []
     spent = 0.0
     for test in order:
         takes = seconds.get(test.name, _UNKNOWN_SECONDS)
-        if batch and (spent + takes > _BATCH_SECONDS or len(batch) >= _MOST_IN_BATCH):
+        if batch and (
+            spent + takes > _BATCH_SECONDS * at_once or len(batch) >= _MOST_IN_BATCH * at_once
+        ):
             yield tuple(batch)
             batch, spent = [], 0.0
         batch.append(test)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.model.run import Stage
@@ -15,7 +14,7 @@ from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.tools import unit_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reviewbot.model.profile import Profile
     from reviewbot.model.series import Series
@@ -46,14 +45,36 @@ class Units:
 
 def run(series: Series, profile: Profile, vendor: str, scale: float, tools: Tools) -> Units:
     """Choose and build.  ``scale`` stretches time limits.  Raises UserError as tools.unit_tests does."""
+    built = _built(tools)
+    if built is None:
+        return Units()
+    return _units(built, chosen(series, profile, built.listed, vendor), scale, tools)
+
+
+def whole(vendor: str, scale: float, tools: Tools) -> Units:
+    """All that can be run, for a kernel that no series is about.  Raises as :func:`run` does."""
+    built = _built(tools)
+    if built is None:
+        return Units()
+    return _units(built, [one for one in built.listed if _usable(one, vendor)], scale, tools)
+
+
+def _built(tools: Tools) -> unit_tests.UnitTests | None:
+    """None when the settings name none."""
     lab = tools.config.lab
     if not lab.kvm_unit_tests:
-        return Units()
+        return None
     tools.progress(Stage.TEST, "build kvm-unit-tests")
-    repository = str(Path(lab.kvm_unit_tests).expanduser())
-    built = unit_tests.build(tools.cache, repository, lab.kvm_unit_tests_commit, jobs=lab.jobs)
+    return unit_tests.build(
+        tools.cache, lab.kvm_unit_tests, lab.kvm_unit_tests_commit, jobs=lab.jobs
+    )
+
+
+def _units(
+    built: unit_tests.UnitTests, wanted: Iterable[UnitTest], scale: float, tools: Tools
+) -> Units:
     cases, binaries, said = [], [], []
-    for test in chosen(series, profile, built.listed, vendor):
+    for test in wanted:
         name, limit = PREFIX + test.name, (test.timeout or LIMIT) * scale
         program = built.program(test)
         if program is None:
