@@ -5,7 +5,7 @@ A fixed script that gets everything as positional parameters; see :mod:`reviewbo
 """
 
 # $1 is an existing directory to cover, then in any number "enter DIRECTORY" of a control group, "bind NAME SOURCE",
-# "overlay NAME LOWER PLACE OPTIONS" and "watch NAME DIRECTORY", then "run", KiB and a command.  Overlays are mounted by way of binds
+# "overlay NAME LOWER PLACE OPTIONS" and "watch NAME DIRECTORY", then "run", KiB, files and a command.  Overlays are mounted by way of binds
 # so that no character of a path needs escaping in mount options.  The overlay's inner work directory
 # has mode 0, which would keep an unprivileged owner from removing it (ovl_workdir_create()).
 # The watcher ends the sandbox with SIGXFSZ, the signal of a file-size limit; its pipes are not ours,
@@ -40,12 +40,17 @@ while [ "$1" != run ]; do
     shift 3;;
   esac
 done
-limit=$2; shift 2
+limit=$2; most=$3; shift 3
 echo 1000 > /proc/self/oom_score_adj
 if [ -n "$watched" ]; then
+  second=0
   while sleep 1 && kill -0 $$; do
     used=$(du -skc $watched | tail -n 1 | cut -f 1)
     [ "$used" -le "$limit" ] || kill -XFSZ $$
+    second=$((second + 1))
+    [ $((second % 4)) = 0 ] || continue
+    files=$(du -sc --inodes $watched | tail -n 1 | cut -f 1)
+    [ "$files" -le "$most" ] || kill -XFSZ $$
   done </dev/null >/dev/null 2>&1 &
 fi
 exec "$@"

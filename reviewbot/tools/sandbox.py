@@ -68,7 +68,7 @@ class Limits:
 
     ``memory``, ``file`` and ``cpu`` are for each process: bytes of address space, bytes of one
     file, seconds of processor time.  For all of them together: ``processes``, ``disk`` bytes in all
-    writable mounts (looked at every second), ``temporary`` bytes in /tmp; and where control groups are
+    writable mounts (looked at every second) and ``files`` there (every four), ``temporary`` bytes in /tmp; and where control groups are
     allowed (:mod:`reviewbot.tools.cgroups`), ``total_memory`` bytes, by default three quarters of the
     machine's, and ``processors`` busy at the same time, by default all.
     """
@@ -80,6 +80,7 @@ class Limits:
     cpu: int = 3600
     processes: int = 512
     disk: int = 8 * _GIB
+    files: int = 1_000_000
     temporary: int = 1 * _GIB
 
 
@@ -164,7 +165,7 @@ def run(
     if done.returncode == -SIGXFSZ:
         raise InfrastructureError(
             f"{argv[0]}: stopped in the sandbox after writing more than "
-            f"{limits.disk // _MIB} MiB to its directories"
+            f"{limits.disk // _MIB} MiB, or {limits.files} files, to its directories"
         )
     if not started and done.returncode > 0:
         raise InfrastructureError(
@@ -211,7 +212,7 @@ def _command(
     return [
         *_namespace(),
         *("sh", "-c", SCRIPT, "sandbox", command.stage, *command.enter),
-        *("run", str(limits.disk // 1024), *_identity(devices), *bubblewrap),
+        *("run", str(limits.disk // 1024), str(limits.files), *_identity(devices), *bubblewrap),
     ]
 
 

@@ -29,7 +29,7 @@ from reviewbot.tools.sandbox import Limits
 
 BEGAN = "the attack began"
 HOME = Path("/home/victim")
-LIMITS = Limits(memory=400 << 20, file=64 << 20, processes=100, disk=32 << 20)
+LIMITS = Limits(memory=400 << 20, file=64 << 20, processes=100, disk=32 << 20, files=5000)
 """Small, so that an attack that succeeds does no harm either."""
 PORT = 4747
 _BIND = (
@@ -81,6 +81,9 @@ ATTACKS = {
         script="for n in 1 2 3 4 5; do head -c 20000000 /dev/zero > fill$n; done; sleep 3; echo fil''led",
         says="filled",
     ),
+    "makes files without end": Attack(
+        script="mkdir many; cd many; seq 9000 | xargs touch; sleep 6; echo ma''de", says="made"
+    ),
     "writes one huge file": Attack(
         script="head -c 90000000 /dev/zero > huge && echo wro''te it", says="wrote it"
     ),
@@ -115,7 +118,7 @@ def open_command(**wanted: object) -> list[str]:
     unlimited = str(1 << 40)
     return [
         *sandbox._namespace(),
-        *("sh", "-c", SCRIPT, "open", stage, *command.enter, "run", unlimited),
+        *("sh", "-c", SCRIPT, "open", stage, *command.enter, "run", unlimited, unlimited),
         *("sh", "-c", _BIND, "open", *pairs, "--", wanted["cwd"], "env", f"HOME={HOME}"),
         *(f"{name}={value}" for name, value in wanted["env"].items()),
         *wanted["argv"],

@@ -212,6 +212,17 @@ def test_many_files(victim, inside):
 
 
 @both
+def test_very_many_empty_files(victim, inside):
+    command = "cd $$W; seq 3000 | xargs touch; sleep 6; touch end"
+    if inside:
+        with pytest.raises(InfrastructureError, match="or 1000 files"):
+            attack(victim, command, inside=True, limits=Limits(files=1000))
+    else:
+        attack(victim, command, inside=False)
+    assert (victim / "writable" / "end").exists() is not inside
+
+
+@both
 def test_filling_memory_through_tmp(victim, inside):
     command = "head -c 3000000 /dev/zero > /tmp/reviewbot-test-fill; s=$$?; rm -f /tmp/reviewbot-test-fill; exit $$s"
     done = attack(victim, command, inside=inside, limits=Limits(temporary=1 << 20))
@@ -280,31 +291,39 @@ def test_processors_of_all_processes_together(victim, inside):
         assert float(done.text().split("busy")[1].split()[0]) < 1.2
 
 
+def sleeping(seconds):
+    """A process of ours with a sandbox in which somebody sleeps, and the names of its control groups."""
+    code = f"from reviewbot.tools import sandbox\nsandbox.run(['sleep', '{seconds}'], timeout=60)\n"
+    ours = subprocess.Popen([sys.executable, "-c", code])
+    until(lambda: running(seconds))
+    lines = Path(f"/proc/{running(seconds)[0]}/cgroup").read_text().splitlines()
+    names = {Path(line.split(":", 2)[2]).name for line in lines}
+    return ours, {name for name in names if name.startswith("reviewbot-sandbox-")}
+
+
+def existing(names):
+    parents = {path for _, path in cgroups.place().parents}
+    return {name for name in names if any((parent / name).is_dir() for parent in parents)}
+
+
 @limited_together
-def test_control_groups_go_with_the_sandbox(victim):
-    attack(victim, "true", inside=True)
-    assert control_groups() == []
+def test_control_groups_go_with_the_sandbox():
+    ours, names = sleeping("1.4713")
+    assert names
+    ours.wait()
+    assert existing(names) == set()
 
 
 @limited_together
 def test_the_next_sandbox_removes_the_control_groups_of_a_killed_one():
-    code = "from reviewbot.tools import sandbox\nsandbox.run(['sleep', '4713.5'], timeout=60)\n"
-    ours = subprocess.Popen([sys.executable, "-c", code])
-    until(lambda: running("4713.5"))
-    theirs = control_groups()
-    assert theirs
+    ours, names = sleeping("4713.5")
     sandbox.run(["true"], timeout=10)
-    assert set(theirs) <= set(control_groups()), "a group in use was removed"
+    assert existing(names) == names, "a group in use was removed"
     ours.kill()
     ours.wait()
     until(lambda: not running("4713.5"))
     sandbox.run(["true"], timeout=10)
-    assert not set(theirs) & set(control_groups())
-
-
-def control_groups():
-    parents = {path for _, path in cgroups.place().parents}
-    return [group for parent in parents for group in parent.glob("reviewbot-sandbox-*")]
+    assert existing(names) == set()
 
 
 def test_new_namespaces_are_refused(victim):
