@@ -16,7 +16,7 @@ from reviewbot.model.errors import UserError
 from reviewbot.model.watch import Refused
 from reviewbot.parse.commands import mentions
 from reviewbot.parse.envelope import envelope, links
-from reviewbot.parse.gather import series_of
+from reviewbot.parse.gather import THREAD_LIMIT, series_of
 from reviewbot.parse.lineage import changes, lineage_keys, with_successors
 from reviewbot.parse.mail import MailError, parse_mail
 
@@ -106,6 +106,7 @@ class Watcher:
             gathering = self.ledger.gathering({link for one in kept for link in links(one)})
             for one in kept:
                 gathering.add(one)
+            refused += [_no_room(one) for one in gathering.left_out]
             # In an archive nothing is late: the clock of its mails counts until all are read.
             now = min(clock, max((one.received for one in kept), default=clock))
             events = self._update(name, gathering, now)
@@ -186,6 +187,13 @@ def _read(
     except Exception as error:  # noqa: BLE001 - as above
         refused.append(_our_mistake(arrival.origin, error))
     return None
+
+
+def _no_room(one: Envelope) -> Refused:
+    return Refused(
+        origin=one.origin or one.message_id,
+        reason=f"its thread has {THREAD_LIMIT} mails already",
+    )
 
 
 def _our_mistake(origin: str, error: Exception) -> Refused:

@@ -36,7 +36,8 @@ class Gathering:
     """Threads that grow by :meth:`add`.  ``known`` says which thread a link leads to.
 
     ``changed`` are the numbers of threads that are not what they were, ``absorbed`` says which
-    threads became part of which, ``fresh`` are links nobody knew, with their threads.
+    threads became part of which, ``fresh`` are links nobody knew, with their threads; ``left_out`` are
+    mails for which their thread had no room.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Gathering:
         self.changed: set[int] = set()
         self.absorbed: dict[int, int] = {}
         self.fresh: dict[str, int] = {}
+        self.left_out: list[Envelope] = []
         self._news: set[str] = set()
         self._free = first_free
 
@@ -70,6 +72,7 @@ class Gathering:
         old = thread.get(kept.message_id)
         now = merged(old, kept) if old else kept
         if old is None and len(thread) >= THREAD_LIMIT:
+            self.left_out.append(kept)
             return False
         if old != now or len(found) > 1:
             thread[kept.message_id] = now

@@ -7,6 +7,7 @@ from mails import mail, patch_body, series
 from watching import HOUR, KVM, Desk
 
 from reviewbot.model.watch import EventKind, SkipReason, WatchState
+from reviewbot.parse import gather
 
 V2 = "20260302120000.1"
 COVER = f"{mails.STAMP}-1-ann@kernel.example"
@@ -399,3 +400,13 @@ def test_a_header_that_keeps_robots_away_is_heeded(desk, header, expected, which
     if expected:
         assert found.state is WatchState.SKIPPED
         assert header.partition(":")[0].lower() in found.skipped.evidence.lower()
+
+
+def test_mails_for_which_a_thread_has_no_room_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "THREAD_LIMIT", 4)
+    desk = Desk()
+    whole = series(6)
+    desk.deliver(*whole)
+    assert sum(desk.ledger.refused().values()) == len(whole) - 4
+    assert "its thread has" in next(iter(desk.ledger.refused()))
+    assert desk.ledger.count_mails() == 4
