@@ -245,7 +245,8 @@ class Bench:
             tests=self.settings.tests,
             host=self.host,
         )
-        coverage.run(request, self.tools)
+        share = sweep_measure.executed(coverage.run(request, self.tools))
+        self.measures += [share] if share else []
 
 
 def seen_of(result: TestResult, log: str, known: Seen | None = None) -> Seen:

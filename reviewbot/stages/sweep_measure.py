@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reviewbot.model.build import Image
+from reviewbot.model.coverage import Coverage
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
@@ -52,6 +53,16 @@ def sizes(image: Image, tools: Tools) -> tuple[Measure, ...]:
     ]
     kernel = float(len(tools.cache.get(image.kernel)))
     return (*found, Measure(name="kernel image", unit="bytes", samples=(kernel,)))
+
+
+def executed(coverage: Coverage) -> Measure | None:
+    """How many of the functions that count were executed by any selftest; None when none counts."""
+    functions = [one for file in coverage.files for one in file.functions]
+    if not functions:
+        return None
+    ran = sum(1 for one in functions if int(one.tests, 16))
+    share = 100.0 * ran / len(functions)
+    return Measure(name="functions executed by selftests", unit="%", samples=(share,))
 
 
 def run(request: MeasureRequest, tools: Tools) -> Measured:

@@ -4,6 +4,7 @@
 The sweeps must find both culprits, call the flaky test flaky, and blame nobody else.
 """
 
+import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.slow
 SELFTESTS = "tools/testing/selftests/kvm/x86_64"
 BROKEN_TEST = "x86_64/svm_int_ctl_test"
 FLAKY_TEST = "x86_64/xcr0_cpuid_test"
+RUN = time.time_ns()
+"""Makes other trees of each run of this test: nothing that an earlier one kept is taken up."""
 FILES = (
     "Documentation/virt/kvm/x86/errata.rst",
     "arch/x86/kvm/irq.c",
@@ -83,7 +86,8 @@ def harmless(first: int, last: int) -> list[Patch]:
     found = []
     for number in range(first, last + 1):
         path = FILES[number % len(FILES)]
-        comment = f"/* Note {number} */" if path.endswith(".c") else f"\nNote {number}."
+        note = f"Note {number} of {RUN}."
+        comment = f"/* {note} */" if path.endswith(".c") else f"\n{note}"
         found.append(Patch(subject=f"KVM: Add note {number}", edits=((path, with_line(comment)),)))
     return found
 
