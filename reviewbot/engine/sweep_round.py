@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from reviewbot.tools.nights import Nights
 
 _FETCH_SECONDS = 900.0
+_KEPT_SECONDS = 3 * 366 * 86400.0
+"""Older nights are taken away: a page goes back a year, and a record three months."""
 _DIED = "the process that made it died"
 
 
@@ -57,6 +59,7 @@ class Round:
         with self.tools.cache.lock(f"sweep-{key_of(branch.name, self.nights.path.name)[:20]}"):
             now = time.time()
             self.nights.abandoned(branch.name, now, _DIED)
+            self.nights.prune(now - _KEPT_SECONDS)
             unchanged = None if self.again else self._unchanged(branch, store, tip, now, missing)
             if unchanged is not None:
                 return SweepReport(sweep=branch.sweep, night=unchanged)

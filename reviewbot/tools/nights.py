@@ -218,7 +218,7 @@ class Nights(Pursuit, NightTotals):
         """Take away nights that started before then; returns how many.
 
         What open regressions began with, what newer nights refer to, and each branch's last night that
-        ran stay.  Room is given back to the file system.
+        ran stay.  Room is given back to the file system.  Costs next to nothing when there is none to take away.
         """
         with self.transaction():
             gone = self._database.execute(
@@ -230,6 +230,8 @@ class Nights(Pursuit, NightTotals):
                 " WHERE ending IN ('complete', 'partial')) WHERE place = 1)",
                 (before, before),
             ).rowcount
+            if not gone:
+                return 0
             self._database.execute(
                 "DELETE FROM regressions WHERE standing != 'open' AND until < ?", (before,)
             )
