@@ -162,6 +162,6 @@ def mood(night: Night, movements: Iterable[Movement]) -> str:
 
 
 def by_kind(seen: Iterable[Seen]) -> tuple[tuple[int, Seen], ...]:
-    """(place, result) of a night, by kind and name."""
-    kinds = tuple(Kind)
+    """(place, result) of a night, by kind and name; warnings, of which there are many, last."""
+    kinds = (*(one for one in Kind if one is not Kind.WARNING), Kind.WARNING)
     return tuple(sorted(enumerate(seen), key=lambda one: (kinds.index(one[1].kind), one[1].name)))
