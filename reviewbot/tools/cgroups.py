@@ -117,7 +117,8 @@ def _unified(own: Path) -> Place:
         return Place(why=f"{parent}: {error.strerror}", fix=_fix())
     missing = [name for name in ("memory", "pids") if name not in there]
     if missing:
-        return Place(why=f"{parent} has no controller {' and '.join(missing)}", fix=_fix())
+        why = f"{parent} has no controller {' and '.join(missing)}"
+        return Place(why=why, fix=f"boot with cgroup_no_v1=all, so that v2 has it; then {_fix()}")
     if not _is_ours(parent):
         return Place(why=f"{parent} is not delegated to us", fix=_fix())
     try:
