@@ -30,7 +30,8 @@ from pathlib import Path
 
 SUPERVISOR = "reviewbot-supervisor"
 _PREFIX = "reviewbot-sandbox-"
-_WANTED = ("memory", "pids", "cpu")
+_NEEDED = ("memory", "pids")  # without these a sandbox could still take all of a machine
+_WANTED = (*_NEEDED, "cpu")
 _PERIOD = 100_000  # microseconds, the kernel's own default
 _SECONDS = 2.0
 
@@ -102,8 +103,7 @@ def place() -> Place:
         for name in _WANTED
         if kind == "cgroup" and name in options and name in own
     ]
-    # Without these two a sandbox could still take all of a machine.
-    if {"memory", "pids"} <= {name for name, _ in parents} and _works(parents):
+    if set(_NEEDED) <= {name for name, _ in parents} and _works(parents):
         return Place(version=1, parents=tuple(parents))
     return found
 
@@ -115,7 +115,7 @@ def _unified(own: Path) -> Place:
         there = (parent / "cgroup.controllers").read_text().split()
     except OSError as error:
         return Place(why=f"{parent}: {error.strerror}", fix=_fix())
-    missing = [name for name in ("memory", "pids") if name not in there]
+    missing = [name for name in _NEEDED if name not in there]
     if missing:
         why = f"{parent} has no controller {' and '.join(missing)}"
         return Place(why=why, fix=f"boot with cgroup_no_v1=all, so that v2 has it; then {_fix()}")
