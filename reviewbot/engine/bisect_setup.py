@@ -11,6 +11,7 @@ from reviewbot.stages.bisect_build import Builder
 from reviewbot.stages.bisect_step import BOOTED, BUILT, Steps
 from reviewbot.tools import commit_range, kbuild
 from reviewbot.tools.kbuild import Kernel
+from reviewbot.tools.objects import TreeView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.tools.context import Tools
     from reviewbot.tools.objects import ObjectStore
 
+EXTRA_WARNINGS = "scripts/Makefile.extrawarn"
 _NEAR = 300
 """Commits before the good end whose complete build may still be at hand."""
 
@@ -58,10 +60,16 @@ def _at_hand(
     before = commit_range.ancestors(store, request.good, _NEAR)
     candidates = (*named, request.good, request.bad, *reversed(commits), *before)
     first = _kernel(request, store, request.good)
+    variables: dict[str | None, tuple[str, ...]] = {}
     for commit in dict.fromkeys(candidates):
-        wanted = build.BuildRequest(applied=_alone(request, store, commit), profile=request.profile)
-        tree_id = wanted.applied.base.tree_id
-        kernel = replace(first, tree_id=tree_id, variables=build.variables(wanted))
+        tree = TreeView(store.repository, store.tree_of(commit))
+        makefile = tree.blob_id(
+            EXTRA_WARNINGS
+        )  # of thousands of commits, all but a few have the same
+        if makefile not in variables:
+            text = (tree.read(EXTRA_WARNINGS) or b"").decode("utf-8", "replace")
+            variables[makefile] = kbuild.warning_variables(text)
+        kernel = replace(first, tree_id=tree.tree_id, variables=variables[makefile])
         if kbuild.is_built(tools.cache, kernel, build.whole(request.profile)):
             return commit
     return request.base or request.good
