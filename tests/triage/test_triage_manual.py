@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """docs/triage.md says what is there, no more and no less."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from reviewbot.model.errors import UserError
-from reviewbot.model.triage import Standing
+from reviewbot.model.triage import Card, Found, Item, Reviewed, Standing, Tag
 from reviewbot.parse import wanted
 from reviewbot.stages import triage_standing
 from reviewbot.tools import settings
@@ -39,6 +40,23 @@ def test_every_word_of_a_filter_is_described_and_works():
         f"is:{one}" for one in ("mine", *wanted._IS)
     }
     assert all(one in filters for one in wanted.SORTS)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "kind"), [("", Item), ("card", Card), ("review", Reviewed), ("", Found), ("", Tag)]
+)
+def test_every_field_of_the_json_is_described(prefix, kind):
+    part = MANUAL.partition("## JSON")[2].partition("\n## ")[0]
+    rows = [row for row in part.splitlines() if row.startswith("| `")]
+    named = {
+        f"{row[3:].partition('.')[0]}{name}" if name.startswith(".") else name
+        for row in rows
+        for name in re.findall(r"`([a-z._]+)`", row)
+    }
+    for field in dataclasses.fields(kind):
+        name = f"{prefix}.{field.name}" if prefix else field.name
+        if (prefix, name) not in {("", "card"), ("", "review")}:
+            assert name in named, f"--json has a field {name} that docs/triage.md does not explain"
 
 
 def test_every_state_is_described():
