@@ -7,7 +7,7 @@ are judged by themselves: one that the base's kernel never showed is new, whatev
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reviewbot.model.baseline import Past
 from reviewbot.model.errors import InfrastructureError
@@ -25,7 +25,7 @@ from reviewbot.model.test import (
 )
 from reviewbot.stages import flakes, odds
 from reviewbot.stages.change import delta
-from reviewbot.tools import pair, testbed
+from reviewbot.tools import pair, testbed, unit_alone
 from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.context import Tools
 from reviewbot.tools.testbed import Kernel
@@ -69,7 +69,8 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
         runs += _repeats(request, tools, _suspects(tested, runs, past, tools.config.lab.repeats))
         past = _history(tested, tools)
     deltas = tuple(
-        _delta(tested, case, runs, past, tools.config.lab.repeats) for case in _ran(tested)
+        _checked(_delta(tested, case, runs, past, tools.config.lab.repeats), tested, tools)
+        for case in _ran(tested)
     )
     base_boots = (*request.boots[0], *(boot for base, _ in runs for boot in base.boots))
     tip_boots = (*request.boots[1], *(boot for _, tip in runs for boot in tip.boots))
@@ -127,6 +128,18 @@ def _delta(tested: Tested, case: TestCase, runs: _Pairs, past: _Past, repeats: i
         past=past.get(case.name, ()),
         program=_program(tested, case),
     )
+
+
+def _checked(found: Delta, tested: Tested, tools: Tools) -> Delta:
+    """A kvm-unit-test that fails on both: whether emulation alone, without any KVM, makes it fail so."""
+    test = next((one for one in tested.binaries if one.name == found.test.name), None)
+    fails = found.change is Change.SAME and found.base[0].status is Status.FAIL
+    if test is None or not test.options or not fails or tested.host is None:
+        return found
+    alone = unit_alone.run(tools, tested.host.qemu, test)
+    if alone.status is Status.FAIL and alone.assertion == found.base[0].assertion:
+        return replace(found, note=f"{found.note}, and under QEMU's emulation without KVM")
+    return found
 
 
 def _program(tested: Tested, case: TestCase) -> str:

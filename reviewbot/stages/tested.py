@@ -12,6 +12,8 @@ from reviewbot.stages.printable import count, lines_of, one_line
 from reviewbot.stages.tally import Tally
 
 _LOG_LINES = 12
+GUEST_ENDED = "the guest ended"
+"""How the assertion of a test begins that took its guest down and of which the console shows no report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ def _delta_lines(delta: Delta) -> tuple[str, ...]:
     lines = [f"{one_line(delta.test.name)}  ({delta_phrase(delta)})"]
     if bad and bad.assertion:
         lines += [f"  {line}" for line in lines_of(bad.assertion)]
-    elif bad:
+    if bad and (not bad.assertion or bad.assertion.startswith(GUEST_ENDED)):
         lines += [f"  {line}" for line in shortened(bad.output[-_LOG_LINES:])]
     lines += [f"  {one_line(delta.note)}"] if delta.note else []
     return tuple(lines)

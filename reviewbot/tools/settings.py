@@ -38,6 +38,7 @@ _FILES = frozenset(
         "lists.*.path",
         "patchwork.token_file",
         "kcidb.token_file",
+        "lab.kvm_unit_tests",
         "commands.keyring",
     }
 )

@@ -14,10 +14,11 @@ from test_vary import KVM, series_of
 from reviewbot.model.config import Config, LabConfig
 from reviewbot.model.errors import UserError
 from reviewbot.model.status import Status
+from reviewbot.model.test import TestBinary
 from reviewbot.parse import guest
 from reviewbot.parse.unit_tests import complaint, listed, skip_reason
 from reviewbot.stages import units
-from reviewbot.tools import initramfs, testbed, unit_tests
+from reviewbot.tools import accelerator, initramfs, testbed, unit_alone, unit_tests
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.initramfs import GuestTest
@@ -200,6 +201,38 @@ def test_without_a_repository_nothing_is_run(tmp_path: Path) -> None:
     )
     series = series_of("arch/x86/kvm/x86.c", "\treturn 0;")
     assert units.run(series, KVM, "amd", 2.0, tools) == units.Units()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("b000", Status.PASS, ""),
+        ("b001", Status.FAIL, "exit status 3"),
+        ("ebfe", Status.TIMEOUT, ""),
+    ],
+)
+def test_a_program_alone_says_how_it_ends(
+    tmp_path: Path, code: str, status: Status, said: str
+) -> None:
+    """Our own few bytes under emulation: they write 0 or 1 to the exit port, or loop."""
+    tools = Tools(
+        config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None
+    )
+    program = accelerator.bare_program().replace(bytes.fromhex("b000"), bytes.fromhex(code))
+    words = units.options(next(one for one in listed(LIST) if one.name == "msr"))
+    test = TestBinary(name="u", digest=tools.cache.put(program), limit=5.0, options=words)
+    found = unit_alone.run(tools, "qemu-system-x86_64", test)
+    assert found.status is status
+    assert found.assertion == said or status is Status.PASS
+    kept = tools.cache.load("unit-alone", next_key(tmp_path), unit_alone.Alone)
+    assert (kept is None) is (status is Status.TIMEOUT)
+
+
+def next_key(place: Path) -> str:
+    """The only result that the cache holds, or a key of none."""
+    found = list(place.glob("results/unit-alone/*/*.json"))
+    return found[0].parent.name + found[0].stem if found else "none"
 
 
 @pytest.mark.slow
