@@ -5,6 +5,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from sample_runs import CASES
@@ -118,6 +119,14 @@ def test_json_is_at_the_same_addresses(served):
     assert {one.code for one in RULES} <= {one["code"] for one in rules}
     everything = served.get("/index.json?state=all")[1]
     assert everything.isascii()
+
+
+def test_the_manual_names_every_field_of_the_list(served):
+    manual = (Path(__file__).resolve().parents[2] / "docs/web.md").read_text()
+    listed = json.loads(served.get("/index.json?state=all")[1])
+    reviews = [one["review"] for one in listed["series"] if one["review"]]
+    for name in {*listed, *listed["series"][0], *reviews[0]} - {"schema"}:
+        assert f"`{name}`" in manual, f"docs/web.md does not name {name}"
 
 
 def test_filters_are_triages_words(served):
