@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.engine.sweep_commits import Commits
 from reviewbot.engine.sweep_judge import Judge
 from reviewbot.engine.sweep_lab import Bench, Place
 from reviewbot.engine.sweep_machine import hosts, machine
@@ -16,8 +17,8 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.sweep import Against, Bisection, Ending, Kind, Night
 from reviewbot.model.sweep_report import SweepReport
-from reviewbot.stages import nightly, sweep_range, sweep_rules
-from reviewbot.tools import branch_history, git
+from reviewbot.stages import nightly, sweep_range
+from reviewbot.tools import branch_history
 from reviewbot.tools.deadline import DeadlineReached, deadline
 
 if TYPE_CHECKING:
@@ -168,7 +169,9 @@ class Sweep:
             ("the selftests", bench.test, True),
             ("kvm-unit-tests", bench.unit_tests, bool(self.tools.config.lab.kvm_unit_tests)),
             ("repeats of suspicious tests", self._repeat, True),
-            ("the rules", self._rules, settings.rules),
+            ("what was found before", lambda: self._commits().carry(), True),
+            ("the rules", lambda: self._commits().rules(), settings.rules),
+            ("building each new commit", lambda: self._commits().build(), settings.commits),
             ("other configurations", bench.variants, settings.variants),
             ("instructions", bench.numbers, bool(settings.performance)),
             ("the merge base", self._merge_base, self._leaves_mainline()),
@@ -194,19 +197,9 @@ class Sweep:
         wanted = self.judge.repeats(self._so_far(), self.tools.config.lab.repeats)
         self.bench.again(wanted)
 
-    def _rules(self) -> None:
+    def _commits(self) -> Commits:
         assert self.range  # noqa: S101 - _prepare() made it
-        before = self.judge.earlier()
-        kinds = (Kind.RULE, Kind.DOCUMENT)
-        old = [one for one in before.seen if one.kind in kinds] if before else []
-        starts = {one.detail.partition(" ")[0] for one in old}
-        store, tip = self.request.store, self.request.tip
-        here = {start for start in starts if git.is_ancestor(store.path, start, tip)}
-        self.bench.note(sweep_rules.carried(old, here, self.range.rebased))
-        request = sweep_rules.RulesRequest(store=store, commits=self.range.commits)
-        found = sweep_rules.run(request, self.tools)
-        self.whose |= found.commits
-        self.bench.note(found.seen, found.missing)
+        return Commits(bench=self.bench, judge=self.judge, range=self.range, whose=self.whose)
 
     def _merge_base(self) -> None:
         Others(self.nights, self.request.branch, self.bench, self.tools).measure_base(self.night)

@@ -287,6 +287,8 @@ class SweepConfig:
     """Also compile the tip in the profile's other configurations and architectures."""
     rules: bool = True
     """Also run the rules on the new commits."""
+    commits: bool = True
+    """Also build each new commit by itself: one that does not build stops everybody's bisections."""
     coverage_days: float = 7.0
     """How often it is measured which selftests execute what.  0: never."""
     regzbot: bool = False

@@ -5,18 +5,23 @@ The base is where the branch leaves mainline: it moves once in weeks, so that a 
 branch changes and no more.  What compilers said of it already is not the branch's.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied, AppliedPatch, Base, BaseRule, Confidence
-from reviewbot.model.build import BuildResult, Diagnostic, Image, Level, VariantBuild
+from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, Image, Level, VariantBuild
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Seen
+from reviewbot.model.sweep_range import RangeCommit
 from reviewbot.parse.compiler import place
 from reviewbot.stages import build, variants
 from reviewbot.tools.context import Tools
+from reviewbot.tools.objects import TreeView
+
+MOST_EACH = 60
+"""Commits that are built one by one: some seconds each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,54 @@ def run_variants(request: TipRequest, tools: Tools) -> BuiltTip:
         if one.status not in {Status.PASS, Status.FAIL}
     )
     return BuiltTip(tip=None, base=None, seen=tuple(seen), missing=missing)
+
+
+def run_each(
+    request: TipRequest, chains: Iterable[Sequence[RangeCommit]], tools: Tools
+) -> tuple[tuple[tuple[RangeCommit, str], ...], tuple[str, ...]]:
+    """Build new commits one by one, each on top of the one before; a tip that builds hides one that does not.
+
+    ``chains`` are commits in a row.  The answer has the commits that brought an error, with its first
+    line, and sentences about what was not built.
+    """
+    found: list[tuple[RangeCommit, str]] = []
+    missing: list[str] = []
+    built = 0
+    for chain in chains:
+        if built + len(chain) > MOST_EACH:
+            missing.append(f"of the new commits only the first {built} were built by themselves")
+            break
+        built += len(chain)
+        results = _each(request, chain, tools)
+        if len(results) != len(chain):
+            missing.append(f"{len(chain)} commits up to {chain[-1].commit[:12]} were not built")
+        for commit, result in zip(chain, results, strict=False):
+            errors = any(one.level is Level.ERROR for one in result.new)
+            if result.status is Status.FAIL and errors:
+                found.append((commit, _first_error(result.new)))
+    return tuple(found), tuple(missing)
+
+
+def _each(
+    request: TipRequest, chain: Sequence[RangeCommit], tools: Tools
+) -> tuple[CommitBuild, ...]:
+    """The builds of the commits of one chain; nothing when the base does not build."""
+    parent = chain[0].parents[0]
+    trees = [(parent, _tree_of(request.repository, parent))]
+    if trees[0][1] == request.base_tree:
+        trees = []
+    trees += [(one.commit, one.tree_id) for one in chain]
+    patches = tuple(
+        AppliedPatch(number=number, commit=commit, tree_id=tree)
+        for number, (commit, tree) in enumerate(trees, 1)
+    )
+    together = replace(applied(request), patches=patches)
+    found = build.run(build.BuildRequest(applied=together, profile=request.profile), tools)
+    return found.patches[-len(chain) :]
+
+
+def _tree_of(repository: str, commit: str) -> str:
+    return str(TreeView(repository, commit).tree.id)
 
 
 def _alone(request: TipRequest) -> TipRequest:

@@ -150,9 +150,14 @@ def _seen(commit: RangeCommit, finding: Finding) -> Seen:
     """The name is what stays from night to night: no line, no commit id."""
     where = f" {finding.location.path}" if finding.location else ""
     kind = Kind.DOCUMENT if finding.code.startswith("KVM-DOC-") else Kind.RULE
+    return seen_at(commit, kind, f"{finding.code}{where}: {finding.title}")
+
+
+def seen_at(commit: RangeCommit, kind: Kind, name: str) -> Seen:
+    """A finding that stays as long as its commit is on the branch: :func:`carried` reads the detail."""
     return Seen(
         kind=kind,
-        name=f"{finding.code}{where}: {finding.title}",
+        name=name,
         status=Status.FAIL,
         detail=f'{commit.commit[:12]} ("{commit.subject}")',
         failures=1,

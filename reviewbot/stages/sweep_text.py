@@ -116,7 +116,12 @@ def _only_tests(some: Sequence[Bisection]) -> bool:
 
 
 def _names(some: Sequence[Bisection]) -> tuple[str, ...]:
-    return tuple(f"the {_KINDS[one.kind]} {one.name}" for one in some)
+    return tuple(
+        f"the build of {one.name}"
+        if one.kind is Kind.BUILD
+        else f"the {_KINDS[one.kind]} {one.name}"
+        for one in some
+    )
 
 
 def _moved(report: SweepReport) -> Iterator[tuple[str, Rows]]:
