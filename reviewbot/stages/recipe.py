@@ -6,17 +6,22 @@ from collections.abc import Sequence
 
 _PREFIX = "CONFIG_"
 _WIDTH = 72
+# Decide about messages, not about the configuration.
+_NOT_CONFIGURING = ("W=", "KCFLAGS=", "C=", "CHECK=", "cmd_checkdoc=")
 
 
 def recipe(config: Sequence[str], variables: Sequence[str], targets: Sequence[str]) -> str:
     """Shell lines: write the configuration, configure, make.  At most 72 columns where possible."""
     symbols = [line.removeprefix(_PREFIX) for line in config]
     make = ["make", "O=../lab", '-j"$(nproc)"', "-k", *map(shlex.quote, variables), *targets]
+    # ARCH and LLVM are as much part of the configuration (Documentation/kbuild/llvm.rst).
+    which = [shlex.quote(one) for one in variables if not one.startswith(_NOT_CONFIGURING)]
+    configure = ["make", "O=../lab", *which, "KCONFIG_ALLCONFIG=../lab/wanted", "allnoconfig"]
     return "\n".join(
         [
             "mkdir -p ../lab",
             *_continued(["printf", "'CONFIG_%s\\n'", *symbols, ">", "../lab/wanted"]),
-            *_continued(["make", "O=../lab", "KCONFIG_ALLCONFIG=../lab/wanted", "allnoconfig"]),
+            *_continued(configure),
             *_continued(make),
         ]
     )

@@ -2,6 +2,7 @@
 """The series' tip under sparse and nm, which really run: only what is new, and on whose lines."""
 
 import shutil
+import subprocess
 
 import pytest
 
@@ -46,6 +47,29 @@ def test_a_clean_tip_says_what_was_looked_at_and_how_to_repeat_it(kernel, lab):
     )
     assert found.exports == ()
     assert codec.from_json(codec.to_json(found), Analysis) == found
+
+
+def test_the_commands_repeat_it_outside_the_sandbox(kernel, lab, tmp_path):
+    check = kernel.path / "scripts/kernel-doc"
+    check.write_text('#!/bin/sh\necho "$2:1: warning: as in the sandbox"\n')
+    check.chmod(0o755)
+    kernel.commit({})
+    found = analysed(lab, kernel.series({X86: append(UNDECLARED.format("new"))}))
+    (message,) = tool(found).added
+    checkout = tmp_path / "checkout" / "linux"
+    subprocess.run(["git", "clone", "-q", kernel.path, checkout], check=True)
+
+    def repeated(command):
+        done = subprocess.run(
+            ["bash", "-ec", command], cwd=checkout, capture_output=True, text=True, check=True
+        )
+        return done.stdout + done.stderr
+
+    assert f"{X86}:{message.line}:{message.column}: warning: {message.message}" in repeated(
+        tool(found).command
+    )
+    said = repeated(tool(found, "kernel-doc").command)
+    assert said == f"{X86}:1: warning: as in the sandbox\n"
 
 
 def test_a_new_message_on_an_added_line_counts(kernel, lab):

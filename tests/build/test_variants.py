@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tip in other configurations: only where the series asks for it, only what is new, nobody blamed wrongly."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from reviewbot.model.profile import Variant
 from reviewbot.model.status import Status
 from reviewbot.stages import build, variants
+from reviewbot.stages.recipe import recipe
 from reviewbot.tools import toolchain
 
 MMU = "arch/x86/kvm/mmu.c"
@@ -42,6 +44,33 @@ def test_a_clean_tip_passes_with_the_command_that_repeats_it(kernel, lab):
     assert "CONFIG_KVM_WERROR=n" not in one.command
     assert "KVM_WERROR=n" in one.command
     assert one.compiler.startswith("gcc")
+
+
+def repeated(kernel, place, command):
+    """What a result's command prints in a checkout of the tip, outside the sandbox."""
+    checkout = place / "checkout" / "linux"
+    subprocess.run(["git", "clone", "-q", kernel.path, checkout], check=True)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_command_repeats_it_outside_the_sandbox(kernel, lab, tmp_path):
+    only_there = append("\n#ifndef CONFIG_KVM_WERROR\n#error only here\n#endif\n")
+    (one,) = built(lab, kernel.series({MMU: only_there}), variant())
+    (error,) = one.new
+    said = f"{MMU}:{error.line}:{error.column}: error: {error.message}"
+    assert said in repeated(kernel, tmp_path, one.command)
+
+
+def test_the_command_configures_for_the_same_architecture_and_compiler():
+    said = recipe(("CONFIG_KVM=y",), ("ARCH=arm64", "LLVM=-19", "W=1"), ("arch/arm64/kvm/",))
+    configure, make = said.replace("\\\n    ", "").split("\n")[-2:]
+    assert (
+        configure == "make O=../lab ARCH=arm64 LLVM=-19 KCONFIG_ALLCONFIG=../lab/wanted allnoconfig"
+    )
+    assert make.endswith("-k ARCH=arm64 LLVM=-19 W=1 arch/arm64/kvm/")
 
 
 def test_what_breaks_only_there_is_found(kernel, lab):
