@@ -54,7 +54,7 @@ class Round:
         missing = self._fetched(branch)
         store = ObjectStore(self.tools.cache, branch.tree.path)
         tip, mainline = _commit(store, branch, branch.ref), ""
-        if branch.settings.mainline:
+        if branch.settings.mainline and branch.mainline != branch.name:
             mainline = _commit(store, branch, branch.settings.mainline)
         with self.tools.cache.lock(f"sweep-{key_of(branch.name, self.nights.path.name)[:20]}"):
             now = time.time()

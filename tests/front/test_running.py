@@ -67,6 +67,33 @@ def test_systemd_understands_the_units(units):
 
 
 @analyze
+def test_systemd_understands_the_users_own_units(tmp_path):
+    program = tmp_path / "reviewbot"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for unit in (UNITS / "user").iterdir():
+        (tmp_path / unit.name).write_text(
+            unit.read_text().replace("%h/.local/bin/reviewbot", str(program))
+        )
+    (service,) = (UNITS / "user").glob("*.service")
+    (command,) = values(service, "ExecStart")
+    accepted(shlex.split(command)[1:])
+    done = subprocess.run(
+        [
+            "systemd-analyze",
+            "verify",
+            "--man=no",
+            *tmp_path.glob("*.timer"),
+            *tmp_path.glob("*.service"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@analyze
 @pytest.mark.parametrize(("name", "most"), EXPOSURE.items())
 def test_units_are_locked_down(units, name, most):
     done = subprocess.run(
