@@ -286,6 +286,7 @@ class Site:
             "severities": tuple(Severity),
             "day": day,
             "changes": changes,
+            "mail_of": archive_link,
             "moment": moment,
         }
         return template.render(**(common | values)).encode("utf-8", "replace")

@@ -80,7 +80,7 @@ def test_a_series_page_shows_verdict_findings_and_history(served):
     _, body = served.get(f"/series/{served.shelf.series('revised')}")
     text = body.decode()
     assert "KVM-ABI-011" in text
-    assert re.search(r"<td>v3</td>.*<td>v2</td>", text, re.DOTALL)
+    assert re.search(r">v3</a></td>.*>v2</a></td>", text, re.DOTALL)
     assert "+#define KVM_STATE_SVM_VALID_GPAT" in text
     assert text.count("1 fixed, 1 new") == 1, "v3 against v2; v2 has nothing before it"
     assert 'aria-label="' in text
