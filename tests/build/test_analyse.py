@@ -10,6 +10,7 @@ from reviewbot.model import codec
 from reviewbot.model.analysis import Analysis
 from reviewbot.model.status import Status
 from reviewbot.stages import analyse
+from reviewbot.tools import layers
 
 X86 = "arch/x86/kvm/x86.c"
 SVM = "arch/x86/kvm/svm.c"
@@ -219,3 +220,18 @@ def test_the_base_is_that_of_the_build(kernel, lab):
     made = list(lab.cache.root.glob("layers/objects-*"))
     analysed(lab, applied)
     assert list(lab.cache.root.glob("layers/objects-*")) == made
+
+
+def test_without_overlayfs_it_says_the_same(kernel, lab, monkeypatch):
+    document = "Documentation/tiny.rst"
+    check = kernel.path / "scripts/documentation-file-ref-check"
+    check.write_text(
+        "#!/bin/sh\n[ -e .git ] && git grep -l Documentation/ | sed 's,$,: Documentation/no.rst,'\n"
+    )
+    check.chmod(0o755)
+    applied = kernel.series({document: append("Documentation/no.rst\n"), X86: append("\n")})
+    (message,) = tool(analysed(lab, applied), check.name).added
+    assert (message.path, message.message) == (document, "there is no Documentation/no.rst")
+    monkeypatch.setattr(layers, "sharing_at", lambda _place: layers.Sharing.COPY)
+    shutil.rmtree(lab.root / "cache")
+    assert tool(analysed(lab, applied), check.name).added == (message,)

@@ -15,7 +15,7 @@ import pytest
 from reviewbot.engine import doctor
 from reviewbot.engine.doctor import State
 from reviewbot.model.config import Config, InboxConfig, LabConfig, TreeConfig
-from reviewbot.tools import initramfs, machine, process, toolchain
+from reviewbot.tools import initramfs, layers, machine, process, toolchain
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -253,3 +253,19 @@ def test_sparse_is_named_with_its_version(tools, tmp_path, monkeypatch):
     monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
     found = check(tools, "sparse")
     assert (found.state, found.detail) == (State.OK, "0.6.4")
+
+
+def test_where_overlayfs_is_not_permitted_the_doctor_says_what_is_done_instead(tools, monkeypatch):
+    # What answers is the real probe, on the file system of the scratch directory.
+    monkeypatch.setattr(layers, "_overlay_works", lambda _scratch: False)
+    layers._sharing_on.cache_clear()
+    found = check(tools, "layers")
+    how = layers.sharing_at(tools.scratch)
+    layers._sharing_on.cache_clear()
+    if how is layers.Sharing.REFLINK:
+        assert (found.state, found.detail) == (State.OK, "reflink copy")
+    else:
+        assert how is layers.Sharing.COPY
+        assert found.state is State.WARN
+        assert "every review copies its base" in found.detail
+        assert "allow overlayfs" in found.fix
