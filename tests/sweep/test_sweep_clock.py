@@ -2,6 +2,9 @@
 """When sweeps are due, which branches there are, and that the queue gets each once."""
 
 import calendar
+import os
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -112,3 +115,25 @@ def test_a_worker_without_the_sweep_says_what_is_missing():
     job = Job(series="kvm/other@2026-11-20", source=SWEEP)
     with pytest.raises(UserError, match=r"no sweep of kvm/other in this worker's settings"):
         sweep_job(job, config())
+
+
+def test_the_bot_queues_what_is_due(tmp_path):
+    mails = tmp_path / "mails"
+    for name in ("new", "cur", "tmp"):
+        (mails / name).mkdir(parents=True)
+    settings = tmp_path / "config.toml"
+    settings.write_text(
+        f'[lists."private@example.org"]\nfollow = "maildir"\npath = "{mails}"\n'
+        '[trees.kvm]\npath = "/srv/linux"\nrefs = ["kvm/queue"]\n[sweeps.kvm]\n'
+    )
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-m", "reviewbot", "--config", settings, "bot", "--once"],
+            check=True,
+            env=environment,
+            timeout=120,
+        )
+    with closing(JobQueue(f"sqlite:///{tmp_path / 'reviewbot' / 'engine.sqlite'}")) as queue:
+        (only,) = queue.jobs()
+    assert (branch_of(only.job), only.job.source) == ("kvm/queue", SWEEP)
