@@ -25,7 +25,7 @@ class StaticSite:
     def put(self, name: str, body: bytes) -> None:
         """Write a page unless it is there already."""
         place = PurePosixPath(name)
-        if place.is_absolute() or ".." in place.parts or not place.parts:
+        if not _is_below(name):
             raise UserError(f"{name[:80]!a} is no name of a page")
         digest = hashlib.sha256(body).hexdigest()
         self._now[name] = digest
@@ -59,7 +59,14 @@ class StaticSite:
             _write(mark, b"")
             return {}
         lines = mark.read_text("utf-8").splitlines()
-        return {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
+        known = (line.partition(" ") for line in lines)
+        # Who may write here must not make us take away files elsewhere.
+        return {name: digest for digest, _, name in known if _is_below(name)}
+
+
+def _is_below(name: str) -> bool:
+    place = PurePosixPath(name)
+    return bool(place.parts) and not place.is_absolute() and ".." not in place.parts
 
 
 def _write(target: Path, data: bytes) -> None:

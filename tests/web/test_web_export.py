@@ -83,3 +83,13 @@ def test_no_page_leaves_the_directory(tmp_path):
     for name in ("../x", "/etc/x", "a/../../x", ""):
         with pytest.raises(UserError, match="no name of a page"):
             site.put(name, b"x")
+
+
+def test_a_forged_list_of_pages_takes_nothing_away_elsewhere(tmp_path):
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("years of work")
+    place = tmp_path / "site"
+    place.mkdir()
+    (place / MARK).write_text(f"0 ../thesis.tex\n0 {thesis}\n")
+    assert StaticSite(place).finish() == 0
+    assert thesis.read_text() == "years of work"
