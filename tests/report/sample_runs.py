@@ -18,7 +18,7 @@ from reviewbot.model.base import (
     Confidence,
     Conflict,
 )
-from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, Level
+from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, Level, VariantBuild
 from reviewbot.model.finding import (
     CheckResult,
     Fact,
@@ -598,7 +598,16 @@ def analysed() -> Run:
         ),
     )
     found = Analysis(tools=(asked, documents, references), exports=exported, symbols=symbols)
-    return replace_verdict(replace(clean(), analysis=found))
+    run = clean()
+    assert run.build
+    made = VariantBuild(
+        name="i386", status=Status.PASS, compiler="gcc 12", command="make ARCH=i386"
+    )
+    lost = VariantBuild(
+        name="clang", status=Status.INFRA, compiler="", command="", reason="no clang"
+    )
+    run = replace(run, build=replace(run.build, variants=(made, lost)))
+    return replace_verdict(replace(run, analysis=found))
 
 
 def only_notes() -> Run:
