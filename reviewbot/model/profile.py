@@ -49,12 +49,14 @@ class Variation:
 
     Wanted when the series touches ``paths`` (globs), or ``identifiers`` (globs of names in changed lines
     of C, and of the functions they are in).  ``parameters`` are words such as "kvm_amd.npt=0", with 0
-    and 1 for no and yes; ``vendor`` is whose virtualization it takes, "" any.
+    and 1 for no and yes; ``vendor`` is whose virtualization it takes, "" any; ``tests`` are globs of
+    selftests for which that makes sense, none: all.
     """
 
     parameters: tuple[str, ...]
     paths: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
     vendor: str = ""
 
     @property

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase, translate
+from pathlib import PurePosixPath
 
 from reviewbot.model.profile import Profile, Variation
 from reviewbot.model.series import FileDiff, Series
@@ -16,6 +17,8 @@ from reviewbot.model.test import TestCase
 
 _WORD = re.compile(r"[A-Za-z_]\w{0,80}")
 _CODE = (".c", ".h", ".S")
+_MOST = 5
+"""Tests with one set of parameters: some seconds under emulation, besides the boots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +47,24 @@ def vary(
     wanted = list(_wanted(series, profile, vendor))
     there = [one for one in wanted if all(_name(word) in known for word in one.parameters)]
     chosen = there[: min(sets, at_most)] if cases else []
-    share = at_most // len(chosen) if chosen else 0
+    share = min(_MOST, at_most // len(chosen)) if chosen else 0
     left_out = [f"{one.name} (not there in these kernels)" for one in wanted if one not in there]
     if rest := there[len(chosen) :]:
         names = ", ".join(one.name for one in rest)
         left_out.append(f"with {names} (over the limit of variations)")
     return Varied(
-        cases=tuple(_with(case, one) for one in chosen for case in cases[:share]),
+        cases=tuple(_with(case, one) for one in chosen for case in _fit(cases, one)[:share]),
         not_tested=tuple(left_out) if sets else (),
     )
+
+
+def _fit(cases: Sequence[TestCase], variation: Variation) -> list[TestCase]:
+    return [
+        case
+        for case in cases
+        if not variation.tests
+        or any(fnmatchcase(PurePosixPath(case.name).name, glob) for glob in variation.tests)
+    ]
 
 
 def _with(case: TestCase, variation: Variation) -> TestCase:

@@ -81,6 +81,14 @@ def test_a_name_in_the_change_goes_before_a_path() -> None:
     assert names(varied(inside)) == ["force_emulation_prefix=1"]
 
 
+def test_a_variation_may_be_for_some_tests_only() -> None:
+    """Without nested virtualization most nested tests would skip themselves."""
+    names_of = ("x86_64/svm_vmcall_test", "x86_64/state_test", "dirty_log_test")
+    cases = [TestCase(name=name, why=Why.TOUCHED, limit=60.0) for name in names_of]
+    found = varied(series_of("arch/x86/kvm/svm/nested.c", "\treturn 0;"), cases=cases)
+    assert [case.name for case in found.cases] == ["x86_64/state_test [nested=0]"]
+
+
 @pytest.mark.parametrize(
     ("path", "line"),
     [
