@@ -56,11 +56,30 @@ def ran_lines(run: Run, number: int) -> Iterator[RanLine]:
     tip = _at_the_tip(run.coverage) if run.coverage else {}
     if not tip or run.series is None:
         return
-    landed = [as_landed(one, moved(run, one)) for one in run.series.patches if one.number >= number]
-    ways = [_ways(one) for one in landed if one.number > number]
-    for patch in landed:
+    for patch in run.series.patches:
         if patch.number == number:
-            yield from _of_patch(patch, tip, ways)
+            yield from _of_patch(_landed(run, patch), tip, _onwards(run, patch))
+
+
+def _onwards(run: Run, patch: Patch) -> list[dict[str, "_Way"]]:
+    """What each later patch does to the files that ``patch`` changes."""
+    paths = {file.new_path for file in patch.files}
+    found = []
+    for later in run.series.patches if run.series else ():
+        if later.number > patch.number and any(file.old_path in paths for file in later.files):
+            ways = {
+                file.old_path: _Way(path=file.new_path or "", stays=_stays(file))
+                for file in _landed(run, later).files
+                if file.old_path and file.old_path in paths
+            }
+            paths |= {way.path for way in ways.values()}
+            found.append(ways)
+    return found
+
+
+def _landed(run: Run, patch: Patch) -> Patch:
+    places = moved(run, patch)
+    return as_landed(patch, places) if places else patch
 
 
 def origins(run: Run, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Origin]:
@@ -70,7 +89,7 @@ def origins(run: Run, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int]
     for patch in reversed(run.series.patches if run.series else ()):
         files = {
             file.new_path: (place, file)
-            for place, file in enumerate(as_landed(patch, moved(run, patch)).files)
+            for place, file in enumerate(_landed(run, patch).files)
             if file.new_path and any(path == file.new_path for path, _ in sought.values())
         }
         stays = {path: _before(_stays(file)) for path, (_, file) in files.items()}
@@ -151,15 +170,6 @@ def _through(stays: list[tuple[int, int, int]], line: int) -> int:
 def _before(stays: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """The same, from afterwards to before."""
     return [(first + shift, last + shift, -shift) for first, last, shift in stays]
-
-
-def _ways(patch: Patch) -> dict[str, _Way]:
-    """By the path before: what a patch does to the lines of each file it changes."""
-    return {
-        file.old_path: _Way(path=file.new_path or "", stays=_stays(file))
-        for file in patch.files
-        if file.old_path
-    }
 
 
 def _stays(file: FileDiff) -> list[tuple[int, int, int]]:
