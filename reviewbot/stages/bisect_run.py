@@ -17,7 +17,7 @@ from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestRun
 from reviewbot.stages import bisect_judge, boot
 from reviewbot.stages.choose import directory
-from reviewbot.tools import kept_results, kselftest, testbed
+from reviewbot.tools import accelerator, kept_results, kselftest, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView
 
@@ -72,7 +72,13 @@ def programs(request: ProgramRequest, tools: Tools) -> Programs:
 
 
 def host_of(image: Image, profile: Profile, tools: Tools) -> Host:
-    """How guests run here, by booting a kernel.  Raises what :func:`reviewbot.stages.boot.run` raises."""
+    """How guests run here, by booting a kernel where there is a choice.
+
+    Raises what :func:`reviewbot.stages.boot.run` raises.
+    """
+    known = accelerator.candidates(tools.config.lab.qemu, tools.cache)
+    if len(known) == 1:
+        return known[0]
     return boot.run(boot.BootRequest(image=image, profile=profile), tools).host
 
 

@@ -45,7 +45,7 @@ class Steps:
     program_tree: str
     host: Host | None = None
     own_programs: set[int] = field(default_factory=set)
-    executions: dict[str, int] = field(default_factory=dict)
+    executions: dict[tuple[str, tuple[tuple[str, str], ...]], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def look(
@@ -95,8 +95,10 @@ class Steps:
         if self.host is None:
             self.host = bisect_run.host_of(image, self.profile, self.tools)
         runner = bisect_run.Runner(tools=self.tools, profile=self.profile, host=self.host)
-        number = self.executions.get(tree_id, 0)
-        self.executions[tree_id] = number + 1
+        # By what runs, not by its commit: two commits may well have the same code.
+        kernel = (image.kernel, image.modules)
+        number = self.executions.get(kernel, 0)
+        self.executions[kernel] = number + 1
         looks: dict[int, Look] = {}
         own = [one for one in wanted if one in self.own_programs]
         for group, tree in (
