@@ -13,6 +13,7 @@ from reviewbot.model.guest import BootResult, Host, Outcome
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestResult, Why
+from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.stages.printable import clipped, one_line, printable
 from reviewbot.stages.tally import wrong_base
 
@@ -155,7 +156,9 @@ def tests(run: Run, prefix: str) -> Iterator[dict[str, object]]:
             yield _boot(prefix, place, boot, host)
     suite = f"kselftest.{_segment(built.profile)}"
     for delta in run.tests.deltas if run.tests else ():
-        path = ".".join([suite, *(_segment(part) for part in delta.test.name.split("/") if part)])
+        name = delta.test.name
+        parts = [] if name.startswith(PREFIX) else [suite]
+        path = ".".join([*parts, *(_segment(part) for part in name.split("/") if part)])
         sides = ((tip, delta.tip),) if delta.test.why is Why.ADDED else _both(tip, delta)
         for place, results in sides:
             for repeat, result in enumerate(results):

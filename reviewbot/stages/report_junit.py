@@ -16,6 +16,7 @@ from reviewbot.model.guest import Outcome
 from reviewbot.model.run import Run, Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta
+from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import clipped, one_line, printable
 from reviewbot.stages.tally import base_broken, tally, wrong_base
@@ -155,9 +156,10 @@ def _tests(run: Run) -> Iterator[Case]:
 def _test(delta: Delta) -> Case:
     first = delta.tip[0] if delta.tip else None
     worst = next((result for result in delta.tip if result.status in _BAD), first)
+    unit = delta.test.name.startswith(PREFIX)
     case = Case(
-        group="kselftest",
-        name=delta.test.name,
+        group="kvm-unit-tests" if unit else "kselftest",
+        name=delta.test.name.removeprefix(PREFIX),
         seconds=sum(result.seconds for result in delta.tip),
         text="\n".join(worst.output) if worst else "",
     )

@@ -193,6 +193,20 @@ def test_words_for_tests(status, word):
     assert {one["path"] for one in tests} == {"kselftest.kvm.x86.state_test"}
 
 
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("kvm-unit-tests/realmode", "kvm-unit-tests.realmode"),
+        ("x86/state_test [npt=0]", "kselftest.kvm.x86.state_test_npt_0_"),
+    ],
+)
+def test_paths_of_other_tests(name, path):
+    delta = sample_runs.delta(name, Change.SAME, (Status.PASS,), (Status.PASS,))
+    run = replace(sample_runs.CASES["clean"](), tests=sample_runs.report_of(delta))
+    tests = [one for one in submission(run)["tests"] if one["path"] != "boot"]
+    assert {one["path"] for one in tests} == {path}
+
+
 def test_a_confirmed_hang_is_a_failure_of_the_series():
     delta = sample_runs.delta(
         "x86/state_test", Change.REGRESSION, (Status.PASS,) * 3, (Status.TIMEOUT,) * 3
