@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     History = Mapping[tuple[Kind, str], Sequence[Past]]
 
 _NEED_A_KERNEL = frozenset({Kind.BOOT, Kind.TEST, Kind.CONSOLE})
+_NEED_A_BUILD = _NEED_A_KERNEL | {Kind.BUILD}
+_LOOKED_WITH = {Kind.WARNING: (Kind.BUILD,), Kind.CONSOLE: (Kind.BOOT, Kind.TEST)}
 _ORDER = tuple(Move)
 
 
@@ -65,7 +67,7 @@ def known(nights: Iterable[Night]) -> Night | None:
         if one.machine != made.machine:
             continue
         for each in one.seen:
-            if each.status is not Status.INFRA and (each.kind in _NEED_A_KERNEL or not complete):
+            if each.status is not Status.INFRA and (each.kind in _NEED_A_BUILD or not complete):
                 seen.setdefault((each.kind, each.name), each)
         measures = {each.name: each for each in (*one.measures, *made.measures)}
         made = replace(made, measures=tuple(measures.values()))
@@ -127,10 +129,13 @@ class _Comparison:
             return []
         there = {(one.kind, one.name) for one in self.night.seen}
         ran = _ran(self.night)
+        unbuilt = any(one.kind is Kind.BUILD and one.status in BAD for one in self.night.seen)
         found = []
         for one in self.earlier.seen:
             if (one.kind, one.name) in there or one.status is Status.INFRA:
                 continue
+            if one.kind is Kind.BUILD and unbuilt:
+                continue  # selftests are not built where the kernel is not
             if one.kind in _NEED_A_KERNEL and (not ran or _target(one) not in ("", *ran)):
                 continue
             move = Move.GONE
@@ -151,8 +156,8 @@ class _Comparison:
                 return None  # old warnings are many; they are in the night's results
             since = past[-1].night if past else self.earlier.id
             return self._moved(one, Move.STILL, before=text(old), after=text(one), since=since)
-        if self.earlier.ending is not Ending.COMPLETE and old is None:
-            return None  # it may not have looked
+        if old is None and not self._looked(one.kind):
+            return None
         if one.kind is Kind.CONSOLE and past:
             since = past[-1].night
             return self._moved(one, Move.FLAKY, before="seen before", after=text(one), since=since)
@@ -165,7 +170,7 @@ class _Comparison:
             return self._skipped(one, old)
         mine = record(self._past(one) or as_past(self.earlier, old))
         if not mine.runs:
-            if old is None and self.earlier.ending is not Ending.COMPLETE:
+            if old is None and not self._looked(one.kind):
                 return None
             return self._moved(one, Move.ADDED, before="not there", after=text(one))
         if one.kind in EXACT:
@@ -220,6 +225,15 @@ class _Comparison:
         else:
             return self._judged(one, None)
         return self._moved(one, move, before=text(old), after=text(one))
+
+    def _looked(self, kind: Kind) -> bool:
+        """Whether the earlier night would have seen a thing of that kind: of a merge base only tests are run."""
+        if self.earlier.ending is not Ending.COMPLETE:
+            return False
+        if kind in (Kind.RULE, Kind.DOCUMENT):
+            return True
+        wanted = _LOOKED_WITH.get(kind, (kind,))
+        return any(one.kind in wanted for one in self.earlier.seen)
 
     def _past(self, one: Seen) -> Sequence[Past]:
         return self.history.get((one.kind, one.name), ())

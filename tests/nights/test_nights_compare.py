@@ -146,9 +146,35 @@ def test_failing_in_another_way_is_a_new_failure() -> None:
     assert (found.before, found.after) == ("fail: assertion", "fail: other")
 
 
-def test_a_new_test_is_added_whatever_it_does() -> None:
-    assert moves(ran(3, 3), ()) == [Move.ADDED]
-    assert moves(ran(0), ()) == [Move.ADDED]
+@pytest.mark.parametrize("failures", [0, 3])
+def test_a_new_test_is_added_whatever_it_does(failures: int) -> None:
+    old = ran(0, name="x86_64/old")
+    tonight = replace(NIGHT, seen=(old, ran(failures, 3)))
+    (found,) = compare(tonight, replace(EARLIER, seen=(old,)), {})
+    assert (found.name, found.move) == (NAME, Move.ADDED)
+
+
+def test_what_is_never_run_of_a_merge_base_is_not_new() -> None:
+    """A night of which only the tests were run knows nothing of builds, warnings or their absence."""
+    build = Seen(kind=Kind.BUILD, name="kvm", status=Status.PASS)
+    warning = Seen(kind=Kind.WARNING, name="x.c: unused", status=Status.FAIL)
+    tonight = replace(NIGHT, seen=(build, warning, ran(0)))
+    assert compare(tonight, replace(EARLIER, seen=(ran(0),)), {}, Against.MERGE_BASE) == ()
+    (found,) = compare(tonight, replace(EARLIER, seen=(build, ran(0))), {}, Against.MERGE_BASE)
+    assert found.move is Move.WARNED
+
+
+def test_the_selftests_of_a_kernel_that_does_not_build_are_not_gone() -> None:
+    kernel = Seen(kind=Kind.BUILD, name="kvm", status=Status.PASS)
+    tests = Seen(kind=Kind.BUILD, name="selftests", status=Status.PASS)
+    earlier = replace(EARLIER, seen=(kernel, tests))
+    broken = replace(kernel, status=Status.FAIL)
+    unbuilt = replace(NIGHT, seen=(broken,))
+    assert [(one.name, one.move) for one in compare(unbuilt, earlier, {})] == [("kvm", Move.BROKE)]
+    again = known([replace(unbuilt, id="unbuilt"), earlier])
+    history = {(Kind.BUILD, "kvm"): past(1, 0), (Kind.BUILD, "selftests"): past(0, 0)}
+    found = compare(replace(NIGHT, seen=(kernel, tests)), again, history)
+    assert [(one.name, one.move) for one in found] == [("kvm", Move.FIXED)]
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7])
@@ -263,11 +289,12 @@ def test_a_partial_night_says_nothing_about_what_it_did_not_look_at() -> None:
 def test_what_a_partial_night_did_not_see_is_not_new_in_the_next() -> None:
     warning = Seen(kind=Kind.WARNING, name="x.c: unused", status=Status.FAIL)
     partial = replace(EARLIER, ending=Ending.PARTIAL, seen=(ran(0),))
-    complete = replace(EARLIER, id="first", started=-9.0, seen=(ran(0), warning))
-    tonight = replace(NIGHT, seen=(ran(0), warning))
+    build = Seen(kind=Kind.BUILD, name="kvm", status=Status.PASS)
+    complete = replace(EARLIER, id="first", started=-9.0, seen=(build, ran(0), warning))
+    tonight = replace(NIGHT, seen=(build, ran(0), warning))
     assert compare(tonight, known([partial, complete]), {}) == ()
     assert compare(tonight, known([partial]), {}) == ()
-    clean = replace(complete, seen=(ran(0),))
+    clean = replace(complete, seen=(build, ran(0)))
     (new,) = compare(tonight, known([partial, clean]), {})
     assert new.move is Move.WARNED
 
@@ -322,10 +349,11 @@ def test_an_unchanged_night_moves_nothing() -> None:
 
 def test_a_console_report_seen_months_ago_is_flaky_not_new() -> None:
     crash = Seen(kind=Kind.CONSOLE, name="abcd", status=Status.CRASH, detail="WARNING in x")
-    tonight = replace(NIGHT, seen=(crash,))
-    (new,) = compare(tonight, EARLIER, {}, Against.MAINLINE)
+    tonight = replace(NIGHT, seen=(crash, ran(0)))
+    earlier = replace(EARLIER, seen=(ran(0),))
+    (new,) = compare(tonight, earlier, {}, Against.MAINLINE)
     assert (new.move, new.against) == (Move.BROKE, Against.MAINLINE)
-    (known_one,) = compare(tonight, EARLIER, {(Kind.CONSOLE, "abcd"): past(1)})
+    (known_one,) = compare(tonight, earlier, {(Kind.CONSOLE, "abcd"): past(1)})
     assert known_one.move is Move.FLAKY
 
 
