@@ -73,8 +73,8 @@ class Sweep:
     def run(self, deliver: Callable[[SweepReport], None]) -> SweepReport:
         """Look at the branch until the time is over, and hand over what there is to say.
 
-        The night is only complete when ``deliver`` has returned: who is interrupted before does it again,
-        with what is kept.  Raises what stops us; what was seen is recorded then.
+        The night is complete when ``deliver`` has returned: an interrupted one is made again, with what is
+        kept.  Raises what stops us; what was seen is recorded then.
         """
         request = self.request
         self.night = Night(
@@ -92,6 +92,8 @@ class Sweep:
         try:
             self._prepare()
             found = self._look()
+            if found is Ending.PARTIAL:
+                self.bench.note((), self.bench.not_run())
             report = self._judge(self._so_far(found))
             deliver(report)
             ending, why = found, ""
@@ -133,6 +135,7 @@ class Sweep:
                 paths=request.profile.paths,
             )
         )
+        self._take_over(before.started if before else 0.0)
         base = self.range.merge_base or self.range.start or request.tip
         self.bench = Bench(
             tools=self.tools,
@@ -147,6 +150,13 @@ class Sweep:
         )
         self.bench.missing += (*request.missing, *self.range.missing)
         self._judge_by(self.night.machine)
+
+    def _take_over(self, since: float) -> None:
+        """What cut-off sweeps of the same tip saw is taken up by this one, and must not count twice."""
+        for night in self.nights.nights(self.night.branch, 30, ending=(Ending.PARTIAL,)):
+            if night.started > since and night.tree_id == self.night.tree_id and night.seen:
+                missing = (*night.missing, f"what it saw was taken up by {self.night.id}")
+                self.nights.record(replace(night, seen=(), measures=(), missing=missing))
 
     def _judge_by(self, machine_: str) -> None:
         self.night = replace(
@@ -231,6 +241,8 @@ class Sweep:
 
     def _end(self, ending: Ending, why: str) -> None:
         """Write down how it ended, and why so."""
+        if ending is Ending.PARTIAL and hasattr(self, "bench"):
+            self.bench.note((), self.bench.not_run())
         night = self._so_far(ending) if hasattr(self, "bench") else self.night
         left = [f"{why}; left were: {', '.join(self.left)}" if self.left else why] if why else []
         self.night = replace(

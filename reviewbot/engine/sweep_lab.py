@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.model.config import SweepConfig
     from reviewbot.model.guest import Crash, Host
     from reviewbot.model.profile import Profile
-    from reviewbot.model.test import TestBinary, TestResult
+    from reviewbot.model.test import TestBinary, TestResult, TestRun
     from reviewbot.tools.context import Tools
     from reviewbot.tools.objects import ObjectStore
 
@@ -168,23 +169,30 @@ class Bench:
         """Run some tests on the tip and add what they did to what is known of them."""
         if self.tip is None or self.host is None or not tests:
             return
-        ran = sweep_test.run(
-            sweep_test.RunRequest(
-                image=self.tip,
-                profile=self.profile,
-                host=self.host,
-                tests=tests,
-                work=self.work,
-                seconds=self.seconds,
-                repeat=repeat,
-            ),
-            self.tools,
+        request = sweep_test.RunRequest(
+            image=self.tip,
+            profile=self.profile,
+            host=self.host,
+            tests=tests,
+            work=self.work,
+            seconds=self.seconds,
+            repeat=repeat,
         )
+        with contextlib.closing(sweep_test.run(request, self.tools)) as runs:
+            for ran in runs:
+                self._take(ran, again=bool(repeat))
+
+    def _take(self, ran: TestRun, *, again: bool) -> None:
         for result in ran.results:
-            log = ran.logs.get(result.name, "")
-            known = self.seen.get((Kind.TEST, result.name)) if repeat else None
-            self.seen[Kind.TEST, result.name] = seen_of(result, log, known)
-        self.note(self.crashes(ran.crashes))
+            known = self.seen.get((Kind.TEST, result.name)) if again else None
+            self.seen[Kind.TEST, result.name] = seen_of(result, ran.log, known)
+        self.note(self.crashes(crash for boot_ in ran.boots for crash in boot_.crashes))
+
+    def not_run(self) -> tuple[str, ...]:
+        """A sentence about programs that no guest got to."""
+        left = [one.name for one in self.binaries if (Kind.TEST, one.name) not in self.seen]
+        shown = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
+        return (f"{len(left)} of {len(self.binaries)} tests were not run: {shown}",) if left else ()
 
     def again(self, names: Mapping[str, int]) -> None:
         """Repeat tests, each so often."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -79,22 +80,21 @@ class Others:
         crashes: dict[str, Seen] = {}
         tests = suite.binaries
         for number in range(1 + self.tools.config.lab.repeats):
-            ran = sweep_test.run(
-                sweep_test.RunRequest(
-                    image=bench.base,
-                    profile=bench.profile,
-                    host=bench.host,
-                    tests=tests,
-                    work=key_of("base", place.base_tree),
-                    seconds=bench.seconds,
-                    repeat=number,
-                ),
-                self.tools,
+            request = sweep_test.RunRequest(
+                image=bench.base,
+                profile=bench.profile,
+                host=bench.host,
+                tests=tests,
+                work=key_of("base", place.base_tree),
+                seconds=bench.seconds,
+                repeat=number,
             )
-            for result in ran.results:
-                log = ran.logs.get(result.name, "")
-                seen[result.name] = seen_of(result, log, seen.get(result.name))
-            crashes |= {one.name: one for one in bench.crashes(ran.crashes)}
+            with contextlib.closing(sweep_test.run(request, self.tools)) as runs:
+                for ran in runs:
+                    for result in ran.results:
+                        seen[result.name] = seen_of(result, ran.log, seen.get(result.name))
+                    found = bench.crashes(crash for boot in ran.boots for crash in boot.crashes)
+                    crashes |= {one.name: one for one in found}
             tests = tuple(one for one in tests if seen[one.name].failures)
             if not tests:
                 break

@@ -70,14 +70,20 @@ def mails(
 
 def _owners(report: SweepReport, body: str, owner: Address, sender: Address | None) -> SweepMail:
     night = report.night
-    said = sorted((str(one.kind), one.name, one.move) for one in sweep_text.decisive(report))
+    # Not the night's id: a sweep that was cut off and made again has nothing new to say.
+    said = sorted(
+        (str(one.kind), one.name, one.move)
+        for one in sweep_text.decisive(report)
+        if one.move in sweep_text.WORTH_A_MAIL
+    )
+    name = _message_id(sender, "owner", night.branch, night.commit, said)
     mail = Mail(
         sender=sender,
         to=(owner,),
         cc=(),
         subject=sweep_text.subject(report),
         date=email.utils.formatdate(night.ended, usegmt=True),
-        message_id=_message_id(sender, "owner", night.branch, night.id, said),
+        message_id=name,
         in_reply_to="",
         references=(),
         body=body,
@@ -90,7 +96,7 @@ def _owners(report: SweepReport, body: str, owner: Address, sender: Address | No
         state=EntryState.READY,
         note=f"sweep {night.id}",
     )
-    return SweepMail(entry=entry, says=f"night/{night.branch}/{night.id}")
+    return SweepMail(entry=entry, says=f"owner/{name}")
 
 
 def _by_culprit(found: Sequence[Bisection]) -> list[tuple[Bisection, ...]]:

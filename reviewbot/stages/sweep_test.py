@@ -7,18 +7,18 @@ What an interrupted night got to is kept under the name of that night's work, an
 
 import fnmatch
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from reviewbot.model.build import Image
 from reviewbot.model.codec import key_of
-from reviewbot.model.guest import Accelerator, Crash, Host
+from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Seen
-from reviewbot.model.test import TestBinary, TestResult, TestRun
+from reviewbot.model.test import TestBinary, TestRun
 from reviewbot.stages.choose import directory
 from reviewbot.tools import kselftest, share_out, testbed
 from reviewbot.tools.context import Tools
@@ -73,19 +73,6 @@ class RunRequest:
     work: str = ""
     seconds: Mapping[str, float]
     repeat: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteRun:
-    """Results in the order of the tests, console reports, and the seconds that guests took to boot.
-
-    ``logs`` has the KTAP blob by test.
-    """
-
-    results: tuple[TestResult, ...]
-    crashes: tuple[Crash, ...]
-    boots: tuple[float, ...]
-    logs: Mapping[str, str]
 
 
 def suite(request: SuiteRequest, tools: Tools) -> Suite:
@@ -144,31 +131,26 @@ def wanted(name: str, globs: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(one, glob) for one in (name, last) for glob in globs)
 
 
-def run(request: RunRequest, tools: Tools) -> SuiteRun:
-    """Run all tests.  When it is cut off (any exception) guests end, and what is done is kept."""
+def run(request: RunRequest, tools: Tools) -> Generator[TestRun, None, None]:
+    """Run all tests; yields what each batch did as soon as it is done.
+
+    When it is closed, or cut off by any exception, guests end, and what is done is kept.
+    """
     cancel = threading.Event()
     with ThreadPoolExecutor(max_workers=_BATCHES) as pool:
-        futures: list[Future[TestRun]] = []
+        at_once = share_out.guests(tools.config.lab.guests, tools.config.lab.memory_mib)
+        futures = [
+            pool.submit(_batch, request, batch, tools, cancel)
+            for batch in batches(request.tests, request.seconds, at_once)
+        ]
         try:
-            at_once = share_out.guests(tools.config.lab.guests, tools.config.lab.memory_mib)
-            futures += (
-                pool.submit(_batch, request, batch, tools, cancel)
-                for batch in batches(request.tests, request.seconds, at_once)
-            )
-            runs = [future.result() for future in futures]
+            for future in as_completed(futures):
+                yield future.result()
         except BaseException:
             cancel.set()
             for future in futures:
                 future.cancel()
             raise
-    results = {result.name: result for one in runs for result in one.results}
-    fresh = [boot for one in runs for boot in one.boots]
-    return SuiteRun(
-        results=tuple(results[test.name] for test in request.tests if test.name in results),
-        crashes=tuple(crash for boot in fresh for crash in boot.crashes),
-        boots=tuple(boot.boot_seconds for boot in fresh if boot.boot_seconds is not None),
-        logs={result.name: one.log for one in runs for result in one.results},
-    )
 
 
 def batches(

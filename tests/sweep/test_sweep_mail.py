@@ -168,11 +168,17 @@ def test_one_commit_gets_one_mail_for_all_it_broke():
     assert "breaks 2 tests" in " ".join(mail.entry.mail.body.split())
 
 
-def test_the_same_night_is_the_same_mail():
-    again = replace(BROKEN, night=replace(BROKEN.night, ended=1_795_230_001.0))
-    assert mails(BROKEN)[0].entry.message_id == mails(again)[0].entry.message_id
-    other = replace(BROKEN, night=replace(BROKEN.night, id="another"))
-    assert mails(BROKEN)[0].entry.message_id != mails(other)[0].entry.message_id
+def test_the_same_news_of_the_same_tip_is_the_same_mail():
+    def name(one: SweepReport) -> str:
+        return mails(one)[0].entry.message_id
+
+    again = replace(BROKEN, night=replace(BROKEN.night, id="again", ended=1_795_230_001.0))
+    assert name(again) == name(BROKEN), "a sweep that was cut off and made again"
+    flaky = replace(BROKEN, movements=(*BROKEN.movements, moved("x", Move.FLAKY)))
+    assert name(flaky) == name(BROKEN)
+    more = replace(BROKEN, movements=(*BROKEN.movements, moved("x", Move.BROKE)))
+    pushed = replace(BROKEN, night=replace(BROKEN.night, commit=BAD))
+    assert len({name(BROKEN), name(more), name(pushed)}) == 3
 
 
 def test_regzbot_is_told_where_it_began_and_that_it_ended():
