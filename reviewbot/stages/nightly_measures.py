@@ -137,4 +137,4 @@ def number(value: float) -> str:
         if abs(value) >= size:
             scaled = value / (1e3 if letter == "k" else size)
             return f"{scaled:.2f} {letter}" if scaled < 100 else f"{scaled:.0f} {letter}"
-    return f"{value:.0f}" if value == int(value) else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"

@@ -51,7 +51,7 @@ def kept(store: Nights, branch: str, links: Links) -> frozenset[str] | None:
 
 
 def standings(store: Nights) -> tuple[Overview, ...]:
-    """All branches, those with open regressions first."""
+    """All branches, those with open regressions first, merge bases (engine.sweep_other) last."""
     found = []
     for slug, branch in slugs(store.branches()).items():
         heads = store.heads(branch, STRIP)
@@ -69,7 +69,11 @@ def standings(store: Nights) -> tuple[Overview, ...]:
                 moved=tuple(moved[:3]),
             )
         )
-    return tuple(sorted(found, key=lambda one: (not one.open, -len(one.open), one.branch)))
+    return tuple(sorted(found, key=_urgency))
+
+
+def _urgency(one: Overview) -> tuple[object, ...]:
+    return (one.branch.endswith("@base"), not one.open, -len(one.open), one.branch)
 
 
 def moves(store: Nights, heads: Sequence[Night], limit: int) -> dict[str, tuple[Movement, ...]]:

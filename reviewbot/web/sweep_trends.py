@@ -14,6 +14,8 @@ CHARTS = 24
 """More measures than that are in the JSON and the nights' own pages."""
 _ROOM = 0.06
 """Share of the mean that the axis spans at least, so that a hair's breadth of noise does not look like a mountain."""
+_STUB = 8.0
+"""Units of a line that can be seen."""
 _MARKED = {Move.SLOWER: "worse", Move.GREW: "worse", Move.FASTER: "better", Move.SHRANK: "better"}
 
 
@@ -89,6 +91,8 @@ def _chart(
         for one, value in zip(reversed(totals), reversed(values), strict=True)
         if value is not None
     ]
+    if points[-1][0] - points[0][0] < _STUB:  # one night, or a few of one day
+        points.insert(0, (max(0.0, points[0][0] - _STUB), points[0][1]))
     path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     marks = tuple(
         ((one.started - first) * scale, _MARKED[moved.move], f"{moved.before} → {moved.after}")
@@ -98,7 +102,7 @@ def _chart(
     return Chart(
         name=name,
         unit=unit,
-        path=path if len(points) > 1 else f"{path} h4",
+        path=path,
         marks=marks,
         low=number(low),
         high=number(high),
@@ -112,7 +116,8 @@ def _change(values: Sequence[float]) -> str:
     """From the oldest to the newest, in percent."""
     if len(values) < 2 or not values[-1]:
         return ""
-    return f"{100 * (values[0] / values[-1] - 1):+.1f} %"
+    percent = 100 * (values[0] / values[-1] - 1)
+    return f"{percent:+.1f} %" if abs(percent) >= 0.05 else ""
 
 
 def _measure(key: tuple[str, str], one: Totals) -> float | None:

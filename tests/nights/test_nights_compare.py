@@ -429,5 +429,5 @@ def test_the_interval_holds_what_it_promises() -> None:
 
 
 def test_numbers_are_short() -> None:
-    shown = [number(one) for one in (0.0123, 7, 1234, 45678, 1.2e6, 250e6, 3e9)]
-    assert shown == ["0.0123", "7", "1234", "45.68 k", "1.20 M", "250 M", "3.00 G"]
+    shown = [number(one) for one in (0.0123, 7, 1234, 1210.4, 45678, 1.2e6, 250e6, 3e9)]
+    assert shown == ["0.0123", "7", "1234", "1210", "45.68 k", "1.20 M", "250 M", "3.00 G"]
