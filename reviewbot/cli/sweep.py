@@ -13,7 +13,7 @@ import click
 
 from reviewbot.cli.environment import state_directory, tools_for
 from reviewbot.model.codec import to_json
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import ReviewbotError, UserError
 from reviewbot.model.job import Done
 from reviewbot.model.sweep import Ending, Move
 from reviewbot.stages.printable import one_line
@@ -73,12 +73,12 @@ def sweep(
                 continue
             try:
                 report = going.sweep(branch, partial(_enter, branch, nights, config))
-            except InfrastructureError as error:
+            except ReviewbotError as error:  # the other branches are swept all the same
                 click.echo(f"reviewbot: {branch.name}: {one_line(str(error))}", err=True)
-                status = 3
+                status = max(status, error.exit_code)
                 continue
             _print(report, tools, as_json=as_json)
-            status = status or _status(report)
+            status = max(status, _status(report))
     ctx.exit(status)
 
 
