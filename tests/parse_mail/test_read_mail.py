@@ -5,6 +5,7 @@ import base64
 import contextlib
 import email
 import email.utils
+import inspect
 import json
 import quopri
 import subprocess
@@ -422,12 +423,18 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+# Debian's 3.11.2 has the strict mode of CVE-2023-27043, which gives nothing for "<a@x>,"; 3.11.7 has no modes.
+LENIENT = (
+    {"strict": False} if "strict" in inspect.signature(email.utils.getaddresses).parameters else {}
+)
+
+
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join))
 def test_plain_addresses_are_what_the_standard_library_reads(value):
     plain = mail_module._plain_mailboxes(value)
     if plain:
-        library = [pair for pair in email.utils.getaddresses([value]) if "@" in pair[1]]
+        library = [pair for pair in email.utils.getaddresses([value], **LENIENT) if "@" in pair[1]]
         assert [(" ".join(name.split()), each) for name, each in plain] == [
             (" ".join(name.split()), each) for name, each in library
         ]
