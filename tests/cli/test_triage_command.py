@@ -320,6 +320,29 @@ def test_apply_asks_then_hands_over_to_b4_with_the_trailers(tree, other, mailed,
     assert b"git am --abort" in again.stderr
 
 
+def test_apply_names_the_series_that_change_the_same_lines(tree, series, home, tmp_path):
+    raw = series.read_text()
+    rival = raw.replace("Rename", "Call differently").replace(
+        "Ann Example <ann@", "Bob Other <bob@"
+    )
+    for name in set(re.findall(r"^Message-I[dD]: <(.+)>$", raw, re.MULTILINE)):
+        rival = rival.replace(name, f"rival-{name}")
+    sender = re.search(r"^From: (.*)$", raw, re.MULTILINE)[1]
+    place = tmp_path / "both.mbox"
+    place.write_text(raw + rival.replace(sender, "Bob Other <bob@other.example>"))
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+    argv = [sys.executable, "-m", "reviewbot", "triage"]
+    listed = subprocess.run(
+        [*argv, "--json", "--from", place], capture_output=True, check=True, env=env
+    )
+    one, two = (row["id"] for row in json.loads(listed.stdout))
+    asked = subprocess.run(
+        [*argv, "apply", one, "--from", place],
+        cwd=tree.path, input=b"n\n", capture_output=True, check=False, env=env,
+    )  # fmt: skip
+    assert f"but: pending series change the same lines: {two}".encode() in asked.stdout, asked
+
+
 def test_diff_is_gits_own_where_a_tree_is_at_hand(tree, mailed, tmp_path, reviewbot):
     both = tmp_path / "both.mbox"
     text = mailed.read_text().split("From mboxrd")[0]
