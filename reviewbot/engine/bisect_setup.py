@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reviewbot.stages import build, sweep_build, variants
 from reviewbot.stages.bisect_build import Builder
 from reviewbot.stages.bisect_step import BOOTED, BUILT, Steps
-from reviewbot.tools import commit_range, kbuild
+from reviewbot.tools import affected, commit_range, kbuild
 from reviewbot.tools.kbuild import Kernel
 from reviewbot.tools.objects import TreeView
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reviewbot.tools.objects import ObjectStore
 
 EXTRA_WARNINGS = "scripts/Makefile.extrawarn"
+_NO_CODE = 0.001
+_WEIGHED = 500
 _NEAR = 300
 """Commits before the good end whose complete build may still be at hand."""
 
@@ -50,6 +52,26 @@ def steps_for(
         program_tree=store.tree_of(request.bad),
         host=request.host,
     )
+
+
+def weights(store: ObjectStore, commits: Sequence[str]) -> tuple[float, ...]:
+    """How likely each commit is to change what a kernel does, beside the others.
+
+    One that touches documentation and selftests alone leaves the kernel as it is, if :mod:`affected` is
+    right about its paths; the revert would tell.  Long ranges are not asked: 20 ms a commit on a kernel tree.
+    """
+    if len(commits) > _WEIGHED:
+        return ()
+    found = []
+    for commit in commits:
+        parents = commit_range.describe(store, commit).parents
+        if len(parents) != 1:
+            found.append(1.0)
+            continue
+        changed = store.view(parents[0]).changed_paths(store.view(commit))
+        plan = affected.plan((change.path for change in changed), {}, frozenset(), ())
+        found.append(1.0 if plan.code else _NO_CODE)
+    return tuple(found)
 
 
 def _at_hand(

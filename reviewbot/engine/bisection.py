@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reviewbot.engine.bisect_setup import steps_for
+from reviewbot.engine.bisect_setup import steps_for, weights
 from reviewbot.model.run import Stage
 from reviewbot.model.sweep import Bisection, Culprit, Kind, Reverted, Step, StepOutcome
 from reviewbot.parse.thread_link import message_id
@@ -75,9 +75,10 @@ class _Search:
 
     def go(self) -> tuple[Bisection, ...]:
         failures = self.request.failures
+        likely = weights(self.store, self.range.commits)
         for number, failure in enumerate(failures):
             self.log[number] = []
-            self.beliefs[number] = self._belief(failure)
+            self.beliefs[number] = self._belief(failure, likely)
             if failure.kind not in BUILT | BOOTED:
                 self.ended[number] = f"a {failure.kind} is not bisected"
         self._good_end()
@@ -86,9 +87,11 @@ class _Search:
         self._search()
         return tuple(self._answer(number) for number in range(len(failures)))
 
-    def _belief(self, failure: Failure) -> Belief:
+    def _belief(self, failure: Failure, likely: tuple[float, ...]) -> Belief:
         rates = EXACT if failure.kind in BUILT else NOISY
-        belief = Belief(range=self.range, rates=rates, confidence=self.request.confidence)
+        belief = Belief(
+            range=self.range, rates=rates, confidence=self.request.confidence, weights=likely
+        )
         if rates.repeatable and failure.good_runs:
             belief.saw(OUTSIDE, runs=failure.good_runs, failures=failure.good_failures)
         if rates.repeatable:  # without a record: somebody saw it once
@@ -128,7 +131,7 @@ class _Search:
             self.ended[number] = reason
             return
         self.steps.own_programs.add(number)
-        self.beliefs[number] = self._belief(replace(failure, good_runs=0, good_failures=0))
+        self.beliefs[number] = self._belief(replace(failure, good_runs=0, good_failures=0), ())
         look = self._look(OUTSIDE, [number]).get(number)
         if look is None or look.outcome is not StepOutcome.GOOD:
             self.ended[number] = reason

@@ -43,8 +43,8 @@ class Group:
 class Belief:
     """What is thought of one failure.  ``confidence`` is when to stop.
 
-    ``weights`` are the commits' probabilities before anything ran, of the same sum as they are many
-    (none: all alike).  ``recorded`` are executions that were known at the start.  ``seen`` are (runs, failures) by a commit's number in the range, or OUTSIDE.
+    ``weights`` say how likely each commit was before anything ran, beside the others (none: all alike).
+    ``recorded`` are executions that were known at the start.  ``seen`` are (runs, failures) by a commit's number in the range, or OUTSIDE.
     """
 
     range: Range

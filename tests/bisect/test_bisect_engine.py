@@ -80,21 +80,21 @@ class World:
     monkeypatch: pytest.MonkeyPatch
     lab: MadeUp
 
-    def commits(self, *states: dict[str, str]) -> list[str]:
-        """A commit for each state of some files (others stay), each in a line of its own."""
+    def commits(self, *states: dict[str, str], quiet: bool = False) -> list[str]:
+        """A commit for each state of some files (others stay); without ``quiet`` each has noise of its own."""
         repository = pygit2.init_repository(str(self.path), bare=True)
         files: dict[str, str] = {}
         parents: list[pygit2.Oid] = []
         found = []
         for number, state in enumerate(states):
-            files |= {f"noise-{number}": "\n", **state}
-            builder = repository.TreeBuilder()
+            files |= state if quiet else {f"noise-{number}": "\n", **state}
+            index = pygit2.Index()
             for name, text in files.items():
                 blob = repository.create_blob(text.encode())
-                builder.insert(name, blob, pygit2.enums.FileMode.BLOB)
+                index.add(pygit2.IndexEntry(name, blob, pygit2.enums.FileMode.BLOB))
             who = pygit2.Signature("A. U. Thor", "author@example.org", 1_700_000_000 + number, 0)
             made = repository.create_commit(
-                None, who, who, f"change {number}\n", builder.write(), parents
+                None, who, who, f"change {number}\n", index.write_tree(repository), parents
             )
             parents = [made]
             found.append(str(made))
@@ -178,6 +178,19 @@ def test_where_the_test_changed_each_commit_runs_its_own(world: World) -> None:
     assert found.culprit
     assert found.culprit.commit == commits[3]
     assert "the selftest itself is what changed" in found.note
+
+
+def test_commits_that_change_no_code_are_not_built(world: World) -> None:
+    """Nothing but documentation in between: the answer needs neither of its neighbours."""
+    text = [{f"Documentation/{number}.rst": "\n"} for number in range(6)]
+    commits = world.commits(
+        FINE, *text[:3], {"kernel": "fine still\n"}, BROKEN, *text[3:], quiet=True
+    )
+    found = world.bisect(commits)
+    assert found.culprit
+    assert found.culprit.commit == commits[5]
+    tried = {step.commit for step in found.steps}
+    assert not tried & set(commits[1:4]), "a commit without code was tried"
 
 
 def test_what_fails_at_the_good_end_blames_nobody(world: World) -> None:

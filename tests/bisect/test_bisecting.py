@@ -175,6 +175,18 @@ def test_a_record_of_the_good_end_tells_a_flake_from_a_regression() -> None:
     assert early[0] < early[1]
 
 
+def test_commits_without_code_are_passed_over() -> None:
+    """Of 16 commits 12 change no code: two steps are enough for the others."""
+    commits = make([(str(n), [str(n - 1)]) for n in range(16)])
+    weights = tuple(1.0 if n % 4 == 0 else 0.001 for n in range(16))
+    for culprit in range(0, 16, 4):
+        search = Search(chance(1), commits, culprit, EXACT)
+        search.belief.weights = weights
+        search.go()
+        assert (search.belief.culprit(), len(search.tried)) == (culprit, 2)
+        assert search.belief.confidence <= search.belief.probability(culprit) < 1
+
+
 def test_history_is_checked() -> None:
     with pytest.raises(ValueError, match="twice"):
         make([("a", []), ("a", [])])
