@@ -27,6 +27,7 @@ from reviewbot.web.snapshot import Snapshot, snapshot
 if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
     from reviewbot.rulekit.rule import Rule
+    from reviewbot.tools.source import Source
 
 _PAUSE = 5.0
 """Seconds between two looks at the stores."""
@@ -108,18 +109,14 @@ class _Shelf:
     """The snapshot in force.  What is wrong with a store is said once; what is known is shown all the same."""
 
     def __init__(self, invocation: Invocation) -> None:
-        config = invocation.config()
+        config = self.config = invocation.config()
         self.rules: tuple[Rule, ...] = rules_for(config)
         self.library = Library(
             store(),
             state_directory() / "ledger.sqlite",
             Cache(cache_directory()),
             database_url=database.url_of(config.engine.database, state_directory()),
-            sources={
-                name: source
-                for name, source in at_hand(config, cache_directory() / "inboxes").items()
-                if not isinstance(source, HttpInbox)  # what is on this host; the bot asks others
-            },
+            sources=self._sources(),
         )
         sweeps = NightsShelf(state_directory() / "nights.sqlite", self.library.cache)
         self.site = Site(templates.load_web(), self.library, sweeps)
@@ -127,9 +124,15 @@ class _Shelf:
         self.complained: set[str] = set()
         self.trouble = ""
 
+    def _sources(self) -> dict[str, Source]:
+        """The lists that are on this host; the bot asks others."""
+        found = at_hand(self.config, cache_directory() / "inboxes")
+        return {name: one for name, one in found.items() if not isinstance(one, HttpInbox)}
+
     def look(self) -> None:
         """Take in what is new."""
         try:
+            self.library.sources = self._sources()  # the bot may only now have cloned one
             if self.library.look():
                 shot = snapshot(
                     self.library.items,

@@ -229,6 +229,23 @@ def test_files_of_a_shared_group_can_be_written_by_it(tmp_path):
         assert mode == wanted, f"umask {umask:03o}: {mode:03o}"
 
 
+def test_the_web_pages_see_the_clones_of_the_bot():
+    unit = UNITS / "reviewbot-serve.service"
+    (bound,) = values(unit, "BindReadOnlyPaths")
+    source, _, target = bound.partition(":")
+    homes = {}
+    for name in ("bot", "serve"):
+        (environment,) = values(UNITS / f"reviewbot-{name}.service", "Environment")
+        (cache,) = re.findall(r"XDG_CACHE_HOME=(\S+)", environment)
+        homes[name] = f"{cache}/reviewbot/inboxes"
+    assert (source, target) == (homes["bot"], homes["serve"])
+    made = (UNITS / "reviewbot.tmpfiles").read_text()
+    assert re.search(rf"^d {source} ", made, re.MULTILINE), "systemd mounts only what is there"
+    owned = values(unit, "CacheDirectory")[0].split()
+    parent = str(Path(target).parent).removeprefix("/var/cache/")
+    assert parent in owned, "the mount would make it for root"
+
+
 def test_the_web_pages_can_write_the_ledger_of_the_bot(tmp_path):
     """They note in it who acked what; SQLite by itself makes files that only their owner may write."""
     program = (

@@ -67,6 +67,26 @@ def test_export_says_what_it_did(home, tmp_path):
     assert (tmp_path / "site/index.html").is_file()
 
 
+def test_a_list_that_the_bot_clones_later_is_read_then(home, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[lists."kvm@vger.kernel.org"]\nfollow = "git"\nurl = "https://lore.example.org/kvm"\n'
+    )
+    env = {**home, "REVIEWBOT_CONFIG": str(config)}
+    clones = tmp_path / "cache/reviewbot/inboxes/kvm@vger.kernel.org"
+    program = (
+        "import sys, pathlib; from reviewbot.cli.main import Invocation;"
+        " from reviewbot.cli.web import _Shelf; shelf = _Shelf(Invocation(None, True));"
+        " shelf.look(); print(sorted(shelf.library.sources));"
+        " pathlib.Path(sys.argv[1]).mkdir(parents=True);"
+        " shelf.look(); print(sorted(shelf.library.sources))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, clones], env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["[]", "['kvm@vger.kernel.org']"]
+
+
 def test_an_export_takes_nothing_away_because_the_database_cannot_be_read(home, tmp_path):
     state = tmp_path / "state/reviewbot"
     Store(state / "runs").save(named(findings(), "first", 1))
