@@ -235,6 +235,8 @@ def kill_at_random(bench: Bench, kills: int, chance: random.Random) -> list[str]
             done["killed"] += 1
             if left := bench.left_behind():
                 complaints.append(f"after kill {done['killed']}: {left[:3]}")
+            if done["killed"] % 10 == 0:
+                print(f"{dict(done)}; {len(complaints)} complaints", flush=True)
         else:
             done["came to their end between kills"] += 1
             complaints += check(bench, answer(text), right)
