@@ -20,6 +20,7 @@ from reviewbot.model.sweep_report import SweepReport
 from reviewbot.stages import nightly, sweep_range
 from reviewbot.tools import branch_history
 from reviewbot.tools.deadline import DeadlineReached, deadline
+from reviewbot.tools.nights_logs import keep_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,6 +250,7 @@ class Sweep:
             night, ending=ending, ended=time.time(), missing=(*left, *night.missing)
         )
         self.nights.record(self.night)
+        keep_logs(self.nights, self.tools.cache, self.night)
 
     def _judge(self, night: Night) -> SweepReport:
         """Compare, close and open regressions, find culprits."""

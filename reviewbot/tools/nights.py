@@ -17,6 +17,9 @@ Failures (tools.nights_pursuit)
     ``close_regression``, ``regressions(branch)``; ``say(what, message_id, now)`` and ``said(what)``, so
     that nothing is mailed twice.
 
+Logs
+    ``keep_log(digest, data, now)`` keeps the ends of what failed for whoever has not our cache.
+
 ``prune(before)`` takes away old nights.  Everything is a transaction; ``transaction()`` makes one of many.
 Ids are file names and addresses: see :data:`ID`.  Times are seconds since the epoch.
 """
@@ -31,6 +34,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.model.sweep import Ending
 from reviewbot.tools import nights_rows as rows_of
+from reviewbot.tools.nights_logs import NightLogs
 from reviewbot.tools.nights_pursuit import Pursuit
 from reviewbot.tools.nights_totals import NightTotals
 
@@ -55,7 +59,7 @@ _USES = {
 """What refers to a shared text, by table; things go first."""
 
 
-class Nights(Pursuit, NightTotals):
+class Nights(Pursuit, NightTotals, NightLogs):
     """See the module."""
 
     def record(self, night: Night) -> None:

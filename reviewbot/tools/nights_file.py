@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,10 @@ STEPS = (
         night INTEGER PRIMARY KEY REFERENCES nights ON DELETE CASCADE, value BLOB NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE logs (digest TEXT PRIMARY KEY, made REAL NOT NULL, data BLOB NOT NULL) STRICT;
+    CREATE INDEX logs_by_age ON logs (made);
+    """,
 )
 """How a file of an older release gets today's tables.  A step that was released is never edited."""
 
@@ -90,7 +95,7 @@ class NightsFile:
         self._lock = threading.RLock()
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
+            _make(path)
         with self._explained():
             self._database = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -184,3 +189,19 @@ class NightsFile:
             return int(found[0])
         made = self._database.execute("INSERT INTO things (kind, name) VALUES (?, ?)", (kind, word))
         return made.lastrowid or 0
+
+
+def _make(path: Path) -> None:
+    """An empty file with the mode that SQLite then gives to the files beside it.
+
+    The services run as users of one group with a umask of 0002 and share the state directory.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
+    except FileExistsError:
+        return
+    try:
+        if not os.fstat(handle).st_mode & stat.S_IWGRP:
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)

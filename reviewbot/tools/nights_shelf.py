@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.tools.nights import Nights
+from reviewbot.tools.nights_logs import ends
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,12 +42,10 @@ class NightsShelf:
         """A console, its middle left out when it is long; None when it is not kept any more."""
         if not DIGEST.fullmatch(digest):
             return None
+        data: bytes | None
         try:
             data = self.cache.get(digest)
-        except (ReviewbotError, OSError):
-            return None
-        if len(data) > LOG_LIMIT:
-            half = LOG_LIMIT // 2
-            left_out = f"\n\n[{len(data) - LOG_LIMIT} bytes are left out here]\n\n".encode()
-            data = data[:half] + left_out + data[-half:]
-        return data.decode("utf-8", "replace")
+        except (ReviewbotError, OSError):  # pruned, or another user's
+            store = self.nights()
+            data = store.log(digest) if store else None
+        return None if data is None else ends(data, LOG_LIMIT // 2).decode("utf-8", "replace")

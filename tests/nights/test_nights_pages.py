@@ -20,6 +20,7 @@ from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
 from reviewbot.tools import templates
 from reviewbot.tools.cache import Cache
+from reviewbot.tools.nights import Nights
 from reviewbot.tools.nights_shelf import LOG_LIMIT, NightsShelf
 from reviewbot.tools.static_site import StaticSite
 from reviewbot.web.application import LINKS
@@ -285,6 +286,16 @@ def test_a_long_console_keeps_its_ends(tmp_path):
     assert "bytes are left out here" in text
     assert len(text) < LOG_LIMIT + 200
     assert shelf.log("../" * 20 + "etc/passwd") is None
+
+
+def test_a_console_that_only_the_store_has_is_shown(tmp_path):
+    digest = "d" * 64
+    store = Nights(tmp_path / "nights.sqlite")
+    store.keep_log(digest, b"Test Assertion Failure", 1.0)
+    store.close()
+    shelf = NightsShelf(tmp_path / "nights.sqlite", Cache(tmp_path / "of another user"))
+    assert shelf.log(digest) == "Test Assertion Failure"
+    assert shelf.log("e" * 64) is None
 
 
 def test_a_page_waits_for_no_writer(swept, served):

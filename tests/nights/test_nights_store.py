@@ -35,6 +35,7 @@ from reviewbot.model.sweep import (
 from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools.nights import Nights
 from reviewbot.tools.nights_file import STEPS
+from reviewbot.tools.nights_logs import END
 from reviewbot.tools.nights_pursuit import RANGE
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ from reviewbot.model.sweep import Ending, Kind, Night, Seen
 from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools.nights import Nights
 from reviewbot.tools.nights_file import STEPS
+from reviewbot.tools.nights_logs import END
 from reviewbot.tools.nights_pursuit import RANGE
 
 store, first = Nights(Path(sys.argv[1])), int(sys.argv[2])
@@ -290,6 +292,30 @@ def test_the_file_is_for_its_owner_alone(store: Nights) -> None:
     store.record(night(1))
     for place in store.path.parent.iterdir():
         assert not place.stat().st_mode & stat.S_IRWXO, f"{place} can be read by others"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o600), (0o077, 0o600), (0o002, 0o660)])
+def test_services_of_one_group_share_the_file(tmp_path: Path, umask: int, mode: int) -> None:
+    """With the umask of deploy/systemd the web pages' user reads what the worker's writes."""
+    place = tmp_path / "nights.sqlite"
+    code = f"import os; os.umask({umask}); from pathlib import Path; from reviewbot.tools.nights import Nights; Nights(Path({str(place)!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert stat.S_IMODE(place.stat().st_mode) == mode
+
+
+def test_the_ends_of_a_log_are_kept_for_three_months(store: Nights) -> None:
+    text = b"first line\n" + os.urandom(4 * END) + b"\nlast line"
+    store.keep_log("a" * 64, text, 0.0)
+    store.keep_log("b" * 64, b"short", 50 * DAY)
+    kept = store.log("a" * 64)
+    assert kept
+    assert kept.startswith(b"first line")
+    assert kept.endswith(b"last line")
+    assert b"bytes are left out here" in kept
+    assert len(kept) < 2 * END + 100
+    store.keep_log("c" * 64, b"new", 91 * DAY)
+    assert store.log("a" * 64) is None
+    assert store.log("b" * 64) == b"short"
 
 
 def test_a_transaction_of_many_is_whole_or_nothing(store: Nights) -> None:
