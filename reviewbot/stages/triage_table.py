@@ -195,7 +195,7 @@ def _columns(names: Mapping[str, str]) -> tuple[_Column, ...]:
         _Column(head="ACKS", width=5, cell=_acks, tone=_acks_tone, right=True),
         _Column(head="FIND", width=4, cell=findings, tone=_findings_tone),
         _Column(head="ABT", width=3, cell=signs, tone=_signs_tone),
-        _Column(head="RAN", width=4, cell=covered, right=True, from_width=100),
+        _Column(head="RAN", width=4, cell=covered, right=True, from_width=120),
         _Column(
             head="X",
             width=1,
