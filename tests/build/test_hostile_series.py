@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 from hostile import ATTACKS
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="needs root: a sandbox within a container needs a /proc of its own"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.geteuid() != 0,
+        reason="needs root: a sandbox within a container needs a /proc of its own",
+    ),
+]
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
