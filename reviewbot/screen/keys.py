@@ -6,20 +6,21 @@ from __future__ import annotations
 from reviewbot.screen.lines import Line, line
 
 LIST = (
-    ("q", "quit"), ("enter", "open"), ("/", "filter"), ("s", "sort"), ("n", "note"), ("z", "snooze"),
-    ("d", "done"), ("r", "review"), ("?", "keys"), ("v", "view"), ("A", "all"), ("u", "update"), ("D", "diff"),
+    ("q", "quit"), ("?", "keys"), ("enter", "open"), ("/", "filter"), ("s", "sort"), ("n", "note"), ("z", "snooze"),
+    ("d", "done"), ("r", "review"), ("v", "view"), ("A", "all"), ("u", "update"), ("D", "diff"),
     ("a", "apply"),
 )  # fmt: skip
 SERIES = (
-    ("q", "back"), ("tab", "part"), ("[ ]", "patch"), ("f", "finding"), ("n", "note"), ("z", "snooze"),
-    ("d", "done"), ("r", "review"), ("?", "keys"), ("a", "apply"),
+    ("q", "back"), ("?", "keys"), ("tab", "part"), ("[ ]", "patch"), ("f", "find"), ("n", "note"), ("z", "snooze"),
+    ("d", "done"), ("r", "review"), ("a", "apply"),
 )  # fmt: skip
 
 HELP = """\
 Everywhere
   up down k j          a line          space b PgDn PgUp    a screen
   g G Home End         first, last     left right h l       aside
-  ?                    these keys      Ctrl-C               leave at once
+  ?                    these keys      q Escape            back, q quits
+  Ctrl-C               leave at once
   Ctrl-Z               to the shell, fg comes back
 
 The list
@@ -44,7 +45,7 @@ The series under the cursor, or the one that is open
   n                    write a note; an empty one takes it away
   z                    snooze: 3d, 2w, 1m or a date; 0 ends it
   d                    done, and back again
-  r                    review it: the rules alone, or all of it; you can go on meanwhile
+  r                    review it, the rules alone or all of it; you can go on
   x                    end the review that you began
   D                    what changed since the revision before
   a                    the command that applies it

@@ -60,11 +60,13 @@ def opened(data: bytes) -> Lazy:
 
 def lines(texts: Sequence[str]) -> Lazy:
     """Lines of a log."""
-    return Lazy(len(texts), lambda at: line(texts[at], *_look(texts[at])))
 
+    def make(at: int) -> Line:
+        bad = _BAD.search(texts[at]) is not None
+        tone = "bad" if bad else "warn" if _WARN.search(texts[at]) else ""
+        return line(texts[at], tone, stop=bad)
 
-def _look(text: str) -> tuple[str]:
-    return ("bad" if _BAD.search(text) else "warn" if _WARN.search(text) else "",)
+    return Lazy(len(texts), make)
 
 
 def _builds(run: Run) -> Iterator[Log]:

@@ -232,26 +232,19 @@ class SeriesScreen(SeriesActions):
         """The next finding, in this patch or the nearest that has one."""
         if self._part != "patches":
             self.action_part("patches")
-            if way > 0 and self._at >= 0 and any(one.stop for one in self.page.lines):
-                self.call_after_refresh(self._first_stop, way)
-                return
+            way_in = max(self._at, 0)
         elif self.page.stop(way):
             return
-        at = self._at + way
-        while 0 <= at < len(self._read.patches):
+        else:
+            way_in = self._at + way
+        for at in range(way_in, len(self._read.patches)) if way > 0 else range(way_in, -1, -1):
             if any(one.stop for one in self._read.patches[at].lines):
                 self._leave_place()
                 self._at = at
                 self._show_part(fresh=True)
-                self.call_after_refresh(self._first_stop, way)
+                self.page.to_end_stop(way)
                 return
-            at += way
         self.say("no more findings that way")
-
-    def _first_stop(self, way: int) -> None:
-        stops = [at for at, one in enumerate(self.page.lines) if one.stop]
-        if stops:
-            self.page.go_to(stops[0 if way > 0 else -1])
 
     def on_page_opened(self, event: Page.Opened) -> None:
         """Open a log."""

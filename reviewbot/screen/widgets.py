@@ -98,6 +98,7 @@ class Page(Widget, can_focus=True):
         super().__init__(id=name or None)
         self.choosing = choosing
         self.lines: Sequence[Line] = ()
+        self._stop = -1
 
     def show(
         self, lines: Sequence[Line], *, choosing: bool | None = None, at: int | None = None
@@ -108,7 +109,7 @@ class Page(Widget, can_focus=True):
         if at is not None and self.choosing:
             self.cursor = self._within(at)
         elif at is not None:
-            self.left, self.top = 0, at
+            self.left, self.top, self._stop = 0, at, -1
         self._settle()
         self.refresh()
 
@@ -127,19 +128,28 @@ class Page(Widget, can_focus=True):
 
     def stop(self, way: int) -> bool:
         """Go to the next stop, or the one before; False when there is none that way."""
-        start = self.top + way
-        span = range(start, len(self.lines)) if way > 0 else range(min(start, len(self.lines) - 1), -1, -1)  # fmt: skip
-        for at in span:
-            if self.lines[at].stop:
-                if way > 0 and self.top >= self._last_top:
-                    return False  # it is in sight already, and the end as well
-                self.go_to(at)
-                return True
-        return False
+        seen = range(self.top, self.top + self.size.height)
+        if self._stop in seen:
+            start = self._stop + way
+        else:
+            start = seen.start if way > 0 else min(seen.stop, len(self.lines)) - 1
+        span = range(start, len(self.lines)) if way > 0 else range(start, -1, -1)
+        at = next((at for at in span if self.lines[at].stop), None)
+        if at is not None:
+            self._stop = at
+            self.go_to(at - self.size.height // 3)  # what it is about stands above
+        return at is not None
+
+    def to_end_stop(self, way: int) -> None:
+        """Go to the first stop, or with a negative ``way`` to the last."""
+        stops = [at for at, one in enumerate(self.lines) if one.stop]
+        if stops:
+            self._stop = stops[0 if way > 0 else -1]
+            self.go_to(self._stop - self.size.height // 3)
 
     def go_to(self, at: int) -> None:
-        """Put a line on top, as far as there are lines below."""
-        self.top = min(at, self._last_top)
+        """Put a line on top, as far as there are lines around it."""
+        self.top = max(0, min(at, self._last_top))
         self._settle()
 
     def action_move(self, by: int) -> None:

@@ -77,8 +77,9 @@ class Room:
         """Put a log into the cache."""
         return Cache(self.home / ".cache/reviewbot").put(data)
 
-    def archive(self) -> ScreenArchive:
-        return ScreenArchive(Invocation(None, quiet=True), str(self.box), days=30, cached=False)
+    def archive(self, *trees: str) -> ScreenArchive:
+        invocation = Invocation(None, quiet=True)
+        return ScreenArchive(invocation, str(self.box), trees, days=30, cached=False)
 
     def app(self, archive: ScreenArchive | None = None, **wish: object) -> TriageScreen:
         return TriageScreen(

@@ -18,7 +18,7 @@ def test_the_list_is_the_table(room):
         lines = there.split("\n")
         assert lines[1].split()[:4] == ["ID", "STATE", "AREA", "AGE"]
         assert "1E~  +++" in there
-        assert "q:quit enter:open /:filter" in lines[-1]
+        assert "q:quit ?:keys enter:open /:filter" in lines[-1]
         assert "?:keys" in lines[-1]
         assert "1/4" in lines[-1]
         assert all(len(one) <= 80 for one in lines)

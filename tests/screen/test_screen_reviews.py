@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reviews that are begun from the screen: processes of their own, on a small tree."""
+
+import os
+import subprocess
+import time
+
+from mails import mail, mbox
+from rooms import drive, see
+
+SOURCE = "arch/x86/kvm/x86.c"
+
+
+def tree_for(room) -> str:
+    """A repository, and in the box one patch for it."""
+    place = room.home / "linux"
+    source = place / SOURCE
+    source.parent.mkdir(parents=True)
+    source.write_text("".join(f"int kvm_value_{n};\n" for n in range(40)))
+    (place / "Makefile").write_text("# kernel\n")
+
+    def git(*words: str) -> str:
+        people = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "Jo"), ("EMAIL", "jo@x.example"))}  # fmt: skip
+        done = subprocess.run(["git", "-C", place, *words], check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "HOME": str(room.home), **people})  # fmt: skip
+        return done.stdout
+
+    git("init", "-q", "-b", "master")
+    git("add", "-A")
+    git("commit", "-q", "-m", "Base")
+    source.write_text(source.read_text().replace("kvm_value_9;", "kvm_better_9;"))
+    body = f"Say why.\n\nSigned-off-by: Jo <jo@x.example>\n---\n\n{git('diff')}-- \n2.43.0\n"
+    git("checkout", "-q", ".")
+    subject = "[PATCH] KVM: x86: Rename a value"
+    room.mails = [mail(subject, body=body, message_id="own@x.example", sender="Jo <jo@x.example>")]
+    room.box.write_bytes(mbox(room.mails))
+    return str(place)
+
+
+def test_rules_run_beside_and_their_findings_come_by_themselves(room):
+    place = tree_for(room)
+
+    async def work(pilot):
+        await see(pilot, "1 series", gone="reading")
+        await pilot.press("r")
+        await see(pilot, "the rules alone")
+        await pilot.press("enter")
+        await see(pilot, "the review has begun")
+        await pilot.press("enter")
+        await see(pilot, "Your review,", "x ends it")
+        await see(pilot, ": reviewed", gone="Your review,")
+        await pilot.press("end")
+        await see(pilot, "check    ", "build    not: --only-rules")
+        await pilot.press("3")
+        await see(pilot, "what your review says")
+        await pilot.press("enter")
+        await see(pilot, "run ", "HTML report")
+
+    drive(room.app(room.archive(place)), work)
+    (made,) = [
+        run
+        for run in room.store.runs(10)
+        if run.series and run.series.message_id == "own@x.example"
+    ]
+    assert made.verdict
+    assert made.check, "it came as far as the rules"
+    assert room.store.working() == frozenset()
+
+
+def test_what_cannot_be_reviewed_says_why(room):
+    tree_for(room)
+
+    async def work(pilot):
+        await see(pilot, "1 series", gone="reading")
+        await pilot.press("r")
+        await see(pilot, "the rules alone")
+        await pilot.press("enter")
+        await see(pilot, "no kernel tree is known")
+
+    drive(room.app(room.archive()), work)
+
+
+def test_a_review_can_be_ended_and_leaving_ends_it(room):
+    place = tree_for(room)
+
+    async def work(pilot):
+        await see(pilot, "1 series", gone="reading")
+        await pilot.press("r")
+        await see(pilot, "the rules alone")
+        await pilot.press("enter")
+        await see(pilot, "the review has begun")
+        await pilot.press("x")
+        await see(pilot, "ended before it was done")
+        await pilot.press("r")
+        await see(pilot, "the rules alone")
+        await pilot.press("enter")
+        await see(pilot, "the review has begun")
+        await pilot.press("q")
+        await see(pilot, "q again ends it and leaves")
+        await pilot.press("q")
+
+    drive(room.app(room.archive(place)), work)
+    end = time.monotonic() + 20
+    while room.store.working() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert room.store.working() == frozenset()
