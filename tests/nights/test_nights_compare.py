@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.model.status import Status
@@ -202,8 +202,15 @@ def test_nobody_is_blamed_for_a_test_that_fails_at_its_rate(rate: float, runs: i
 def test_what_failed_as_badly_on_half_of_its_nights_is_not_blamed(
     counts: list[int], failures: int
 ) -> None:
+    """But for what changed days ago: a test that always failed, passed last night and fails again did break."""
     mixed = [one for pair in zip(counts, [failures] * len(counts), strict=True) for one in pair]
-    assert Move.BROKE not in moves(ran(failures, 3), past(*mixed, runs=3))
+    history = past(*mixed, runs=3)
+    assume(len(record(history).nights) >= 6)
+    assert Move.BROKE not in moves(ran(failures, 3), history)
+
+
+def test_what_was_fixed_last_night_and_fails_again_broke_again() -> None:
+    assert moves(ran(3, 3), past(0, *[3] * 40, runs=3)) == [Move.BROKE]
 
 
 @settings(max_examples=100, deadline=None)
