@@ -61,11 +61,12 @@ def row(report: TestReport | None) -> str:
     )
     said += [f"{len(by[change])} {word}" for change, word in words if by[change]]
     said += [_new(delta) for change in (Change.NEW_PASS, Change.NEW_SKIP) for delta in by[change]]
-    said += _varied(report.deltas)
     units = sum(delta.test.name.startswith(PREFIX) for delta in report.deltas)
     whole = [count(len(report.deltas) - units, "selftest")]
     whole += [count(units, "kvm-unit-test")] if units else []
-    return f"{' and '.join(whole)}: {'; '.join(said)}"
+    varied = _varied(report.deltas)
+    how = f" ({', '.join(varied)})" if varied else ""
+    return f"{' and '.join(whole)}{how}: {'; '.join(said)}"
 
 
 def _varied(deltas: tuple[Delta, ...]) -> list[str]:
