@@ -20,7 +20,7 @@ from reviewbot.stages import build, config_symbols, exports, kernel_documents, s
 from reviewbot.stages.config_symbols import Configuration
 from reviewbot.stages.kernel_documents import Said
 from reviewbot.stages.new_messages import Added
-from reviewbot.tools import changed_lines, kbuild, toolchain
+from reviewbot.tools import changed_lines, kbuild, nm, toolchain
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
@@ -102,7 +102,7 @@ class _Side:
     objects: Made | None
     comments: Said
     references: Said
-    exported: exports.Symbols
+    exported: nm.Symbols
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class _Tip:
             objects=made,
             comments=kernel_documents.comments(space, tree, self._documented()),
             references=kernel_documents.references(space, tree, self.referring),
-            exported=exports.of_objects(space, [sparse.object_of(path) for path in sources]),
+            exported=nm.of_objects(space, [sparse.object_of(path) for path in sources]),
         )
 
     def _documented(self) -> tuple[str, ...]:
@@ -186,9 +186,7 @@ class _Tip:
             return replace(found, exports_unknown="no kernel was made")
         try:
             base, tip = (
-                exports.of_modules(
-                    image, self.tools.cache, self.tools.scratch / f"modules-{number}"
-                )
+                nm.of_modules(image, self.tools.cache, self.tools.scratch / f"modules-{number}")
                 for number, image in enumerate((built.base_image, built.tip_image))
             )
         except InfrastructureError as error:

@@ -3,8 +3,8 @@
 
 from reviewbot.model.build import Diagnostic, Level
 from reviewbot.parse import kernel_doc
-from reviewbot.stages import exports
 from reviewbot.stages.new_messages import new_messages
+from reviewbot.tools import nm
 
 
 def test_kernel_doc_in_perl_and_in_python_say_the_same():
@@ -48,4 +48,4 @@ def test_nm_of_modules_and_objects():
         "b.ko:0000000000000010 r __kstrtab_kvm_two\n"
         "nm: c.o: no symbols\n"
     )
-    assert exports.read(said) == {"a.o": ({"kvm_one"}, set()), "b.ko": ({"kvm_two"}, {"kvm_one"})}
+    assert nm.read(said) == {"a.o": ({"kvm_one"}, set()), "b.ko": ({"kvm_two"}, {"kvm_one"})}
