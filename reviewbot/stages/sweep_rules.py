@@ -78,9 +78,11 @@ def carried(
     subjects = {one.subject: one for one in rebased}
     for one in earlier:
         start, _, rest = one.detail.partition(" ")
-        subject = rest.removeprefix('("').partition('")')[0]
-        if start in here or subject in subjects:
+        subject = rest.removeprefix('("').removesuffix('")')
+        if start in here:
             yield one
+        elif subject in subjects:
+            yield seen_at(subjects[subject], one.kind, one.name)
 
 
 def chains(commits: Sequence[RangeCommit]) -> Iterator[tuple[RangeCommit, ...]]:
