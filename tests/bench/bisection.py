@@ -78,7 +78,7 @@ def prepare(bench: Bench, tree: Path, place: Path, commits: tuple[str, ...]) -> 
         subprocess.run(["git", "clone", "-q", "--shared", tree, bench.clone], check=True)
     git = ["git", "-C", bench.clone]
     subprocess.run([*git, "fetch", "-q", place, "next"], check=True)
-    subprocess.run([*git, "bisect", "reset"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*git, "bisect", "reset"], check=True, capture_output=True)
     checkout(bench, commits[0])
     bench.objects.mkdir(exist_ok=True)
     if not (bench.objects / "vmlinux").exists():
