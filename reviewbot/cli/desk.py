@@ -91,7 +91,8 @@ def open_desk(
         with contextlib.suppress(FileNotFoundError):
             triage.read_runs(store())
         read_finished(triage, config, complain)
-        triage.refresh()
+        if mails:  # cards of mails that were not read would know half of it
+            triage.refresh()
         yield triage
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _TICK = 1.0
 _JOBS = 10
 """Ticks between two looks at the queue, which asks a database."""
+_MAILS = 300
+"""Ticks between two looks at the lists, besides those that the user asks for."""
 _SAID = 5000
 """Lines of a review that are kept."""
 _MARKS = "marks"
@@ -132,13 +134,19 @@ class TriageScreen(App[None]):
 
     # Looking for what is new.
 
-    def read_mails(self) -> None:
-        """Read the lists, which may go over the network."""
-        if not self.background.busy("mails"):
+    def read_mails(self, *, asked: bool = True) -> None:
+        """Read the lists, which may go over the network; what nobody has ``asked`` for is done in silence."""
+        if self.background.busy("mails"):
+            return
+        if asked:
             self.say("reading the lists ...", "dim")
-            self.background.do(
-                "mails", lambda: self.archive.look(mails=True), self._read, self._complain
-            )
+
+        def then(shot: Shot) -> None:
+            if asked or shot.troubles:
+                self.say("; ".join(shot.troubles), "warn")
+            self._show(shot)
+
+        self.background.do("mails", lambda: self.archive.look(mails=True), then, self._complain)
 
     def _begin(self, shot: Shot) -> None:
         self._show(shot)
@@ -146,10 +154,6 @@ class TriageScreen(App[None]):
 
     def _unknown(self, _trouble: str) -> None:
         self.read_mails()  # which says what is wrong, if anything is
-
-    def _read(self, shot: Shot) -> None:
-        self.say("; ".join(shot.troubles), "warn")
-        self._show(shot)
 
     def _look(self) -> None:
         self.background.do("look", lambda: self.archive.look(mails=False), self._show, self._quiet)
@@ -171,6 +175,8 @@ class TriageScreen(App[None]):
             self.background.do("look", self.archive.stamp, self._stamped, self._quiet)
         if self._ticks % _JOBS == 1 and not self.background.busy("jobs"):
             self.background.do("jobs", self.archive.jobs, self._queued, self._quiet)
+        if self._ticks % _MAILS == 0:
+            self.read_mails(asked=False)
         if isinstance(self.screen, SeriesActions):
             self.screen.tick()
 

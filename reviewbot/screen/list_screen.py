@@ -13,7 +13,7 @@ from reviewbot.parse.wanted import SORTS
 from reviewbot.screen import keys, listing
 from reviewbot.screen.actions import SeriesActions
 from reviewbot.screen.dialogs import Choose
-from reviewbot.screen.lines import line
+from reviewbot.screen.lines import line, plain
 from reviewbot.screen.series_screen import SeriesScreen
 from reviewbot.screen.widgets import Bar, Page
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from reviewbot.model.triage import Item
     from reviewbot.screen.listing import Wish
+
+
+_NOTHING = "no series: / changes the filter, A shows what is hidden, u reads the lists"
 
 
 class ListScreen(SeriesActions):
@@ -77,6 +80,8 @@ class ListScreen(SeriesActions):
         self.query_one("#head", Bar).show(head)
         text = listing.summary(self._found, self.wish, f" {self.triage.where}")
         self.query_one("#summary", Bar).show(line(text))
+        if not self._found.items:
+            rows = plain([_NOTHING], lambda _: "dim")
         self.page.show(rows, at=listing.place_of(self._found.items, self._at, self.page.cursor))
         self._at = self.page.key
 

@@ -58,7 +58,7 @@ def test_sorting_views_and_what_is_hidden(room):
         await pilot.press("down", "enter")
         await see(pilot, "area:arm64 | by rank | 1 series")
         await pilot.press("d")
-        await see(pilot, "0 series | 1 hidden (A)", "done; A shows it")
+        await see(pilot, "0 series | 1 hidden (A)", "done; A shows it", "no series: / changes")
         await pilot.press("A")
         await see(pilot, "1 series", "done ")
         await pilot.press("d")

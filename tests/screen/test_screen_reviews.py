@@ -5,8 +5,12 @@ import os
 import subprocess
 import time
 
+import sample_runs
 from mails import mail, mbox
 from rooms import drive, see
+
+from reviewbot.engine.durable import open_queue
+from reviewbot.model.job import ASKED, Job
 
 SOURCE = "arch/x86/kvm/x86.c"
 
@@ -64,6 +68,19 @@ def test_rules_run_beside_and_their_findings_come_by_themselves(room):
     assert made.verdict
     assert made.check, "it came as far as the rules"
     assert room.store.working() == frozenset()
+
+
+def test_jobs_of_workers_are_shown_as_far_as_the_queue_knows(room):
+    jobs = open_queue("", room.home / ".local/state/reviewbot")
+    jobs.add(Job(series=sample_runs.ROOT.format(1), source=ASKED))
+    jobs.close()
+
+    async def work(pilot):
+        await see(pilot, "[queued] x86: nSVM", gone="reading")
+        await pilot.press("end", "enter")
+        await see(pilot, "Waits for a worker (queued)")
+
+    drive(room.app(), work)
 
 
 def test_what_cannot_be_reviewed_says_why(room):
