@@ -25,7 +25,7 @@ WORDS = {
     "fail": "failed",
     "crash": "crashed",
     "timeout": "ran into the time limit",
-    "flaky": "failed and passed",
+    "flaky": "flaky",
     "skip": "skipped",
     "infra": "our tools failed",
     "none": "not looked at",
@@ -70,7 +70,7 @@ class Grid:
 
 _PLAIN = {name: Cell(state=name) for name in SYMBOLS}
 _BAD = frozenset({"fail", "crash", "timeout", "flaky"})
-_TURNS = {Move.BROKE: "broke", Move.FIXED: "fixed"}
+_TURNS = {Move.BROKE: "broke", Move.FIXED: "fixed", Move.FLAKY: ""}
 
 
 def decisive(
@@ -94,7 +94,7 @@ def decisive(
 def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -> Grid:
     """Of whole nights, the newest first."""
     turns = {
-        (night, one.kind, one.name): _TURNS[one.move]
+        (night, one.kind, one.name): one.move
         for night, some in movements.items()
         for one in some
         if one.move in _TURNS
@@ -105,8 +105,8 @@ def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -
             if one.kind not in SHOWN:
                 continue
             cells = found.setdefault((one.kind, one.name), [_PLAIN["none"]] * len(nights))
-            turn = turns.get((night.id, one.kind, one.name), "")
-            cells[column] = _cell(one, place, turn)
+            move = turns.get((night.id, one.kind, one.name))
+            cells[column] = _cell(one, place, move)
     rows = [_row(kind, name, cells) for (kind, name), cells in found.items()]
     rows.sort(key=lambda one: (SHOWN.index(one.kind), one.name))
     moving = sorted((one for one in rows if one.bad), key=_urgency)
@@ -114,15 +114,18 @@ def grid(nights: Sequence[Night], movements: Mapping[str, Sequence[Movement]]) -
     return Grid(nights=tuple(nights), moving=tuple(moving), quiet=quiet)
 
 
-def state(one: Seen) -> str:
-    """A key of SYMBOLS: flaky is what failed and passed in one night."""
-    if 0 < bad_runs(one) < one.runs:
+def state(one: Seen, move: Move | None = None) -> str:
+    """A key of SYMBOLS: flaky is what its record says so of, or what failed and passed in one night."""
+    if move is Move.FLAKY:
+        return "flaky"
+    if move is not Move.BROKE and 0 < bad_runs(one) < one.runs:
         return "flaky"
     return one.status.value
 
 
-def _cell(one: Seen, place: int, turn: str) -> Cell:
-    name = state(one)
+def _cell(one: Seen, place: int, move: Move | None) -> Cell:
+    name = state(one, move)
+    turn = _TURNS[move] if move else ""
     bad = name in _BAD
     if not bad and not turn:
         return _PLAIN[name]

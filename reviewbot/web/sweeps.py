@@ -162,6 +162,7 @@ class SweepPages:
         own = moves(store, (night, *before), COLUMNS)[night.id]
         moved = store.range_of(night.id)
         bisections = store.bisections_of(night.id)
+        judged = {(one.kind, one.name): one.move for one in own}
         slug, links, results = asked.path[1], asked.links, by_kind(held.seen)
         if asked.json:
             return _json(as_json.night(night, movements, bisections, moved), night.ended)
@@ -182,7 +183,7 @@ class SweepPages:
             bad=[one for one in results if one[1].status in BAD],
             fine=[one for one in results if one[1].status not in BAD],
             places={(one.kind, one.name): place for place, one in enumerate(held.seen)},
-            state=state,
+            state=lambda one: state(one, judged.get((one.kind, one.name))),
             there_or_not=THERE_OR_NOT,
         )
 

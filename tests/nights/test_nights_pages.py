@@ -267,6 +267,27 @@ def test_what_differs_from_mainline_is_no_news_but_the_first_night_has_nothing_e
     assert [cell.turn for cell in row.cells] == ["broke", "", "broke"]
 
 
+def test_a_failure_that_the_record_explains_is_flaky_in_the_grid():
+    seen = Seen(kind=Kind.TEST, name="t", status=Status.FAIL, runs=1, failures=1)
+    mixed = replace(seen, name="u", runs=3)
+    night = Night(
+        id="n", branch="b", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE,
+        seen=(seen, mixed),
+    )  # fmt: skip
+
+    def states(move: Move) -> list[str]:
+        moved = [
+            Movement(kind=Kind.TEST, name=name, move=move, against=Against.PREVIOUS, before="", after="")
+            for name in ("t", "u")
+        ]  # fmt: skip
+        rows = grid((night,), {"n": moved}).moving
+        return [row.cells[0].state for row in sorted(rows, key=lambda row: row.name)]
+
+    assert states(Move.FLAKY) == ["flaky", "flaky"]
+    assert states(Move.BROKE) == ["fail", "fail"]
+    assert states(Move.STILL) == ["fail", "flaky"]
+
+
 def test_a_night_lists_the_commits_that_moved_the_branch(served, swept):
     night = next(one for one in swept.store.heads("kvm/queue", 60) if swept.store.range_of(one.id))
     moved = swept.store.range_of(night.id)
