@@ -86,6 +86,12 @@ def digest(*parts: object, size: int = 40) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:size]
 
 
+def console(name: str, detail: str) -> bytes:
+    """As much as a failing selftest and its guest's console say."""
+    lines = [f"[{place / 7:12.6f}] kvm: {name[place % 50:]} vcpu{place % 8}, data 0x{place * 7919:x}" for place in range(160)]  # fmt: skip
+    return "\n".join([*lines, "==== Test Assertion Failure ====", f"  {detail}"]).encode()
+
+
 @dataclass
 class Tree:
     """What is true of a branch in its present night."""
@@ -171,6 +177,9 @@ class _Branch:
             measures=() if ending is not Ending.COMPLETE else self._measures(number),
         )  # fmt: skip
         self.store.record(night)
+        for one in night.seen:
+            if one.failures and one.log:
+                self.store.keep_log(one.log, console(one.log, one.detail), night.ended)
         self.store.keep_range(night.id, self._range(number, commit))
         if ending is not Ending.FAILED:
             self._judge(night)
