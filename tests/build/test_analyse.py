@@ -235,3 +235,24 @@ def test_without_overlayfs_it_says_the_same(kernel, lab, monkeypatch):
     monkeypatch.setattr(layers, "sharing_at", lambda _place: layers.Sharing.COPY)
     shutil.rmtree(lab.root / "cache")
     assert tool(analysed(lab, applied), check.name).added == (message,)
+
+
+def test_a_document_that_is_removed_is_missed_where_it_is_mentioned(kernel, lab):
+    """As the kernel's script: mentions in what git knows, existence in the whole tree."""
+    old, user = "Documentation/old.rst", "kernel/user.c"
+    check = kernel.path / "scripts/documentation-file-ref-check"
+    check.write_text(
+        "#!/bin/sh\n[ -e .git ] || exit 1\ngit grep -oh 'Documentation/[a-z.]*' >/dev/null || exit 0\n"
+        "git grep -o 'Documentation/[a-z.]*' | while IFS=: read -r file name; do\n"
+        '  [ -e "$name" ] || echo "$file: $name"\ndone\n'
+    )
+    check.chmod(0o755)
+    base = {
+        old: "Old.\n",
+        user: append(f"/* see {old} */\n"),
+        "kernel/main.c": append("/* Documentation/never.rst */\n"),
+    }
+    found = analysed(lab, kernel.series({old: None, X86: append("\n")}, base=base))
+    said = tool(found, check.name)
+    assert said.added == ()
+    assert [(one.path, one.message) for one in said.elsewhere] == [(user, f"there is no {old}")]
