@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
+from textual.css.query import NoMatches
 from textual.message import Message
 
 from reviewbot.screen import progress
@@ -119,8 +120,9 @@ class TriageScreen(App[None]):
             self.post_message(Handed(task))
 
     def on_handed(self, message: Handed) -> None:
-        """Show it."""
-        message.task()
+        """Show it, unless the widgets that would are being taken down."""
+        with contextlib.suppress(NoMatches):
+            message.task()
 
     def say(self, text: str, tone: str = "") -> None:
         """One line on the screen that can show it."""
@@ -178,7 +180,8 @@ class TriageScreen(App[None]):
         if self._ticks % _MAILS == 0:
             self.read_mails(asked=False)
         if isinstance(self.screen, SeriesActions):
-            self.screen.tick()
+            with contextlib.suppress(NoMatches):  # as above
+                self.screen.tick()
 
     def _stamped(self, stamp: str) -> None:
         if stamp != self._stamp:

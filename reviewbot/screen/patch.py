@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.parse.landing import as_landed
@@ -24,14 +25,24 @@ _TONES = {"build": "bad", "error": "bad", "warning": "warn", "note": "new", "fac
 _SIGNS = {"+": "good", "-": "bad"}
 
 
-def cover(series: Series) -> tuple[Line, ...]:
-    """The cover letter; none has no lines."""
-    return tuple(_cover(series.cover)) if series.cover else ()
+def cover(run: Run, counted: Tally, series: Series, width: int) -> tuple[Line, ...]:
+    """The cover letter, with what is said of the series as a whole; none has no lines."""
+    if series.cover is None:
+        return ()
+    head, body = _cover(series.cover)
+    said = (text for each in _of_series(run, counted, series) for text in _remark(each, width, where=True))  # fmt: skip
+    return (*head, *said, *body)
 
 
 def patch(run: Run, counted: Tally, one: Patch, width: int) -> tuple[Line, ...]:
-    """One patch; ``run`` may be one that has the series only.  Remarks are wrapped to ``width``."""
+    """One patch; ``run`` may be one that has the series only.  Remarks are wrapped to ``width``.
+
+    Without a cover letter the first patch has what is said of the series, too.
+    """
     found = remarks(run, counted, one)
+    series = run.series
+    if series and series.cover is None and one is series.patches[0]:
+        found += _of_series(run, counted, series)
     body: list[Line] = []
     placed: set[int] = set()
     for text in _files(run, one, found, placed, width):
@@ -56,13 +67,20 @@ def patch(run: Run, counted: Tally, one: Patch, width: int) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def _cover(letter: CoverLetter) -> Iterator[Line]:
-    yield line(letter.full_subject or letter.subject, "head")
-    yield line(f"From: {letter.sender.name} <{letter.sender.email}>", "dim")
-    yield line(f"Date: {letter.date}", "dim")
-    yield line(f"Message-ID: <{letter.message_id}>", "dim")
-    yield line()
-    yield from (line(text) for text in letter.body.rstrip().split("\n"))
+def _cover(letter: CoverLetter) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    head = (
+        line(letter.full_subject or letter.subject, "head"),
+        line(f"From: {letter.sender.name} <{letter.sender.email}>", "dim"),
+        line(f"Date: {letter.date}", "dim"),
+        line(f"Message-ID: <{letter.message_id}>", "dim"),
+        line(),
+    )
+    return head, tuple(line(text) for text in letter.body.rstrip().split("\n"))
+
+
+def _of_series(run: Run, counted: Tally, series: Series) -> tuple[Remark, ...]:
+    """What is said of patch 0, which stands for the whole series (model.finding.Finding)."""
+    return remarks(run, counted, replace(series.patches[0], number=0, files=()))
 
 
 def _files(

@@ -68,7 +68,8 @@ def opened(archive: Archive, item: Item, known: Opened, width: int, *, working: 
             return Opened(run=run, trouble=str(error))
     judged = run or Run(id="", version=__version__, started="", request="", series=series)
     counted = tally(judged)
-    cover = patch.cover(series)
+    shown = min(width, _WIDEST)
+    cover = patch.cover(judged, counted, series, shown)
     return Opened(
         run=run,
         series=series,
@@ -76,9 +77,7 @@ def opened(archive: Archive, item: Item, known: Opened, width: int, *, working: 
         patches=(
             *((Letter(number=0, lines=cover),) if cover else ()),
             *(
-                Letter(
-                    number=one.number, lines=patch.patch(judged, counted, one, min(width, _WIDEST))
-                )
+                Letter(number=one.number, lines=patch.patch(judged, counted, one, shown))
                 for one in series.patches
             ),
         ),

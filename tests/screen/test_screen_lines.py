@@ -54,6 +54,23 @@ def test_a_finding_stands_below_its_line_and_general_ones_on_top():
     assert all(one.text.startswith("  | ") for one in shown[at : at + 2])
 
 
+def test_what_is_said_of_the_whole_series_stands_in_the_cover_letter_or_the_first_patch():
+    run = sample_runs.findings()
+    assert run.series
+    assert run.check
+    general = replace(run.check.findings[0], patch=0, location=None, title="the base is not named")
+    run = replace(run, check=replace(run.check, findings=(general,)))
+    shown = patch.cover(run, tally(run), run.series, 80)
+    assert next(one.text for one in shown if one.stop).startswith(
+        "  | ERROR: the base is not named"
+    )
+    bare = replace(run, series=replace(run.series, cover=None))
+    assert patch.cover(bare, tally(bare), bare.series, 80) == ()
+    first, second = (patch.patch(bare, tally(bare), one, 80) for one in bare.series.patches[:2])
+    assert any("the base is not named" in one.text for one in first)
+    assert not any("the base is not named" in one.text for one in second)
+
+
 def test_a_very_long_patch_is_cut_and_says_so(monkeypatch):
     monkeypatch.setattr(patch, "LINES", 5)
     run = sample_runs.findings()
