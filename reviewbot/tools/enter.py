@@ -9,7 +9,8 @@ A fixed script that gets everything as positional parameters; see :mod:`reviewbo
 # so that no character of a path needs escaping in mount options.  The overlay's inner work directory
 # has mode 0, which would keep an unprivileged owner from removing it (ovl_workdir_create()).
 # The watcher ends the sandbox with SIGXFSZ, the signal of a file-size limit; its pipes are not ours,
-# so nobody waits for it, and it goes when the sandbox goes.
+# so nobody waits for it, and it goes when the sandbox goes.  It shares the sandbox's limits: where it may start no
+# process it sees nothing, and that is no excess.
 SCRIPT = r"""
 set -eu
 stage=$1; shift
@@ -46,11 +47,11 @@ if [ -n "$watched" ]; then
   second=0
   while sleep 1 && kill -0 $$; do
     used=$(du -skc $watched | tail -n 1 | cut -f 1)
-    [ "$used" -le "$limit" ] || kill -XFSZ $$
+    [ "${used:-0}" -le "$limit" ] || kill -XFSZ $$
     second=$((second + 1))
     [ $((second % 4)) = 0 ] || continue
     files=$(du -sc --inodes $watched | tail -n 1 | cut -f 1)
-    [ "$files" -le "$most" ] || kill -XFSZ $$
+    [ "${files:-0}" -le "$most" ] || kill -XFSZ $$
   done </dev/null >/dev/null 2>&1 &
 fi
 exec "$@"

@@ -32,7 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCE = "arch/x86/kvm/svm/svm.c"
-SETTINGS = "[lab]\nvariants = false\nmax_tests = 2\n"
+SETTINGS = "[lab]\nvariants = false\n"
+FEW_TESTS = "max_tests = 2\n"
 SECONDS = 900.0
 GRACE = 10.0
 _SHARED = ("layers", "blobs", "results/accelerator", "results/build", "results/image")
@@ -73,7 +74,7 @@ class Bench:
         """The repository whose branch "topic" is reviewed."""
         return self.place / "linux.git"
 
-    def prepare(self) -> None:
+    def prepare(self, settings: str) -> None:
         """Links to the layers that are there, settings, and the repository."""
         for name in _SHARED:
             source, target = user_cache() / name, self.cache / name
@@ -84,7 +85,7 @@ class Bench:
             left.unlink()
         for left in self.cache.glob("layers/*.part"):
             shutil.rmtree(left)
-        (self.place / "settings.toml").write_text(SETTINGS)
+        (self.place / "settings.toml").write_text(settings)
         command = ["git", "clone", "-q", "--bare", "--shared", self.tree, self.topic]
         subprocess.run(command, check=True)
 
@@ -193,7 +194,7 @@ def answer(text: str) -> dict[str, object]:
         "builds": [patch["status"] for patch in build["patches"]] if build else None,
         "tests": {d["test"]["name"]: d["change"] for d in tests["deltas"]} if tests else None,
         "crashes": len(run["new_crashes"]),
-        "failures": [failure["stage"] for failure in run["failures"]],
+        "failures": run["failures"],
     }
 
 
@@ -260,7 +261,8 @@ def same_verdict(bench: Bench, runs: int, series: str) -> list[str]:
     answers: Counter[str] = Counter()
     for number in range(runs):
         shutil.rmtree(bench.cache / "results/selftest", ignore_errors=True)
-        (bench.cache / "baselines.sqlite").unlink(missing_ok=True)
+        for history in bench.cache.glob("baselines.sqlite*"):
+            history.unlink()
         found = bench.finish(series)
         first = first or found
         answers[json.dumps(found, sort_keys=True)] += 1
@@ -287,7 +289,7 @@ def main() -> int:
     user_cache().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="reviewbot-chaos-", dir=user_cache().parent) as place:
         bench = Bench(place=Path(place), tree=wanted.tree.absolute())
-        bench.prepare()
+        bench.prepare(SETTINGS if wanted.runs else SETTINGS + FEW_TESTS)
         if wanted.runs:
             complaints = same_verdict(bench, wanted.runs, str(Path(wanted.series).absolute()))
         else:
