@@ -78,6 +78,21 @@ def test_a_warning_on_the_console_is_found_though_every_test_passes(review: Revi
     assert code == 1
 
 
+def test_what_breaks_with_other_module_parameters_only_is_found(review: Review) -> None:
+    code, run = review(SMALL / "shadow-paging.mbox")
+    assert regressions(run)
+    assert all(name.endswith(" [npt=0]") for name in regressions(run))
+    assert code == 1
+
+
+def test_a_selftest_that_no_longer_builds_is_a_finding(review: Review) -> None:
+    code, run = review(SMALL / "selftest-break.mbox")
+    assert [one["name"] for one in run["tests"]["unbuilt"]] == ["x86_64/xcr0_cpuid_test"]
+    assert "supported_xcr0" in run["tests"]["unbuilt"][0]["reason"]
+    assert run["verdict"]["line"].startswith("selftest x86_64/xcr0_cpuid_test does not build")
+    assert code == 1
+
+
 def test_a_wrong_base_is_not_the_authors_bug(review: Review) -> None:
     code, run = review(SMALL / "wrong-base.mbox", "--until", "build")
     assert "nested_vmcb12_has_lbrv" in run["build"]["missing_symbols"]
