@@ -28,7 +28,7 @@ from reviewbot.tools.enter import SCRIPT
 from reviewbot.tools.sandbox import Limits
 
 BEGAN = "the attack began"
-HOME = Path("/home/victim")
+HOME = Path("/users/victim")
 LIMITS = Limits(memory=400 << 20, file=64 << 20, processes=100, disk=32 << 20, files=5000)
 """Small, so that an attack that succeeds does no harm either."""
 PORT = 4747

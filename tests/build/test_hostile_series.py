@@ -44,7 +44,7 @@ def container(work):
         *words,
         *("--cap-add", "ALL", "--proc", "/proc", "--dev", "/dev", "--dir", "/mnt"),
         *("--tmpfs", "/tmp"),  # noqa: S108 - inside
-        *("--dir", "/lab/src", "--dir", "/lab/obj", "--dir", "/home/victim", "--bind", work, work),
+        *("--dir", "/lab/src", "--dir", "/lab/obj", "--dir", "/users/victim", "--bind", work, work),
         *("--setenv", "PATH", path, "--setenv", "API_TOKEN", "hidden"),
         *("--setenv", "PYTHONPATH", str(CHECKOUT), "--setenv", "PYTHONDONTWRITEBYTECODE", "1"),
         # bubblewrap's own /proc has things mounted over it: none of a user namespace's would be allowed below it.

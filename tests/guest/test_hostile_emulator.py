@@ -22,9 +22,9 @@ both = pytest.mark.parametrize("inside", [True, False], ids=["sandbox", "control
 @pytest.fixture
 def emulate(tmp_path, monkeypatch):
     """A guest's life whose emulator is a script; it finds paths in $HOST and its guest's files around it."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "id_ed25519").write_text("secret key\n")
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "id_ed25519").write_text("secret key\n")
 
     def without(argv, *, mounts, timeout, **_):
         return process.run(argv, cwd=mounts[0].source, timeout=timeout, merge=True)
@@ -60,7 +60,7 @@ def emulate(tmp_path, monkeypatch):
 @both
 def test_it_reads_no_files_of_ours(emulate, inside):
     said = emulate(
-        "cat $HOST/home/id_ed25519 > results.ktap; echo end >> results.ktap", inside=inside
+        "cat $HOST/keys/id_ed25519 > results.ktap; echo end >> results.ktap", inside=inside
     )
     assert "end" in said.results
     assert ("secret key" in said.results) is not inside
@@ -68,8 +68,8 @@ def test_it_reads_no_files_of_ours(emulate, inside):
 
 @both
 def test_it_writes_no_files_of_ours(emulate, inside, tmp_path):
-    emulate("ln -s $HOST/home link; echo x > link/planted; echo x > $HOST/planted", inside=inside)
-    assert (tmp_path / "home/planted").exists() is not inside
+    emulate("ln -s $HOST/keys link; echo x > link/planted; echo x > $HOST/planted", inside=inside)
+    assert (tmp_path / "keys/planted").exists() is not inside
     assert (tmp_path / "planted").exists() is not inside
 
 
@@ -107,7 +107,7 @@ def test_it_ends_no_processes_of_ours(emulate, inside):
 
 
 def test_what_it_puts_in_place_of_its_results_is_not_read(emulate):
-    said = emulate("rm results.ktap; ln -s $HOST/home/id_ed25519 results.ktap; sleep 0.3")
+    said = emulate("rm results.ktap; ln -s $HOST/keys/id_ed25519 results.ktap; sleep 0.3")
     assert "secret key" not in said.results
 
 
@@ -116,7 +116,7 @@ def test_taking_away_what_ends_it_does_not_keep_it_alive(emulate):
     """Without the FIFO that a hanging emulator is ended by, it is ended half a minute later."""
     began = time.monotonic()
     said = emulate(
-        "sleep 1; rm stop; ln -s $HOST/home/id_ed25519 stop; trap '' TERM; while :; do sleep 1; done",
+        "sleep 1; rm stop; ln -s $HOST/keys/id_ed25519 stop; trap '' TERM; while :; do sleep 1; done",
         timeout=2,
     )
     assert said.boot.outcome.value == "time limit"
