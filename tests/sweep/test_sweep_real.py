@@ -67,6 +67,20 @@ BUILD_BREAK = Patch(
     author="Bill Break <bill@example.org>",
     edits=(("arch/x86/kvm/irq.c", with_line("int kvm_pending_count = no_such_counter;")),),
 )
+MIDDLE = Patch(
+    subject="KVM: x86: Count timer ticks",
+    author="Mid Way <mid@example.org>",
+    edits=(("arch/x86/kvm/i8259.c", with_line("int kvm_tick_count = no_such_count;")),),
+)
+AMENDS = Patch(
+    subject="KVM: x86: Count no timer ticks",
+    edits=(
+        (
+            "arch/x86/kvm/i8259.c",
+            replacing("int kvm_tick_count = no_such_count;", "/* No count. */"),
+        ),
+    ),
+)
 REPAIR = Patch(
     subject="KVM: nSVM: Take all bits of int_ctl from vmcb12 again",
     edits=(
@@ -146,8 +160,8 @@ def reports(branch: Branch, desk: Desk) -> dict[str, SweepReport]:
     branch.push(second.night.commit, [*harmless(15, 16), BUILD_BREAK, *harmless(19, 20)])
     found["build break"] = desk.sweep(expected=(1,))
     again = [*harmless(1, 3), FLAKY, *harmless(4, 10), REGRESSION, *harmless(11, 16)]
-    branch.push(branch.base, [*again, *harmless(19, 24)])
-    pushed = found["force-push"] = desk.sweep()
+    branch.push(branch.base, [*again, *harmless(19, 21), MIDDLE, AMENDS, *harmless(22, 24)])
+    pushed = found["force-push"] = desk.sweep(expected=(1,))
     branch.push(pushed.night.commit, [REPAIR])
     found["repair"] = desk.sweep()
     return found
@@ -194,22 +208,34 @@ def test_a_force_push_suspects_nobody_twice(reports: dict[str, SweepReport]) -> 
     report = reports["force-push"]
     assert report.range
     assert report.range.forced
-    assert [one.subject for one in report.range.commits] == [
-        f"KVM: Add note {number}" for number in range(21, 25)
-    ]
+    new = [one.subject for one in report.range.commits]
+    notes = [f"KVM: Add note {number}" for number in range(21, 25)]
+    assert new == [notes[0], MIDDLE.subject, AMENDS.subject, *notes[1:]]
     assert [one.subject for one in report.range.dropped] == [BUILD_BREAK.subject]
     assert len(report.range.rebased) == 20
     assert moves(report, Move.FIXED) == {"kvm"}
-    assert not moves(report, Move.BROKE)
-    assert report.bisections == ()
-    assert {one.name for one in report.open} == {BROKEN_TEST}
+    assert BROKEN_TEST in {one.name for one in report.open}
+    assert {one.culprit.subject for one in report.bisections if one.culprit} == {MIDDLE.subject}
+
+
+def test_a_commit_that_does_not_build_is_found_though_the_tip_does(
+    reports: dict[str, SweepReport],
+) -> None:
+    report = reports["force-push"]
+    (name,) = moves(report, Move.BROKE)
+    assert name.startswith("a commit that does not build: arch/x86/kvm/i8259.c:")
+    (found,) = report.bisections
+    assert (found.name, found.steps) == (name, ()), "nothing had to be searched"
+    assert not moves(reports["repair"], Move.BROKE), "it is told once"
+    assert not reports["repair"].bisections
 
 
 def test_the_repair_closes_the_regression(reports: dict[str, SweepReport], nights: Nights) -> None:
     report = reports["repair"]
     assert moves(report, Move.FIXED) == {BROKEN_TEST}
     assert [one.name for one in report.closed] == [BROKEN_TEST]
-    assert not nights.regressions("kvm/queue")
+    left = nights.regressions("kvm/queue")
+    assert [one.kind for one in left] == [Kind.RULE], "a commit that does not build stays one"
     closed = nights.regressions("kvm/queue", Standing.FIXED)
     assert {one.name for one in closed} == {BROKEN_TEST, "kvm"}
 
@@ -228,7 +254,7 @@ def test_the_mails_say_it_once_to_those_it_concerns(
     assert shown[-4:] == [
         "[kvm/queue] 1 new failure",
         "[kvm/queue] 1 new failure",
-        "[kvm/queue] 1 fixed",
+        "[kvm/queue] 1 new failure, 1 fixed",
         "[kvm/queue] 1 fixed",
     ]
     assert set(held) == {"rae@example.org", "bill@example.org"}
