@@ -116,10 +116,12 @@ def _clock(config: Config, url: str, log: Log) -> Iterator[SweepClock | None]:
 def _wait(mine: Worker, pulse: Pulse, log: Log, clock: SweepClock | None, *, drain: bool) -> None:
     """Return when drained; end the process at once when others may have taken our jobs."""
     pause = threading.Event()
-    while not (drain and mine.idle()):
+    while True:
         if clock:
             with contextlib.suppress(InfrastructureError):  # the database is away: it may come back
                 clock.turn()
+        if drain and mine.idle():
+            return
         pause.wait(1.0 if drain else _LOOK_SECONDS)
         if mine.lost():
             log("lost", "lost the database, and with it the claim to our jobs", level=Level.ERROR)

@@ -42,10 +42,10 @@ class SweepClock:
             job = _job(branch, self._clock())
             if job.id in self._known:
                 continue
-            self._known.add(job.id)
             if self._queue.add(job):
                 self._say("queued", f"queued, {job.title}", job=job.id)
                 count += 1
+            self._known.add(job.id)
         return count
 
 
