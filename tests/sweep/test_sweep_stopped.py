@@ -62,16 +62,16 @@ def test_stopped_killed_and_out_of_time_it_goes_on(branch: Branch, desk: Desk) -
     assert "the time was over before the end of: " in report.night.missing[0]
     endings = []
     for number in (signal.SIGTERM, signal.SIGKILL):
-        child = subprocess.Popen(
+        with subprocess.Popen(
             argv, env=desk.environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
-        assert child.stderr
-        for line in child.stderr:
-            if b" test    x86_64/" in line:  # a guest is at work
-                break
-        child.send_signal(number)
-        child.stderr.read()
-        endings.append(child.wait(60))
+        ) as child:
+            assert child.stderr
+            for line in child.stderr:
+                if b" test    x86_64/" in line:  # a guest is at work
+                    break
+            child.send_signal(number)
+            child.stderr.read()
+            endings.append(child.wait(60))
     assert endings == [130, -signal.SIGKILL]
     whole = desk.sweep()
     assert whole.night.ending is Ending.COMPLETE, whole.night.missing
