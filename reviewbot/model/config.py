@@ -282,7 +282,7 @@ class SweepConfig:
     tests: tuple[str, ...] = ("*",)
     """Globs of the selftests to run."""
     performance: tuple[str, ...] = ()
-    """Selftests whose instructions are counted, such as "dirty_log_perf_test"."""
+    """Selftests whose instructions are counted, such as "kvm_page_table_test"."""
     variants: bool = True
     """Also compile the tip in the profile's other configurations and architectures."""
     rules: bool = True
