@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.engine import sweep_earlier
 from reviewbot.engine.sweep_commits import Commits
 from reviewbot.engine.sweep_judge import Judge
 from reviewbot.engine.sweep_lab import Bench, Place
@@ -97,6 +98,7 @@ class Sweep:
                 self.bench.note((), self.bench.not_run())
             report = self._judge(self._so_far(found))
             deliver(report)
+            sweep_earlier.delivered(self.nights, self.night)
             ending, why = found, ""
         except KeyboardInterrupt:
             ending, why = Ending.PARTIAL, "it was stopped before its end"
@@ -136,7 +138,7 @@ class Sweep:
                 paths=request.profile.paths,
             )
         )
-        self._take_over(before.started if before else 0.0)
+        sweep_earlier.take_over(self.nights, self.night, before.started if before else 0.0)
         base = self.range.merge_base or self.range.start or request.tip
         self.bench = Bench(
             tools=self.tools,
@@ -151,13 +153,6 @@ class Sweep:
         )
         self.bench.missing += (*request.missing, *self.range.missing)
         self._judge_by(self.night.machine)
-
-    def _take_over(self, since: float) -> None:
-        """What cut-off sweeps of the same tip saw is taken up by this one, and must not count twice."""
-        for night in self.nights.nights(self.night.branch, 30, ending=(Ending.PARTIAL,)):
-            if night.started > since and night.tree_id == self.night.tree_id and night.seen:
-                missing = (*night.missing, f"what it saw was taken up by {self.night.id}")
-                self.nights.record(replace(night, seen=(), measures=(), missing=missing))
 
     def _judge_by(self, machine_: str) -> None:
         self.night = replace(
@@ -295,10 +290,7 @@ class Sweep:
             range=self.range,
             whose=self.whose,
             deadline=until - min(_CLOSING_SECONDS, (until - self.request.started) / 20),
+            until=until,
             archives=archives(self.tools),
         )
-        try:
-            with deadline(until):
-                return pursuit.run(movements, self.tools)
-        except DeadlineReached:
-            return pursuit.cut_off(movements)
+        return pursuit.run(movements, self.tools)

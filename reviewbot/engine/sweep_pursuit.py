@@ -16,10 +16,11 @@ from reviewbot.model.sweep import Bisection, Culprit, Kind, Move, Movement, Seen
 from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.stages.sweep_test import SUITE
 from reviewbot.tools import git
+from reviewbot.tools.deadline import DeadlineReached, deadline
 from reviewbot.tools.inbox_git import GitInbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.engine.sweep_judge import Judge
     from reviewbot.engine.sweep_lab import Bench
@@ -50,27 +51,38 @@ class Pursuit:
     range: SweepRange
     whose: Mapping[str, RangeCommit]
     deadline: float
+    until: float
     archives: tuple[str, ...] = ()
 
     def run(self, movements: Iterable[Movement], tools: Tools) -> tuple[Bisection, ...]:
-        """One answer for each new failure.  What cannot be searched for has an answer with a reason."""
+        """One answer for each new failure.  What cannot be searched for has an answer with a reason.
+
+        A search ends by itself at ``deadline``; at ``until`` it is cut off, and what was found before stays.
+        """
+        broken = self._broken(movements)
         found: list[Bisection] = []
+        try:
+            with deadline(self.until):
+                for some in self._answers(broken, tools):
+                    found += some
+        except DeadlineReached:
+            done = {(one.kind, one.name) for one in found}
+            left = [one for one in broken if (one.kind, one.name) not in done]
+            found += [_unsearched(one, "", self.bench.place.tip, _CUT_OFF) for one in left]
+        return tuple(found)
+
+    def _answers(self, broken: Iterable[Seen], tools: Tools) -> Iterator[list[Bisection]]:
+        """As they are found."""
         groups: dict[str, list[Seen]] = {}
-        for seen in self._broken(movements):
+        for seen in broken:
             if seen.kind in _FOUND_BY_LOOKING:
-                found.append(self._looked(seen))
+                yield [self._looked(seen)]
             elif why := self._beyond(seen):
-                found.append(_unsearched(seen, "", self.bench.place.tip, why))
+                yield [_unsearched(seen, "", self.bench.place.tip, why)]
             else:
                 groups.setdefault(self._good(seen), []).append(seen)
         for good, some in groups.items():
-            found += self._bisect(good, some, tools)
-        return tuple(found)
-
-    def cut_off(self, movements: Iterable[Movement]) -> tuple[Bisection, ...]:
-        """Answers that say that there was no time."""
-        tip = self.bench.place.tip
-        return tuple(_unsearched(one, "", tip, _CUT_OFF) for one in self._broken(movements))
+            yield self._bisect(good, some, tools)
 
     def _broken(self, movements: Iterable[Movement]) -> list[Seen]:
         some = [one for one in movements if one.move in (Move.BROKE, Move.WARNED)]

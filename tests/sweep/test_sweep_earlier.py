@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a cut-off night saw: taken up, kept, or looked at anew; and searches that are cut off."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from reviewbot.engine.sweep_earlier import delivered, take_over
+from reviewbot.engine.sweep_judge import Judge
+from reviewbot.engine.sweep_pursuit import Pursuit
+from reviewbot.model.status import Status
+from reviewbot.model.sweep import Against, Bisection, Ending, Kind, Move, Movement, Night, Seen
+from reviewbot.tools.nights import Nights
+
+MACHINE = "tcg"
+
+
+def build(status: Status) -> Seen:
+    return Seen(kind=Kind.BUILD, name="kvm", status=status, failures=int(status is not Status.PASS))
+
+
+def night(number: int, tree: str, ending: Ending, status: Status) -> Night:
+    return Night(
+        id=f"night-{number}",
+        branch="kvm/queue",
+        commit=tree * 40,
+        tree_id=tree * 40,
+        started=float(number),
+        ended=number + 0.5,
+        ending=ending,
+        machine=MACHINE,
+        seen=(build(status),),
+    )
+
+
+GOOD = night(1, "a", Ending.COMPLETE, Status.PASS)
+CUT_OFF = night(2, "b", Ending.PARTIAL, Status.FAIL)
+TONIGHT = night(3, "c", Ending.COMPLETE, Status.FAIL)
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    with closing(Nights(tmp_path / "nights.sqlite")) as store:
+        store.record(GOOD)
+        store.record(CUT_OFF)
+        yield store
+
+
+def moves(nights: Nights) -> list[Move]:
+    judge = Judge(nights=nights, branch="kvm/queue", night="night-3", started=3.0, machine=MACHINE)
+    return [one.move for one in judge.since_last(TONIGHT)]
+
+
+def test_what_broke_in_a_night_nobody_was_told_of_is_new_tonight(nights: Nights) -> None:
+    take_over(nights, TONIGHT, GOOD.started)
+    assert moves(nights) == [Move.BROKE]
+    kept = nights.night(CUT_OFF.id)
+    assert kept
+    assert kept.ending is Ending.FAILED
+    assert kept.seen == CUT_OFF.seen, "its page shows it still"
+
+
+def test_what_was_said_of_a_partial_night_is_not_said_again(nights: Nights) -> None:
+    delivered(nights, CUT_OFF)
+    take_over(nights, TONIGHT, GOOD.started)
+    assert moves(nights) == [Move.STILL]
+
+
+def test_a_night_of_the_same_tree_is_taken_up(nights: Nights) -> None:
+    take_over(nights, replace(TONIGHT, tree_id=CUT_OFF.tree_id), GOOD.started)
+    kept = nights.night(CUT_OFF.id)
+    assert kept
+    assert (kept.ending, kept.seen) == (Ending.PARTIAL, ())
+
+
+def test_a_search_that_is_cut_off_does_not_take_the_others_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first search ends, the second is at work when the time is over."""
+    tests = [Seen(kind=Kind.TEST, name=name, status=Status.FAIL) for name in ("one", "two")]
+    bench = SimpleNamespace(
+        seen={(one.kind, one.name): one for one in tests}, place=SimpleNamespace(tip="b" * 40)
+    )
+
+    def search(_: Pursuit, good: str, some: list[Seen], _tools: object) -> list[Bisection]:
+        if some[0].name == "two":
+            time.sleep(30)
+        (one,) = some
+        answer = Bisection(
+            kind=one.kind, name=one.name, detail="", good=good, bad="b" * 40, reason="too flaky"
+        )
+        return [answer]
+
+    monkeypatch.setattr(Pursuit, "_beyond", lambda *_: "")
+    monkeypatch.setattr(Pursuit, "_good", lambda _, one: one.name)
+    monkeypatch.setattr(Pursuit, "_bisect", search)
+    until = time.time() + 0.3
+    pursuit = Pursuit(judge=None, bench=bench, range=None, whose={}, deadline=until, until=until)
+    broke = [
+        Movement(
+            kind=one.kind,
+            name=one.name,
+            move=Move.BROKE,
+            against=Against.PREVIOUS,
+            before="",
+            after="",
+        )
+        for one in tests
+    ]
+    found = pursuit.run(broke, None)
+    assert [(one.name, one.reason) for one in found] == [
+        ("one", "too flaky"),
+        ("two", "no time was left"),
+    ]
