@@ -25,7 +25,9 @@ def settled(
     """How and why it ends with what ``night`` saw, None when it goes on; ``history`` is newest first."""
     nights = [_past(night, seen), *history]
     opened = [place for place, one in enumerate(nights) if one.night == regression.opened]
-    since = nights[: opened[0] + 1] if opened else nights
+    # The night that opened it may have been cut off, and what it saw taken up by a later one.
+    there = [one for one in nights if one.started >= regression.since]
+    since = nights[: opened[0] + 1] if opened else there
     since = [one for one in since if one.status in BAD or one.runs > one.failures]
     first = len(since)
     while first and since[first - 1].status in BAD:

@@ -270,6 +270,19 @@ def test_what_goes_on_to_fail_now_and_then_was_no_regression() -> None:
     assert _ends([*past(0, 0, 1, 0, 0, 0, 1, 0), *opened], ran(0)) is Standing.DISMISSED
 
 
+def test_what_a_cut_off_night_opened_goes_back_to_its_time_and_no_further() -> None:
+    """That night has no results any more, for the next one took them up."""
+    every = [*past(*[0] * 30), *past(2, runs=3), *past(*[1] * 5), *past(*[0] * 20)]
+    nights = [
+        replace(one, night=f"before-{place}", started=100.0 - place)
+        for place, one in enumerate(every)
+    ]
+    opened = replace(OPEN, opened="cut-off", since=nights[30].started - 0.5)
+    found = settled(opened, nights, replace(NIGHT, started=101.0), ran(0))
+    assert found
+    assert found[0] is Standing.FIXED
+
+
 # What a night did not look at.
 
 
