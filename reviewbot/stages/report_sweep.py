@@ -153,8 +153,9 @@ def _culprits(
 
 
 def _author(culprit: Culprit) -> Address | None:
-    name, address = email.utils.parseaddr(culprit.author)
-    found = Address(name=one_line(name), email=address)
+    # git's "Name <address>", which is no header: a name with a comma would be read as two people.
+    name, _, rest = culprit.author.rpartition("<")
+    found = Address(name=one_line(name.strip()), email=rest.removesuffix(">").strip())
     return found if is_mailbox(found) else None
 
 

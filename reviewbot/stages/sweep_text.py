@@ -104,7 +104,7 @@ def culprit_text(
     return templates.get_template("sweep_culprit.txt.j2").render(
         branch=report.night.branch,
         commit=_commit(culprit.commit, culprit.subject),
-        what=count(len(some), "test") if _only_tests(some) else listed(_names(some), 3),
+        what=count(len(some), "test") if _only_tests(some) else one_line(listed(_names(some), 3)),
         blocks=blocks,
         facts=list(_facts(report, brief=True)),
         regzbot=list(_introduced(some)) if regzbot else [],

@@ -209,7 +209,7 @@ def test_hostile_text_stays_text():
     for mail in mails(one, replace(OWNER, mode="send", regzbot=True)):
         sent = flatten(compose(mail.entry.mail)).decode()
         assert "\x1b" not in sent
-        assert "\r\nBcc:" not in sent
+        assert "\r\nBcc:" not in sent.partition("\r\n\r\n")[0]
         lines = mail.entry.mail.body.split("\n")
         told = [line for line in lines if line.startswith("#regzbot introduced")]
         assert told == ["#regzbot introduced: 333333333333"]
@@ -225,3 +225,13 @@ def test_a_slower_test_comes_with_its_interval():
     body = mails(one)[0].entry.mail.body
     assert "Slower: memslot_perf_test" in body
     assert "1.080 to 1.120 (95 %)" in body
+
+
+@pytest.mark.parametrize("name", ["Doe, Jo", "victim@example.net, Jo", "Jo (victim@example.net)"])
+def test_an_author_is_one_person_whatever_the_name(name):
+    culprit = replace(found().culprit, author=f"{name} <jo@example.org>")
+    one = replace(BROKEN, bisections=(found(culprit=culprit),))
+    _, mail = mails(one, replace(OWNER, mode="send"))
+    assert [(who.name, who.email) for who in mail.entry.mail.to] == [(name, "jo@example.org")]
+    to = compose(mail.entry.mail)["To"]
+    assert [who.addr_spec for who in to.addresses] == ["jo@example.org"]
