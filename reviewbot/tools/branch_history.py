@@ -46,7 +46,7 @@ def commits(
         timeout=_SECONDS,
     )
     text = must(done, "list the commits of a branch").text()
-    words = text.rstrip("\0").split("\0") if text else []
+    words = text.removesuffix("\0").split("\0") if text else []
     rows = [words[at : at + 5] for at in range(0, len(words) - 4, 5)]
     found = [
         RangeCommit(

@@ -129,3 +129,12 @@ def test_commits_in_a_row_are_one_series(branch, moved):
     assert sorted(chains) == [["Patch 1", "Patch 2"], ["Patch 3"], ["Patch 8"]] or sorted(
         chains
     ) == [["Patch 1", "Patch 8"], ["Patch 2"], ["Patch 3"]]
+
+
+def test_a_commit_without_a_subject_is_one_all_the_same(branch: Branch, moved):
+    one = branch.push(branch.base, [patch(1)])[0]
+    tree = branch.repository[one].peel(pygit2.Tree).id
+    empty = str(branch.repository.create_commit(None, WHO, WHO, "", tree, [branch.base]))
+    tip = str(branch.repository.create_commit(None, WHO, WHO, "Last", tree, [empty]))
+    span = moved(branch.base, tip)
+    assert [(each.commit, each.subject) for each in span.commits] == [(empty, ""), (tip, "Last")]
