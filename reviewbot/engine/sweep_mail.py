@@ -32,8 +32,13 @@ def enter(
     with contextlib.closing(Outbox(database)) as outbox:
         for mail in mails:
             entry = replace(mail.entry, created=now, due=now)
-            # Marked first: a mail that is lost here is better than one that is sent twice.
-            if not nights.say(mail.says, entry.message_id, now) or not outbox.add(entry):
+            if nights.said(mail.says) is not None:
+                continue
+            # The outbox takes a Message-ID once, so that a mark after it cannot make a mail go twice; one
+            # before it would make a mail that a full disk kept out go never.
+            added = outbox.add(entry)
+            nights.say(mail.says, entry.message_id, now)
+            if not added:
                 continue
             held = (
                 "waits for 'reviewbot outbox approve'"

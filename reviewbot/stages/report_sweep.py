@@ -135,7 +135,8 @@ def _culprits(
         cc=copies,
         subject=f"Re: [PATCH] {one_line(culprit.subject)[:300]}",
         date=email.utils.formatdate(report.night.ended, usegmt=True),
-        message_id=_message_id(sender, "culprit", report.night.branch, culprit.commit, []),
+        # Without the branch: of two that are swept at once, one writes to its author.
+        message_id=_message_id(sender, "culprit", "", culprit.commit, []),
         in_reply_to=thread[0] if thread else "",
         references=thread,
         body=body,

@@ -176,7 +176,7 @@ class Pursuit(NightsFile):
     def say(self, what: str, message_id: str, made: float) -> bool:
         """Mark ``what`` as said by that mail; False when it was said before, and the mark stays as it is.
 
-        Mark first and enter the mail into the outbox after: then nothing is ever said twice.
+        To be called when the mail is in the outbox, which itself takes a Message-ID once.
         """
         with self.transaction():
             made_now = self._database.execute(
