@@ -19,7 +19,7 @@ from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.sweep import Against, Bisection, Ending, Kind, Night
 from reviewbot.model.sweep_report import SweepReport
 from reviewbot.stages import nightly, sweep_range
-from reviewbot.tools import branch_history
+from reviewbot.tools import commit_range
 from reviewbot.tools.deadline import DeadlineReached, deadline
 from reviewbot.tools.nights_logs import keep_logs
 
@@ -266,12 +266,12 @@ class Sweep:
         for one in bisections:
             self.nights.keep_bisection(night.id, one)
         known = self.nights.bisections(night.branch, 200)
-        tip = branch_history.commits(self.request.store.path, night.commit, (), limit=1)
+        tip = commit_range.describe(self.request.store, night.commit)
         return SweepReport(
             sweep=self.request.branch.sweep,
             night=replace(night, ended=time.time()),
             range=self.range,
-            tip_subject=tip[0].subject if tip else "",
+            tip_subject=tip.subject,  # which may be a merge
             movements=movements,
             bisections=bisections,
             closed=closed,
