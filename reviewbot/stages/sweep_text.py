@@ -257,7 +257,8 @@ def regzbot_lines(report: SweepReport) -> Iterator[str]:
 
 def _introduced(found: Sequence[Bisection]) -> Iterator[str]:
     for one in found:
-        if one.culprit:
+        # A tracker's record names a commit in public: not one whose revert changed nothing.
+        if one.culprit and one.culprit.reverted is not Reverted.DOES_NOT_CURE:
             yield f"#regzbot introduced: {one.culprit.commit[:12]}"
             yield f"#regzbot title: {one_line(f'KVM: {_KINDS[one.kind]} {one.name} fails')[:200]}"
 

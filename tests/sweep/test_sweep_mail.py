@@ -235,3 +235,12 @@ def test_an_author_is_one_person_whatever_the_name(name):
     assert [(who.name, who.email) for who in mail.entry.mail.to] == [(name, "jo@example.org")]
     to = compose(mail.entry.mail)["To"]
     assert [who.addr_spec for who in to.addresses] == ["jo@example.org"]
+
+
+def test_no_tracker_is_told_of_a_commit_whose_revert_does_not_cure():
+    culprit = replace(found().culprit, reverted=Reverted.DOES_NOT_CURE)
+    one = replace(BROKEN, bisections=(found(culprit=culprit),))
+    (mail,) = mails(one, replace(OWNER, regzbot=True, mode="send"))
+    assert "#regzbot" not in mail.entry.mail.body
+    (sure, _) = mails(BROKEN, replace(OWNER, regzbot=True, mode="send"))
+    assert "#regzbot introduced: 333333333333" in sure.entry.mail.body
