@@ -59,8 +59,10 @@ def mails(
         body = sweep_text.text(report, templates, regzbot=settings.regzbot)
         found.append(_owners(report, body, owner, sender))
     if settings.mode in ("hold", "send"):
-        state = EntryState.HELD if settings.mode == "hold" else EntryState.READY
         for some in _by_culprit(report.bisections):
+            cured = all(one.culprit and one.culprit.reverted is Reverted.CURES for one in some)
+            # A person looks first at what no revert has proved.
+            state = EntryState.READY if settings.mode == "send" and cured else EntryState.HELD
             body = sweep_text.culprit_text(report, some, templates, regzbot=settings.regzbot)
             one = _culprits(report, some, body, people=(owner, sender), state=state)
             if one:
@@ -133,7 +135,7 @@ def _culprits(
         sender=sender,
         to=(author,),
         cc=copies,
-        subject=f"Re: [PATCH] {one_line(culprit.subject)[:300]}",
+        subject=_title(report, culprit, replies=bool(thread)),
         date=email.utils.formatdate(report.night.ended, usegmt=True),
         # Without the branch: of two that are swept at once, one writes to its author.
         message_id=_message_id(sender, "culprit", "", culprit.commit, []),
@@ -151,6 +153,11 @@ def _culprits(
         note=f"sweep {report.night.id}",
     )
     return SweepMail(entry=entry, says=f"culprit/{culprit.commit}")
+
+
+def _title(report: SweepReport, culprit: Culprit, *, replies: bool) -> str:
+    title = one_line(culprit.subject)[:300]
+    return f"Re: [PATCH] {title}" if replies else f"[{report.night.branch}] broken by: {title}"
 
 
 def _author(culprit: Culprit) -> Address | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from reviewbot.model.sweep import Against, Ending, Kind, Move, Reverted, Standin
 from reviewbot.stages.printable import count, listed, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import jinja2
 
@@ -37,6 +38,8 @@ _KINDS = {
     Kind.BUILD: "build", Kind.WARNING: "compiler", Kind.BOOT: "boot", Kind.TEST: "test",
     Kind.CONSOLE: "console", Kind.RULE: "rule", Kind.DOCUMENT: "documentation",
 }  # fmt: skip
+_COMMAND = re.compile(r"^(\s*)(?=#\s*[a-z])", re.IGNORECASE | re.MULTILINE)
+"""A line of a mail that some bot may take for a command to it."""
 
 
 def decisive(report: SweepReport) -> tuple[Movement, ...]:
@@ -80,14 +83,14 @@ def subject(report: SweepReport) -> str:
 def text(report: SweepReport, templates: jinja2.Environment, *, regzbot: bool) -> str:
     """The whole report."""
     night = report.night
-    return templates.get_template("sweep.txt.j2").render(
+    said = templates.get_template("sweep.txt.j2").render(
         branch=night.branch,
         tip=_commit(night.commit, report.tip_subject),
         summary=summary(report),
         blocks=[*_moved(report), *_going_on(report)],
         facts=list(_facts(report)),
-        regzbot=list(regzbot_lines(report)) if regzbot else [],
     )
+    return _with_commands(said, regzbot_lines(report) if regzbot else ())
 
 
 def culprit_text(
@@ -101,14 +104,21 @@ def culprit_text(
         (f"{_KINDS[one.kind]}: {one.name}", _rows(moved.get((one.kind, one.name)), one, brief=True))
         for one in some[:_MOST]
     ]
-    return templates.get_template("sweep_culprit.txt.j2").render(
+    said = templates.get_template("sweep_culprit.txt.j2").render(
         branch=report.night.branch,
         commit=_commit(culprit.commit, culprit.subject),
         what=count(len(some), "test") if _only_tests(some) else one_line(listed(_names(some), 3)),
         blocks=blocks,
         facts=list(_facts(report, brief=True)),
-        regzbot=list(_introduced(some)) if regzbot else [],
     )
+    return _with_commands(said, _introduced(some) if regzbot else ())
+
+
+def _with_commands(said: str, commands: Iterable[str]) -> str:
+    """The text with our commands below it, and none that a commit's subject brought to a line's start."""
+    tame = _COMMAND.sub(r"\1| ", said)
+    lines = list(commands)
+    return "\n".join((tame.rstrip("\n"), "", *lines, "")) if lines else tame
 
 
 def _only_tests(some: Sequence[Bisection]) -> bool:

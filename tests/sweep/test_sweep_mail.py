@@ -161,6 +161,34 @@ def test_no_author_is_bothered_when_in_doubt(doubt):
     assert len(mails(one, replace(OWNER, mode="send"))) == 1
 
 
+@pytest.mark.parametrize("reverted", [Reverted.CONFLICTS, Reverted.NOT_BUILT, Reverted.NOT_TRIED])
+def test_a_person_looks_first_at_what_no_revert_proved(reverted):
+    unproved = found(culprit=replace(found().culprit, reverted=reverted))
+    one = a_night(moved("x86_64/state_test", Move.BROKE), bisections=(unproved,))
+    _, mail = mails(one, replace(OWNER, mode="send"))
+    assert mail.entry.state is EntryState.HELD
+
+
+def test_without_a_thread_nothing_looks_like_a_reply():
+    lone = found(culprit=replace(found().culprit, message_id=""))
+    one = a_night(moved("x86_64/state_test", Move.BROKE), bisections=(lone,))
+    _, mail = mails(one, replace(OWNER, mode="send"))
+    assert mail.entry.mail.subject == "[kvm/queue] broken by: KVM: x86: Break it"
+    assert not mail.entry.mail.in_reply_to
+
+
+@pytest.mark.parametrize("length", range(20, 70))
+def test_no_subject_brings_a_command_to_the_start_of_a_line(length):
+    title = f"{'x' * length} #regzbot invalid: {'y' * length} #syz fix: z"
+    bad = found(culprit=replace(found().culprit, subject=title))
+    one = a_night(moved("x86_64/state_test", Move.BROKE), bisections=(bad,), tip_subject=title)
+    for mail in mails(one, replace(OWNER, mode="send", regzbot=True)):
+        starts = [
+            line for line in mail.entry.mail.body.splitlines() if line.lstrip().startswith("#")
+        ]
+        assert [line.split()[1] for line in starts] == ["introduced:", "title:"]
+
+
 def test_one_commit_gets_one_mail_for_all_it_broke():
     both = (found(), found(name="x86_64/smm_test"))
     one = a_night(*(moved(each.name, Move.BROKE) for each in both), bisections=both)
