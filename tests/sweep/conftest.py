@@ -2,58 +2,19 @@
 """Sweeps as the user runs them, on a branch of the real kernel tree, with the cache that the product uses."""
 
 import json
-import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from branch import Branch
+from sweep_desk import SECONDS, Desk
 
-from reviewbot.model.codec import from_json
-from reviewbot.model.sweep_report import SweepReport
 from reviewbot.tools.nights import Nights
 
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
-SECONDS = 1800
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """One user's settings and state."""
-
-    config: Path
-    state: Path
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "XDG_STATE_HOME": str(self.state)}
-
-    def run(self, *words: str, expected: Sequence[int] = (0,)) -> bytes:
-        """Run reviewbot; its standard output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "reviewbot", "--config", str(self.config), *words],
-            check=False,
-            stdout=subprocess.PIPE,
-            timeout=SECONDS,
-            env=self.environment(),
-        )
-        assert done.returncode in expected, f"exit {done.returncode}; see the progress above"
-        return done.stdout
-
-    def sweep(self, *words: str, expected: Sequence[int] = (0,)) -> SweepReport:
-        """One sweep of the one branch."""
-        return from_json(self.run("sweep", "--json", *words, expected=expected), SweepReport)
-
-    def processor_seconds(self, *words: str) -> float:
-        """What a command costs."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.run(*words)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.fixture(scope="session")

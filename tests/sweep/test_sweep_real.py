@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from branch import DAY, Branch, Patch, replacing, with_line
-from conftest import Desk
+from sweep_desk import Desk
 
 from reviewbot.model.outbox import EntryState
 from reviewbot.model.status import Status

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 from branch import Branch, Patch, with_line
-from conftest import Desk
+from sweep_desk import Desk
 
 from reviewbot.model.sweep import Ending, Kind, Night
 from reviewbot.tools.deadline import DeadlineReached, deadline
