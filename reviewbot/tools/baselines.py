@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from reviewbot.model.baseline import Baseline, Past
-from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.status import Status
 from reviewbot.tools import database
 
@@ -136,6 +136,8 @@ class Baselines:
         try:
             with contextlib.closing(self._connect()) as connection:
                 yield connection
+        except UserError as error:  # cannot be made: no reason to end a review
+            raise InfrastructureError(str(error)) from error
         except sqlite3.Error as error:
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _NO_DAMAGE):
                 self._set_aside()
