@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,12 @@ import sqlalchemy as sa
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.cache import writing
+from reviewbot.tools.write_ahead import BUSY_SECONDS, write_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SQLITE = "sqlite:///"
-_BUSY_SECONDS = 30.0
 _SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgres://")
 
 
@@ -57,28 +56,10 @@ def prepare(url: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         place.touch()  # as the umask allows; SQLite itself would keep our group from writing
     try:
-        with contextlib.closing(sqlite3.connect(place, timeout=_BUSY_SECONDS)) as connection:
-            _write_ahead(connection)
+        with contextlib.closing(sqlite3.connect(place, timeout=BUSY_SECONDS)) as connection:
+            write_ahead(connection)
     except sqlite3.Error as error:
         raise UserError(f"{place}: not usable as a database: {error}") from error
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Wait for whoever does the same: SQLite itself does not.
-
-    Two that both read cannot both become the writer (sqlite.org/c3ref/busy_handler.html).  It was seen
-    when the guests of base and series made a new history together, once in twenty reviews.
-    """
-    until = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def connect(url: str) -> sa.Engine:

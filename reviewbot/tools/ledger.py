@@ -23,6 +23,7 @@ from reviewbot.parse.lineage import lineage_keys
 from reviewbot.tools.cache import writing
 from reviewbot.tools.ledger_requests import Requests
 from reviewbot.tools.ledger_schema import migrate
+from reviewbot.tools.write_ahead import write_ahead
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _SERIES = msgspec.json.Decoder(WatchedSeries)
@@ -61,7 +62,7 @@ class Ledger:
                     if not path.exists():
                         path.touch()
             self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
+            write_ahead(self._database)
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA foreign_keys = ON")
             migrate(self._database, self.name)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.cache import writing
+from reviewbot.tools.write_ahead import write_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +102,7 @@ class NightsFile:
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # obeyed by a new file only
-            self._database.execute("PRAGMA journal_mode = WAL")
+            write_ahead(self._database)
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA foreign_keys = ON")
             self._migrate()
