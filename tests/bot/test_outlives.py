@@ -112,7 +112,7 @@ def test_the_running_bot_says_in_json_what_it_does_and_how_it_is(tmp_path: Path)
     try:
         deadline = time.monotonic() + 60
         text = ""
-        while 'reviewbot_jobs{state="delayed"} 1.0' not in text:
+        while 'reviewbot_jobs{state="queued"} 1.0' not in text:
             assert time.monotonic() < deadline, text
             time.sleep(0.3)
             with (
