@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reviewbot.engine import bisection
 from reviewbot.engine.lists import at_hand
 from reviewbot.model.bisection import BisectRequest, Failure
-from reviewbot.model.errors import ReviewbotError
+from reviewbot.model.errors import InfrastructureError, ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Bisection, Culprit, Kind, Move, Movement, Seen
@@ -80,7 +80,11 @@ class Pursuit:
             elif why := self._beyond(seen):
                 yield [_unsearched(seen, "", self.bench.place.tip, why)]
             else:
-                groups.setdefault(self._good(seen), []).append(seen)
+                try:
+                    groups.setdefault(self._good(seen), []).append(seen)
+                except InfrastructureError as error:
+                    why = f"our tools failed: {error}"
+                    yield [_unsearched(seen, "", self.bench.place.tip, why)]
         for good, some in groups.items():
             yield self._bisect(good, some, tools)
 

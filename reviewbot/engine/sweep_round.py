@@ -51,12 +51,13 @@ class Round:
 
         Raises UserError for a tree or branch that is not there, InfrastructureError when our tools fail.
         """
-        missing = self._fetched(branch)
-        store = ObjectStore(self.tools.cache, branch.tree.path)
-        tip, mainline = _commit(store, branch, branch.ref), ""
-        if branch.settings.mainline and branch.mainline != branch.name:
-            mainline = _commit(store, branch, branch.settings.mainline)
         with self.tools.cache.lock(f"sweep-{key_of(branch.name, self.nights.path.name)[:20]}"):
+            # Only now: who waited for hours would sweep a tip that nobody has any more.
+            missing = self._fetched(branch)
+            store = ObjectStore(self.tools.cache, branch.tree.path)
+            tip, mainline = _commit(store, branch, branch.ref), ""
+            if branch.settings.mainline and branch.mainline != branch.name:
+                mainline = _commit(store, branch, branch.settings.mainline)
             now = time.time()
             self.nights.abandoned(branch.name, now, _DIED)
             self.nights.prune(now - _KEPT_SECONDS)

@@ -5,11 +5,12 @@ In this order: named with --base; the parent of a local range; the base-commit o
 its prerequisites); else the tip that holds most of the diffs' pre-image blobs and takes the patches.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reviewbot.model.base import Base, BaseRule, Candidate, Confidence, Tree
-from reviewbot.model.errors import UserError
+from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Patch, Series
 from reviewbot.stages.apply import put_once
@@ -259,8 +260,9 @@ class _Choice:
 def _holder(source: _Source, commit: str) -> tuple[str, str]:
     """The first ref whose history holds a commit, and its tip; "" and the commit itself when none."""
     for ref, tip in source.tips:
-        if tip == commit or is_ancestor(source.store.path, commit, tip):
-            return ref, tip
+        with contextlib.suppress(InfrastructureError):  # another ref may have an answer in time
+            if tip == commit or is_ancestor(source.store.path, commit, tip):
+                return ref, tip
     return "", commit
 
 

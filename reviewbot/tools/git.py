@@ -146,8 +146,14 @@ def diffs_of(store: Path, commits: Iterable[str]) -> bytes:
 
 
 def is_ancestor(store: Path, commit: str, tip: str, *, timeout: float = 10.0) -> bool:
-    """Whether ``commit`` is in the history of ``tip``; False also when git cannot tell in time."""
-    return in_store(store, "merge-base", "--is-ancestor", commit, tip, timeout=timeout).ok
+    """Whether ``commit`` is in the history of ``tip``; False also for one that is not in the store.
+
+    Raises InfrastructureError when git does not answer within ``timeout`` seconds: that is no "no".
+    """
+    done = in_store(store, "merge-base", "--is-ancestor", commit, tip, timeout=timeout)
+    if done.timed_out or done.returncode < 0:
+        must(done, f"tell whether {commit[:12]} is in the history of {tip[:12]}")
+    return done.ok
 
 
 def fetch(repository: Path, remote: str, *, timeout: float) -> str:
