@@ -245,14 +245,16 @@ class _Search:
         if index is not None and number in self.shown:
             culprit = self._culprit(number, self.range.commits[index])
             return replace(answer, culprit=culprit, confidence=min(1.0, sure))
-        suspects = self.range.named(members)
+        over = not self._in_time()
         return replace(
-            answer, suspects=suspects, confidence=min(1.0, sure), reason=self._why(number)
+            answer,
+            suspects=self.range.named(members),
+            confidence=min(1.0, sure),
+            unfinished=over,
+            reason="no time was left" if over else self._why(number),
         )
 
     def _why(self, number: int) -> str:
-        if not self._in_time():
-            return "no time was left"
         belief = self.beliefs[number]
         if belief.runs and not belief.useful():
             return "the commits between the suspects cannot be tested"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NIGHTS = 90
 """How many nights a thing's record is made of."""
 _MOST_REPEATS = 5
+_MOST_SEARCHES = 3
+"""How many nights look for one culprit: what our tools or the time do not allow thrice, they never will."""
 _SUSPICIOUS = (Move.BROKE, Move.UNCONFIRMED, Move.FLAKY)
 
 
@@ -78,6 +80,26 @@ class Judge:
                 wanted = record(past).runs_to_confirm() or usual + 1
                 found[one.name] = min(_MOST_REPEATS, max(usual, wanted - 1))
         return found
+
+    def owed(self, movements: Iterable[Movement]) -> tuple[Regression, ...]:
+        """Open regressions that are there tonight too, and whose search never came to its end."""
+        still = {
+            (one.kind, one.name)
+            for one in movements
+            if one.move is Move.STILL and one.against is Against.PREVIOUS
+        }
+        found = []
+        for regression in self.nights.regressions(self.branch):
+            if (regression.kind, regression.name) not in still:
+                continue
+            tried = [
+                one
+                for one in self.nights.searches(self.branch, regression.since)
+                if (one.kind, one.name) == (regression.kind, regression.name)
+            ]
+            if 0 < len(tried) < _MOST_SEARCHES and tried[0].unfinished:
+                found.append(regression)
+        return tuple(found)
 
     def settle(
         self, night: Night, movements: Iterable[Movement], moved: SweepRange | None

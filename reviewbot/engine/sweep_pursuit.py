@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.engine import bisection
@@ -53,12 +53,19 @@ class Pursuit:
     deadline: float
     until: float
     archives: tuple[str, ...] = ()
+    began: dict[tuple[Kind, str], str] = field(default_factory=dict)
+    """The good end of what began in an earlier night and was not found then."""
 
     def run(self, movements: Iterable[Movement], tools: Tools) -> tuple[Bisection, ...]:
-        """One answer for each new failure.  What cannot be searched for has an answer with a reason.
+        """One answer for each new failure, then for those whose search earlier nights did not end.
+
+        What cannot be searched for has an answer with a reason.
 
         A search ends by itself at ``deadline``; at ``until`` it is cut off, and what was found before stays.
         """
+        movements = tuple(movements)
+        owed = self.judge.owed(movements)
+        self.began.update({(one.kind, one.name): one.good for one in owed})
         broken = self._broken(movements)
         found: list[Bisection] = []
         try:
@@ -68,7 +75,7 @@ class Pursuit:
         except DeadlineReached:
             done = {(one.kind, one.name) for one in found}
             left = [one for one in broken if (one.kind, one.name) not in done]
-            found += [_unsearched(one, "", self.bench.place.tip, _CUT_OFF) for one in left]
+            found += [_unended(one, "", self.bench.place.tip, _CUT_OFF) for one in left]
         return tuple(found)
 
     def _answers(self, broken: Iterable[Seen], tools: Tools) -> Iterator[list[Bisection]]:
@@ -84,13 +91,17 @@ class Pursuit:
                     groups.setdefault(self._good(seen), []).append(seen)
                 except InfrastructureError as error:
                     why = f"our tools failed: {error}"
-                    yield [_unsearched(seen, "", self.bench.place.tip, why)]
+                    yield [_unended(seen, "", self.bench.place.tip, why)]
         for good, some in groups.items():
             yield self._bisect(good, some, tools)
 
     def _broken(self, movements: Iterable[Movement]) -> list[Seen]:
-        some = [one for one in movements if one.move in (Move.BROKE, Move.WARNED)]
-        seen = (self.bench.seen.get((one.kind, one.name)) for one in some if one.kind)
+        new = [
+            (one.kind, one.name)
+            for one in movements
+            if one.move in (Move.BROKE, Move.WARNED) and one.kind
+        ]
+        seen = (self.bench.seen.get(key) for key in (*new, *self.began))
         return [one for one in seen if one is not None]
 
     def _beyond(self, one: Seen) -> str:
@@ -110,7 +121,12 @@ class Pursuit:
                 if git.is_ancestor(place.store.path, past.commit, place.tip):
                     return past.commit
                 break
-        if self.range.old and not self.range.forced and seen.kind in THERE_OR_NOT:
+        began = self.began.get((seen.kind, seen.name))
+        if began and git.is_ancestor(place.store.path, began, place.tip):
+            return began
+        # Last night's commit has what began before it.
+        fresh = began is None and not self.range.forced
+        if fresh and self.range.old and seen.kind in THERE_OR_NOT:
             return self.range.old
         return self.range.merge_base or self.range.start
 
@@ -135,7 +151,7 @@ class Pursuit:
         except ReviewbotError as error:
             tools.progress(Stage.COMPARE, f"bisection: {error}")
             why = f"our tools failed: {error}"
-            return [_unsearched(one, good, bad, why) for one in some]
+            return [_unended(one, good, bad, why) for one in some]
 
     def _failure(self, one: Seen, good: str) -> Failure:
         history = self.judge.history().get((one.kind, one.name), ())
@@ -175,3 +191,7 @@ def _unsearched(one: Seen, good: str, tip: str, why: str) -> Bisection:
     return Bisection(
         kind=one.kind, name=one.name, detail=one.detail, good=good, bad=tip, reason=why
     )
+
+
+def _unended(one: Seen, good: str, tip: str, why: str) -> Bisection:
+    return replace(_unsearched(one, good, tip, why), unfinished=True)

@@ -185,6 +185,7 @@ class Bisection:
     that cannot tell next to it, ``suspects`` holds all that are left and ``culprit`` is None.
     ``reason`` says why there is no culprit: no time left, the failure is not there any more, ...
     ``note`` is what else the reader must know: that the selftest was built anew at every step, ...
+    ``unfinished`` is a search that another try may end: no time was left, or our tools failed.
     """
 
     kind: Kind
@@ -198,6 +199,7 @@ class Bisection:
     confidence: float = 0.0
     reason: str = ""
     note: str = ""
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

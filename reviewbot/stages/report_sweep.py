@@ -73,11 +73,12 @@ def mails(
 def _owners(report: SweepReport, body: str, owner: Address, sender: Address | None) -> SweepMail:
     night = report.night
     # Not the night's id: a sweep that was cut off and made again has nothing new to say.
-    said = sorted(
+    said: list[tuple[str, ...]] = sorted(
         (str(one.kind), one.name, one.move)
         for one in sweep_text.decisive(report)
         if one.move in sweep_text.WORTH_A_MAIL
     )
+    said += [(str(one.kind), one.name, "culprit found") for one in sweep_text.late(report)]
     name = _message_id(sender, "owner", night.branch, night.commit, said)
     mail = Mail(
         sender=sender,

@@ -53,7 +53,13 @@ def decisive(report: SweepReport) -> tuple[Movement, ...]:
 
 def changed(report: SweepReport) -> bool:
     """Whether the night is worth a mail."""
-    return any(one.move in WORTH_A_MAIL for one in decisive(report))
+    return bool(late(report)) or any(one.move in WORTH_A_MAIL for one in decisive(report))
+
+
+def late(report: SweepReport) -> tuple[Bisection, ...]:
+    """Searches that found tonight who did what began in an earlier night."""
+    still = {(one.kind, one.name) for one in decisive(report) if one.move is Move.STILL}
+    return tuple(one for one in report.bisections if one.culprit and (one.kind, one.name) in still)
 
 
 def summary(report: SweepReport) -> str:
@@ -67,6 +73,8 @@ def summary(report: SweepReport) -> str:
         for move, (one, many) in _NOUNS.items()
         if move in moves
     ]
+    if found := late(report):
+        said.append(f"{count(len(found), 'culprit')} found")
     text = ", ".join(said) or "nothing moved"
     if report.incomparable and not said:
         failing = [one for one in night.seen if one.failures]
@@ -196,7 +204,10 @@ def _going_on(report: SweepReport) -> Iterator[tuple[str, Rows]]:
     ]
     if over:
         yield "Over:", over[:_MOST]
-    culprits = {(one.kind, one.name): one.culprit for one in report.found if one.culprit}
+    for found in late(report)[:_MOST]:
+        yield f"Culprit found: {_KINDS[found.kind]}: {found.name}", _rows(None, found)
+    searches = (*report.found, *report.bisections)
+    culprits = {(one.kind, one.name): one.culprit for one in searches if one.culprit}
     rows: Rows = []
     for one in report.open:
         if (one.kind, one.name) not in fresh:

@@ -115,6 +115,17 @@ class Pursuit(NightsFile):
         )
         return tuple((str(night), _BISECTION.decode(value)) for night, value in rows)
 
+    def searches(self, branch: str, since: float) -> tuple[Bisection, ...]:
+        """Those of a branch's nights that began at ``since`` or later, those of the newest night first."""
+        rows = self._rows(
+            "SELECT value FROM bisections JOIN nights ON nights.number = night"
+            " WHERE branch = (SELECT number FROM words WHERE text = ?) AND started >= ?"
+            " ORDER BY started DESC, thing",
+            branch,
+            since,
+        )
+        return tuple(_BISECTION.decode(value) for (value,) in rows)
+
     # Regressions.
 
     def open_regression(

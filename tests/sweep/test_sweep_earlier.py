@@ -100,7 +100,8 @@ def test_a_search_that_is_cut_off_does_not_take_the_others_with_it(
     monkeypatch.setattr(Pursuit, "_good", lambda _, one: one.name)
     monkeypatch.setattr(Pursuit, "_bisect", search)
     until = time.time() + 0.3
-    pursuit = Pursuit(judge=None, bench=bench, range=None, whose={}, deadline=until, until=until)
+    judge = SimpleNamespace(owed=lambda _: ())
+    pursuit = Pursuit(judge=judge, bench=bench, range=None, whose={}, deadline=until, until=until)
     broke = [
         Movement(
             kind=one.kind,
@@ -113,7 +114,7 @@ def test_a_search_that_is_cut_off_does_not_take_the_others_with_it(
         for one in tests
     ]
     found = pursuit.run(broke, None)
-    assert [(one.name, one.reason) for one in found] == [
-        ("one", "too flaky"),
-        ("two", "no time was left"),
+    assert [(one.name, one.reason, one.unfinished) for one in found] == [
+        ("one", "too flaky", False),
+        ("two", "no time was left", True),
     ]
