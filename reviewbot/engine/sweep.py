@@ -98,7 +98,7 @@ class Sweep:
                 self.bench.note((), self.bench.not_run())
             report = self._judge(self._so_far(found))
             deliver(report)
-            sweep_earlier.delivered(self.nights, self.night)
+            sweep_earlier.delivered(self.nights, self.night, report.closed)
             ending, why = found, ""
         except KeyboardInterrupt:
             ending, why = Ending.PARTIAL, "it was stopped before its end"
@@ -262,6 +262,7 @@ class Sweep:
         earlier = judge.earlier()
         decisive = since if earlier else first
         closed = judge.settle(night, decisive, self.range)
+        closed += sweep_earlier.untold(self.nights, night)
         bisections = self._pursue(decisive)
         for one in bisections:
             self.nights.keep_bisection(night.id, one)

@@ -10,15 +10,38 @@ from typing import TYPE_CHECKING
 from reviewbot.model.sweep import Ending
 
 if TYPE_CHECKING:
-    from reviewbot.model.sweep import Night
+    from collections.abc import Iterable
+
+    from reviewbot.model.sweep import Night, Regression
     from reviewbot.tools.nights import Nights
 
 _MOST = 30
 
 
-def delivered(nights: Nights, night: Night) -> None:
-    """Mark a night whose mails wait."""
-    nights.say(_mark(night), "", time.time())
+def delivered(nights: Nights, night: Night, closed: Iterable[Regression] = ()) -> None:
+    """Mark a night whose mails wait, and those that closed some of the ``closed`` it told of."""
+    for one in {night.id, *(one.closed for one in closed if one.closed)}:
+        nights.say(_mark(one), "", time.time())
+
+
+def untold(nights: Nights, night: Night) -> tuple[Regression, ...]:
+    """What nights since the last complete one closed of which nobody was told: their mails never waited.
+
+    What is open anew, or fails in ``night``, is not over.
+    """
+    branch = night.branch
+    last = nights.heads(branch, 1, ending=(Ending.COMPLETE,))
+    since = last[0].started if last else 0.0
+    begun = {(one.kind, one.name) for one in nights.regressions(branch)}
+    begun |= {(one.kind, one.name) for one in night.seen if one.failures}
+    return tuple(
+        one
+        for one in nights.regressions(branch, None)
+        if one.closed not in ("", night.id)
+        and since < one.until < night.started
+        and (one.kind, one.name) not in begun
+        and nights.said(_mark(one.closed)) is None
+    )
 
 
 def take_over(nights: Nights, night: Night, since: float) -> None:
@@ -33,10 +56,10 @@ def take_over(nights: Nights, night: Night, since: float) -> None:
         if one.tree_id == night.tree_id:
             missing = (*one.missing, f"what it saw was taken up by {night.id}")
             nights.record(replace(one, seen=(), measures=(), missing=missing))
-        elif nights.said(_mark(one)) is None:
+        elif nights.said(_mark(one.id)) is None:
             missing = (*one.missing, f"nobody was told of it, so that {night.id} looks anew")
             nights.record(replace(one, ending=Ending.FAILED, missing=missing))
 
 
-def _mark(night: Night) -> str:
-    return f"delivered/{night.id}"
+def _mark(night: str) -> str:
+    return f"delivered/{night}"

@@ -10,11 +10,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from reviewbot.engine.sweep_earlier import delivered, take_over
+from reviewbot.engine.sweep_earlier import delivered, take_over, untold
 from reviewbot.engine.sweep_judge import Judge
 from reviewbot.engine.sweep_pursuit import Pursuit
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Against, Bisection, Ending, Kind, Move, Movement, Night, Seen
+from reviewbot.model.sweep import (
+    Against,
+    Bisection,
+    Ending,
+    Kind,
+    Move,
+    Movement,
+    Night,
+    Seen,
+    Standing,
+)
 from reviewbot.tools.nights import Nights
 
 MACHINE = "tcg"
@@ -76,6 +86,33 @@ def test_a_night_of_the_same_tree_is_taken_up(nights: Nights) -> None:
     kept = nights.night(CUT_OFF.id)
     assert kept
     assert (kept.ending, kept.seen) == (Ending.PARTIAL, ())
+
+
+def fixed_in(nights: Nights, night_: Night) -> None:
+    """The build that broke in the first night is seen to be repaired."""
+    nights.record(night_)
+    broke = nights.open_regression("kvm/queue", Kind.BUILD, "kvm", night="night-1", since=1.0)
+    nights.close_regression(broke.number, night_.id, night_.started, Standing.FIXED)
+
+
+def test_a_repair_that_nobody_was_told_of_is_told_by_the_next_night_and_once(
+    nights: Nights,
+) -> None:
+    fixed_in(nights, night(2, "b", Ending.FAILED, Status.PASS))
+    tonight = night(3, "b", Ending.PARTIAL, Status.PASS)
+    (told,) = untold(nights, tonight)
+    assert (told.name, told.standing, told.closed) == ("kvm", Standing.FIXED, "night-2")
+    nights.record(tonight)
+    delivered(nights, tonight, [told])
+    assert untold(nights, night(4, "d", Ending.COMPLETE, Status.PASS)) == ()
+
+
+def test_what_was_told_or_is_broken_again_is_not_told(nights: Nights) -> None:
+    failed = night(2, "b", Ending.FAILED, Status.PASS)
+    fixed_in(nights, failed)
+    assert untold(nights, TONIGHT) == (), "it fails tonight"
+    delivered(nights, failed)
+    assert untold(nights, night(3, "b", Ending.COMPLETE, Status.PASS)) == ()
 
 
 def test_a_search_that_is_cut_off_does_not_take_the_others_with_it(
