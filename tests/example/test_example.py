@@ -23,6 +23,8 @@ PATCHES = {
     "wrong-base": 1,
     "build-break": 2,
     "warning": 1,
+    "shadow-paging": 1,
+    "selftest-break": 1,
 }
 UAPI = "arch/x86/include/uapi/asm/kvm.h"
 
