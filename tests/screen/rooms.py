@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 EVIL = "KVM: x86: \x1b]52;c;cm0=\x07[red]bad[/red] [@click=app.quit]x[/] \u202e\u4e2d\u6587\u4e2d\u6587 \x9b2J"
 V2 = "20260301130000.4712"
-SECONDS = 30.0
+SECONDS = 90.0
 
 
 def pat_mails() -> list[bytes]:

@@ -14,7 +14,9 @@ from reviewbot.screen.widgets import Page
 
 def test_the_list_is_the_table(room):
     async def work(pilot):
-        there = await see(pilot, "4 series", "Improve PAT", gone="reading")
+        there = await see(
+            pilot, "4 series", "Improve PAT", "1/4", "1E~  +++", "q:quit ?:keys", gone="reading"
+        )
         lines = there.split("\n")
         assert lines[1].split()[:4] == ["ID", "STATE", "AREA", "AGE"]
         assert "1E~  +++" in there
