@@ -16,6 +16,7 @@ from reviewbot.model.baseline import Baseline, Past
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.status import Status
 from reviewbot.tools import database
+from reviewbot.tools.sqlite_file import BUSY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,6 @@ KEPT_OF_ONE = 500
 RELATED_DAYS = 60.0
 """A relative's runs say something of today's base for so long: about one development cycle."""
 READ_OF_ONE = 200
-_BUSY_SECONDS = 30.0
 _VERSION = 1
 _TABLES = """
     CREATE TABLE IF NOT EXISTS runs (
@@ -146,7 +146,7 @@ class Baselines:
     def _connect(self) -> sqlite3.Connection:
         if not self.path.is_file():
             database.prepare(f"sqlite:///{self.path}")
-        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
         try:
             # A lost transaction costs a few rows of history and leaves no damage in WAL mode.
             connection.execute("PRAGMA synchronous = NORMAL")

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.cache import writing
-from reviewbot.tools.write_ahead import BUSY_SECONDS, write_ahead
+from reviewbot.tools.sqlite_file import BUSY_SECONDS, write_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,9 @@ def connect(url: str) -> sa.Engine:
     disk full, and UserError when its file is damaged; other errors of SQLAlchemy (a row that is there
     already) stay as they are.
     """
-    options: dict[str, object] = {"timeout": 30} if file_of(url) else {"connect_timeout": 10}
+    options: dict[str, object] = (
+        {"timeout": BUSY_SECONDS} if file_of(url) else {"connect_timeout": 10}
+    )
     engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True)
     try:
         engine.connect().close()

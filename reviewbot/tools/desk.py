@@ -17,6 +17,7 @@ from reviewbot.model.codec import to_json
 from reviewbot.model.errors import UserError
 from reviewbot.model.triage import Card, Clash, Digest, Mark, Reviewed, Touched
 from reviewbot.tools.desk_schema import migrate
+from reviewbot.tools.sqlite_file import BUSY_SECONDS, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,6 @@ _DIGEST = msgspec.json.Decoder(Digest)
 _CARD = msgspec.json.Decoder(Card)
 _MARK = msgspec.json.Decoder(Mark)
 _REVIEWED = msgspec.json.Decoder(Reviewed)
-_BUSY_SECONDS = 30.0
 
 
 class Desk:
@@ -35,7 +35,7 @@ class Desk:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._explained():
-            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             migrate(self._database, str(path))
             # All but marks can be made again, and a lost transaction leaves no damage in WAL mode.
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -47,15 +47,8 @@ class Desk:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written within, or nothing."""
-        with self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+        with self._explained(), transaction(self._database):
+            yield
 
     # Digests, and how far the lists were read for them.
 

@@ -7,6 +7,7 @@ As in tools.ledger_schema a step is never edited once it was released; ``desk_st
 import sqlite3
 
 from reviewbot.model.errors import UserError
+from reviewbot.tools.sqlite_file import transaction
 
 STEPS = (
     """
@@ -64,8 +65,7 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
         )
     if version == len(STEPS):
         return
-    database.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(database):
         database.execute(
             "CREATE TABLE IF NOT EXISTS desk_steps (version INTEGER PRIMARY KEY) STRICT"
         )
@@ -74,10 +74,6 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
             for statement in _statements(step):
                 database.execute(statement)
             database.execute("INSERT INTO desk_steps VALUES (?)", (number,))
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -23,12 +23,11 @@ from reviewbot.parse.lineage import lineage_keys
 from reviewbot.tools.cache import writing
 from reviewbot.tools.ledger_requests import Requests
 from reviewbot.tools.ledger_schema import migrate
-from reviewbot.tools.write_ahead import write_ahead
+from reviewbot.tools.sqlite_file import BUSY_SECONDS, transaction, write_ahead
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _SERIES = msgspec.json.Decoder(WatchedSeries)
 _WAITING = WatchState.WAITING
-_BUSY_SECONDS = 30.0
 _FULL = ("disk is full", "disk I/O error")
 # At most 200 revisions are looked at under one name: nobody posts more, flooders do.
 _KIN = """
@@ -61,7 +60,7 @@ class Ledger:
                     # As the umask allows: SQLite would keep our group from writing.
                     if not path.exists():
                         path.touch()
-            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             write_ahead(self._database)
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA foreign_keys = ON")
@@ -95,15 +94,8 @@ class Ledger:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written within, or nothing."""
-        with self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._database.in_transaction:  # SQLite itself takes back what a full disk stops
-                    self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+        with self._explained(), transaction(self._database):
+            yield
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

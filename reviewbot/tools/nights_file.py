@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools.cache import writing
-from reviewbot.tools.write_ahead import write_ahead
+from reviewbot.tools.sqlite_file import BUSY_SECONDS, transaction, write_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +77,6 @@ STEPS = (
 )
 """How a file of an older release gets today's tables.  A step that was released is never edited."""
 
-_BUSY_SECONDS = 30.0
 _TEXT = 4000
 """Characters of one text: a detail is one line for people."""
 
@@ -99,7 +98,7 @@ class NightsFile:
             _make(path)
         with self._explained():
             self._database = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # obeyed by a new file only
             write_ahead(self._database)
@@ -137,14 +136,8 @@ class NightsFile:
             if self._database.in_transaction:
                 yield
                 return
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._database):
                 yield
-            except BaseException:
-                if self._database.in_transaction:  # SQLite itself takes back what a full disk stops
-                    self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -118,7 +118,7 @@ def test_a_file_that_another_holds_is_no_damage(tmp_path: Path, monkeypatch) -> 
     """The history stays where it is."""
     import sqlite3
 
-    monkeypatch.setattr(baselines, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(baselines, "BUSY_SECONDS", 0.1)
     history = Baselines(tmp_path)
     history.record(HERE, [result(Status.PASS)], {}, now=NOW)
     other = sqlite3.connect(history.path)
