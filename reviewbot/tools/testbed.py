@@ -183,11 +183,14 @@ class _Work:
         kernel = replace(self.kernel, parameters=tests[0].parameters)
         names = {plain(test.name): test for test in tests}
         pending = [replace(test, name=plain(test.name)) for test in tests]
+        kept: set[str] = set()
 
         def ended(results: str, log: str) -> None:
+            # One look at the port may show several quick tests, so not only the last is new.
             if self.repeat == 0 and not console.crashes(log):
-                last = guest.report(results).results[-1:]
-                self._keep([replace(one, name=names[one.name].name) for one in last], tests, ())
+                new = [one for one in guest.report(results).results if one.name not in kept]
+                self._keep([replace(one, name=names[one.name].name) for one in new], tests, ())
+                kept.update(one.name for one in new)
 
         while pending and not self.cancel.is_set():
             life = boot(

@@ -200,6 +200,26 @@ def test_an_interrupted_run_goes_on_at_the_next_test(lab):
     assert [result.name for result in ran.results] == ["part0", "part1", "part2"]
 
 
+def test_tests_that_end_between_two_looks_at_the_guest_are_all_kept(lab, monkeypatch):
+    """The first look comes late: it sees quick tests begin and end, and is told to stop."""
+    monkeypatch.setattr(qemu, "_POLL", 12.0)
+    said = f'puts("{os.getpid()} {time.time()}"); return 0;'
+    tests = [lab.program(f"quick{number}", said) for number in range(3)]
+    cancel = threading.Event()
+    begun, later = [], []
+
+    def stop(name):
+        begun.append(name)
+        cancel.set()
+
+    kernel = lab.without_modules()
+    testbed.run(lab.tools, kernel, tests, on_test=stop, cancel=cancel)
+    ran = testbed.run(lab.tools, kernel, tests, on_test=later.append)
+    assert begun[:-1], "one look saw fewer than two tests: the machine is too slow for this"
+    assert not set(begun[:-1]) & set(later)
+    assert [result.status for result in ran.results] == [Status.PASS] * 3
+
+
 def test_guests_share_the_tests_and_a_lost_one_delays_nobody(lab):
     """What never ran is worth a guest of its own."""
     tools = replace(
