@@ -262,7 +262,7 @@ def seen_of(result: TestResult, log: str, known: Seen | None = None) -> Seen:
 
     What an emulated guest's death says of a test is its status; a test that was never reached is INFRA.
     """
-    bad = result.status in sweep_test.BAD
+    bad = result.status.bad
     fresh = Seen(
         kind=Kind.TEST,
         name=result.name,

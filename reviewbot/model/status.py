@@ -16,3 +16,11 @@ class Status(StrEnum):
     CRASH = "crash"
     TIMEOUT = "timeout"
     INFRA = "infra"
+
+    @property
+    def bad(self) -> bool:
+        """Whether a run that ended so says something bad of the kernel; SKIP and INFRA say nothing of it."""
+        return self in _BAD
+
+
+_BAD = frozenset({Status.FAIL, Status.CRASH, Status.TIMEOUT})

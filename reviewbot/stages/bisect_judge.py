@@ -18,7 +18,6 @@ from reviewbot.parse import selftest
 from reviewbot.stages.bisect_build import TreeBuild
 from reviewbot.tools.guest_results import NOT_REACHED
 
-_BAD = {Status.FAIL, Status.CRASH, Status.TIMEOUT}
 _NUMBER = re.compile(r"\d+")
 _QUOTES = str.maketrans("\u2018\u2019`", "'''")
 _WIDTH = 160
@@ -112,7 +111,7 @@ def _test(failure: Failure, result: TestResult | None) -> Look:
     if failure.status is Status.SKIP:
         same = result.status is Status.SKIP
         return BAD if same else cannot_tell(f"it fails: {result.assertion}")
-    if result.status not in _BAD:
+    if not result.status.bad:
         return cannot_tell(f"it skips itself: {result.assertion}")
     if _same(failure, result):
         return BAD

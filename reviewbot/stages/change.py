@@ -12,7 +12,7 @@ from reviewbot.model.baseline import Past
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestCase, TestResult, Why
 from reviewbot.stages import flakes, odds
-from reviewbot.stages.flakes import BAD, Known, alike
+from reviewbot.stages.flakes import Known, alike
 
 Results = tuple[TestResult, ...]
 
@@ -133,7 +133,7 @@ def _new(base: TestResult, tip: TestResult) -> tuple[Change, str]:
 
 
 def _bad(result: TestResult) -> bool:
-    return result.status in BAD
+    return result.status.bad
 
 
 def _crashed(results: Results) -> bool:

@@ -209,7 +209,7 @@ def _worth_repeating(found: Delta) -> bool:
     if found.change in {Change.UNCONFIRMED, Change.REGRESSION}:
         return True
     if found.change is Change.FLAKY:  # by its history: may be more than that
-        return found.tip[0].status in flakes.BAD
+        return found.tip[0].status.bad
     quick = sum(result.seconds for result in (*found.base, *found.tip)) <= _QUICK_SECONDS
     return quick and found.change in {Change.FIXED, Change.NEW_FAIL, Change.DIFFERENT}
 

@@ -15,7 +15,6 @@ from reviewbot.model.test import TestResult
 from reviewbot.parse import selftest
 from reviewbot.stages import odds
 
-BAD = frozenset({Status.FAIL, Status.CRASH, Status.TIMEOUT})
 _LINE = re.compile(r"(\.[chS]):\d+")
 _PLACE = re.compile(r" at \S+:\d+$")
 
@@ -66,8 +65,8 @@ def known(
     here = [one for one in past if one.here]
     counted: list[Past | TestResult] = [*here] if len(here) >= len(base) else [*base]
     counted += _of_relatives([one for one in past if not one.here])
-    bad = [one for one in counted if one.status in BAD]
-    failed = [one for one in tip if one.status in BAD]
+    bad = [one for one in counted if one.status.bad]
+    failed = [one for one in tip if one.status.bad]
     runs = sum(one.status not in {Status.SKIP, Status.INFRA} for one in counted)
     same = [one for one in bad if any(_as_before(one, other, program) for other in failed)]
     return Known(

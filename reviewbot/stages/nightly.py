@@ -13,9 +13,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Past, Seen
+from reviewbot.model.sweep import (
+    Against,
+    Ending,
+    Kind,
+    Move,
+    Movement,
+    Night,
+    Past,
+    Seen,
+)
 from reviewbot.stages.nightly_measures import measured
-from reviewbot.stages.nightly_record import BAD, Record, bad_runs, record
+from reviewbot.stages.nightly_record import Record, bad_runs, record
 from reviewbot.stages.nightly_words import (
     EXACT,
     THERE_OR_NOT,
@@ -129,7 +138,7 @@ class _Comparison:
             return []
         there = {(one.kind, one.name) for one in self.night.seen}
         ran = _ran(self.night)
-        unbuilt = any(one.kind is Kind.BUILD and one.status in BAD for one in self.night.seen)
+        unbuilt = any(one.kind is Kind.BUILD and one.status.bad for one in self.night.seen)
         found = []
         for one in self.earlier.seen:
             if (one.kind, one.name) in there or one.status is Status.INFRA:
@@ -148,10 +157,10 @@ class _Comparison:
 
     def _appeared(self, one: Seen, old: Seen | None) -> Movement | None:
         """A thing that is there, which is bad."""
-        if one.status not in BAD:
+        if not one.status.bad:
             return None
         past = self._past(one)
-        if old is not None and old.status in BAD:
+        if old is not None and old.status.bad:
             if one.kind is not Kind.CONSOLE:
                 return None  # old warnings are many; they are in the night's results
             since = past[-1].night if past else self.earlier.id
@@ -182,7 +191,7 @@ class _Comparison:
     def _exactly(self, one: Seen, mine: Record) -> Movement | None:
         """A build: what it did the last time decides."""
         last = mine.nights[0]
-        bad, was_bad = one.status in BAD, last.status in BAD
+        bad, was_bad = one.status.bad, last.status.bad
         before, after = text(last), text(one)
         if bad and was_bad:
             return self._moved(

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from reviewbot.model.sweep import Past, Seen
 
-BAD = frozenset({Status.FAIL, Status.CRASH, Status.TIMEOUT})
-"""Of a run; SKIP and INFRA say nothing about the kernel."""
 
 _STEADY = 0.9
 """How many of all tests are taken to always do the same.  A selftest of KVM that is flaky on a quiet host
@@ -36,7 +34,7 @@ each place where it might be cut: three nights of failures after twenty good one
 
 def bad_runs(one: Seen | Past) -> int:
     """Runs that were bad: at least one where the whole is."""
-    return max(one.failures, 1) if one.status in BAD else one.failures
+    return max(one.failures, 1) if one.status.bad else one.failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ class Record:
 
 def record(history: Sequence[Past]) -> Record:
     """The record of a history that is newest first."""
-    ran = [one for one in history if one.runs and (one.status is Status.PASS or one.status in BAD)]
+    ran = [one for one in history if one.runs and (one.status is Status.PASS or one.status.bad)]
     counts = [(bad_runs(one), one.runs - bad_runs(one)) for one in ran]
     while (cut := _cut(counts)) is not None:
         counts = counts[:cut]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.model.sweep import Past, Standing
-from reviewbot.stages.nightly_record import BAD, bad_runs, record, still_by_chance
+from reviewbot.stages.nightly_record import bad_runs, record, still_by_chance
 from reviewbot.stages.odds import UNLIKELY
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def settled(
     # The night that opened it may have been cut off, and what it saw taken up by a later one.
     there = [one for one in nights if one.started >= regression.since]
     since = nights[: opened[0] + 1] if opened else there
-    since = [one for one in since if one.status in BAD or one.runs > one.failures]
+    since = [one for one in since if one.status.bad or one.runs > one.failures]
     first = len(since)
-    while first and since[first - 1].status in BAD:
+    while first and since[first - 1].status.bad:
         first -= 1
     began, later = since[first:], since[:first]
     runs, failures = sum(one.runs for one in later), sum(bad_runs(one) for one in later)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from reviewbot.model.sweep import Kind, Night, Past, Seen
-from reviewbot.stages.nightly_record import BAD, Record, bad_runs
+from reviewbot.stages.nightly_record import Record, bad_runs
 
 THERE_OR_NOT = frozenset({Kind.WARNING, Kind.RULE, Kind.DOCUMENT, Kind.CONSOLE})
 """Kinds of which a night has only the bad ones."""
@@ -32,7 +32,7 @@ def as_past(night: Night, one: Seen | None) -> tuple[Past, ...]:
 
 def differs(one: Seen, mine: Record) -> bool:
     """It always failed, in one way, and fails in another now.  Three nights say what its way is."""
-    said = {past.detail for past in mine.nights if past.status in BAD}
+    said = {past.detail for past in mine.nights if past.status.bad}
     return bool(
         mine.failing and one.detail and "" not in said and len(mine.nights) >= 3 and len(said) == 1
     ) and (one.detail not in said)

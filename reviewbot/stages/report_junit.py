@@ -21,7 +21,6 @@ from reviewbot.stages.judge import label
 from reviewbot.stages.printable import clipped, one_line, printable
 from reviewbot.stages.tally import base_broken, tally, wrong_base
 
-_BAD = (Status.FAIL, Status.CRASH, Status.TIMEOUT)
 _LAB = (Stage.BUILD, Stage.BOOT, Stage.TEST, Stage.COMPARE)
 
 
@@ -155,7 +154,7 @@ def _tests(run: Run) -> Iterator[Case]:
 
 def _test(delta: Delta) -> Case:
     first = delta.tip[0] if delta.tip else None
-    worst = next((result for result in delta.tip if result.status in _BAD), first)
+    worst = next((result for result in delta.tip if result.status.bad), first)
     unit = delta.test.name.startswith(PREFIX)
     case = Case(
         group="kvm-unit-tests" if unit else "kselftest",

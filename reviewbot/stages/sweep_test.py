@@ -24,7 +24,6 @@ from reviewbot.tools import kselftest, share_out, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView
 
-BAD = (Status.FAIL, Status.CRASH, Status.TIMEOUT)
 _BATCHES = 2
 """At a time, as base and series of a review: tools.testbed shares each out to half as many guests as
 there are processors."""

@@ -64,7 +64,7 @@ def _answer(status: Status | None) -> Answer:
     """INFRA is our trouble, and says nothing about the series."""
     if status is Status.PASS:
         return Answer.YES
-    return Answer.NO if status in (Status.FAIL, Status.CRASH, Status.TIMEOUT) else Answer.UNKNOWN
+    return Answer.NO if status and status.bad else Answer.UNKNOWN
 
 
 def _with_build(run: Run, kept: Reviewed) -> Reviewed:

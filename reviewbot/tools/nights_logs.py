@@ -6,7 +6,6 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from reviewbot.model.status import Status
 from reviewbot.tools.nights_file import NightsFile
 
 if TYPE_CHECKING:
@@ -17,9 +16,6 @@ END = 16 * 1024
 """Bytes of the beginning and of the end that are kept; a failed assertion is at the end."""
 KEPT_SECONDS = 90 * 86400.0
 """Later nobody looks: by then the failure is bisected.  Five failures a night on ten branches are 30 MB."""
-
-
-_BAD = frozenset({Status.FAIL, Status.CRASH, Status.TIMEOUT})
 
 
 def ends(data: bytes, end: int = END) -> bytes:
@@ -52,5 +48,5 @@ def keep_logs(nights: NightLogs, cache: Cache, night: Night) -> None:
     """Keep the logs of what failed in a night, as far as the cache has them still."""
     with nights.transaction():
         for one in night.seen:
-            if one.status in _BAD and one.log and cache.has(one.log):
+            if one.status.bad and one.log and cache.has(one.log):
                 nights.keep_log(one.log, cache.get(one.log), night.ended)

@@ -7,10 +7,11 @@ import json
 from array import array
 from statistics import median
 
+from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Totals
 from reviewbot.tools.nights_file import NightsFile
 
-_BAD = "status IN ('fail', 'crash', 'timeout')"
+_BAD = f"status IN {tuple(status.value for status in Status if status.bad)}"
 
 
 class NightTotals(NightsFile):

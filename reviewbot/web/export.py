@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reviewbot.model.triage import Item
-from reviewbot.stages.nightly_record import BAD
 from reviewbot.web import query as queries
 from reviewbot.web.links import NAME, Links
 from reviewbot.web.page import Page
@@ -77,7 +76,7 @@ def _of_sweeps(site: Site, sweeps: SweepPages, shot: Snapshot) -> Iterator[Expor
         for night in nights:
             yield from _both(site, shot, _TOP.night(slug, night.id), f"{place}/{night.id}")
             for number, one in enumerate(night.seen):
-                if one.log and one.status in BAD:
+                if one.log and one.status.bad:
                     name = _TOP.log(slug, night.id, number)
                     yield from _both(site, shot, name, f"{place}/{night.id}/log/{number}")
 

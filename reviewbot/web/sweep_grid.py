@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
 from reviewbot.stages.nightly_record import bad_runs
 
@@ -69,7 +70,7 @@ class Grid:
 
 
 _PLAIN = {name: Cell(state=name) for name in SYMBOLS}
-_BAD = frozenset({"fail", "crash", "timeout", "flaky"})
+_BAD = frozenset({*(status for status in Status if status.bad), "flaky"})
 _TURNS = {Move.BROKE: "broke", Move.FIXED: "fixed", Move.FLAKY: ""}
 
 

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.sweep import Night
-from reviewbot.stages.nightly_record import BAD
 from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.stages.report_html import archive_link
 from reviewbot.tools.nights import Nights
@@ -180,8 +179,8 @@ class SweepPages:
             movements=own,
             elsewhere=[one for one in movements if one not in own],
             matters=answers(bisections),
-            bad=[one for one in results if one[1].status in BAD],
-            fine=[one for one in results if one[1].status not in BAD],
+            bad=[one for one in results if one[1].status.bad],
+            fine=[one for one in results if not one[1].status.bad],
             places={(one.kind, one.name): place for place, one in enumerate(held.seen)},
             state=lambda one: state(one, judged.get((one.kind, one.name))),
             there_or_not=THERE_OR_NOT,
