@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reviewbot.model.sweep import Kind
+from reviewbot.model.sweep import FOUND_BY_LOOKING, Kind
 from reviewbot.stages import sweep_build, sweep_rules
 from reviewbot.tools import git
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from reviewbot.engine.sweep_judge import Judge
     from reviewbot.engine.sweep_lab import Bench
     from reviewbot.model.sweep_range import RangeCommit, SweepRange
-
-_FOUND_BY_LOOKING = (Kind.RULE, Kind.DOCUMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +28,7 @@ class Commits:
     def carry(self) -> None:
         """What earlier nights found of commits that are on the branch still."""
         before = self.judge.earlier()
-        old = [one for one in before.seen if one.kind in _FOUND_BY_LOOKING] if before else []
+        old = [one for one in before.seen if one.kind in FOUND_BY_LOOKING] if before else []
         starts = {one.detail.partition(" ")[0] for one in old}
         place = self.bench.place
         here = {one for one in starts if git.is_ancestor(place.store.path, one, place.tip)}

@@ -12,7 +12,7 @@ from reviewbot.model.bisection import BisectRequest, Failure
 from reviewbot.model.errors import InfrastructureError, ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Bisection, Culprit, Kind, Move, Movement, Seen
+from reviewbot.model.sweep import FOUND_BY_LOOKING, Bisection, Culprit, Kind, Move, Movement, Seen
 from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.stages.sweep_test import SUITE
 from reviewbot.tools import git
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from reviewbot.model.sweep_range import RangeCommit, SweepRange
     from reviewbot.tools.context import Tools
 
-_FOUND_BY_LOOKING = (Kind.RULE, Kind.DOCUMENT)
 _CUT_OFF = "no time was left"
 
 
@@ -82,7 +81,7 @@ class Pursuit:
         """As they are found."""
         groups: dict[str, list[Seen]] = {}
         for seen in broken:
-            if seen.kind in _FOUND_BY_LOOKING:
+            if seen.kind in FOUND_BY_LOOKING:
                 yield [self._looked(seen)]
             elif why := self._beyond(seen):
                 yield [_unsearched(seen, "", self.bench.place.tip, why)]

@@ -19,6 +19,10 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
+FOUND_BY_LOOKING = (Kind.RULE, Kind.DOCUMENT)
+"""In a commit's text, so that the culprit is known and nothing is bisected."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One thing that a sweep looked at.

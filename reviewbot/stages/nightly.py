@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import (
+    FOUND_BY_LOOKING,
     Against,
     Ending,
     Kind,
@@ -239,7 +240,7 @@ class _Comparison:
         """Whether the earlier night would have seen a thing of that kind: of a merge base only tests are run."""
         if self.earlier.ending is not Ending.COMPLETE:
             return False
-        if kind in (Kind.RULE, Kind.DOCUMENT):
+        if kind in FOUND_BY_LOOKING:
             return True
         wanted = _LOOKED_WITH.get(kind, (kind,))
         return any(one.kind in wanted for one in self.earlier.seen)

@@ -7,7 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from reviewbot.model.sweep import Against, Ending, Kind, Move, Reverted, Standing
+from reviewbot.model.sweep import FOUND_BY_LOOKING, Against, Ending, Kind, Move, Reverted, Standing
 from reviewbot.stages.printable import count, listed, one_line
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _range(report: SweepReport) -> str:
 
 def regzbot_lines(report: SweepReport) -> Iterator[str]:
     """What the regression tracker reads (Documentation/process/handling-regressions.rst)."""
-    found = [one for one in report.bisections if one.kind not in (Kind.RULE, Kind.DOCUMENT)]
+    found = [one for one in report.bisections if one.kind not in FOUND_BY_LOOKING]
     yield from _introduced(found)
     for one in report.closed:
         if one.standing is not Standing.FIXED:
