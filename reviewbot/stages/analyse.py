@@ -118,7 +118,7 @@ class _Tip:
 
     def analysis(self) -> Analysis:
         applied, kernel, touched = self.request.applied, self.kernel, self.touched
-        jobs = self.tools.config.lab.jobs or kbuild.processors()
+        jobs = self.tools.config.lab.jobs
         cache = self.tools.cache
         targets = build.whole(self.request.profile)
         # It is there: the series was built on it.

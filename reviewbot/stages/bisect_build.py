@@ -173,7 +173,7 @@ class Builder:
                 self.tools.cache,
                 self.kernel,
                 self.whole,
-                jobs=self._jobs(),
+                jobs=self.tools.config.lab.jobs,
                 timeout=_BASE_SECONDS,
                 on_step=partial(self._count, "complete build"),
             )
@@ -190,7 +190,7 @@ class Builder:
                 layer / "objects",
                 self.tools.scratch / f"bisect-{kernel.key[:12]}",
                 variables=kernel.variables,
-                jobs=self._jobs(),
+                jobs=self.tools.config.lab.jobs,
             )
             self.space = self.stack.enter_context(opened)
             self.shown = kernel.tree_id
@@ -198,9 +198,6 @@ class Builder:
 
     def _base_file(self, path: str) -> bytes | None:
         return layers.read(layers.View.plain(self._layer() / "objects"), path)
-
-    def _jobs(self) -> int:
-        return self.tools.config.lab.jobs or kbuild.processors()
 
     def _count(self, what: str, steps: int) -> None:
         now = time.monotonic()

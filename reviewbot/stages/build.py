@@ -211,7 +211,7 @@ class _Series:
 
     def _layer(self) -> Path:
         if self.layer is None:
-            cache, jobs = self.tools.cache, self._jobs()
+            cache, jobs = self.tools.cache, self.tools.config.lab.jobs
             self.layer = kbuild.object_layer(
                 cache,
                 self.kernel,
@@ -232,7 +232,7 @@ class _Series:
                 objects,
                 self.tools.scratch / "build",
                 variables=self.kernel.variables,
-                jobs=self._jobs(),
+                jobs=self.tools.config.lab.jobs,
             )
             self.space = self.stack.enter_context(opened)
             self.shown = applied.base.tree_id
@@ -240,9 +240,6 @@ class _Series:
 
     def _base_file(self, path: str) -> bytes | None:
         return layers.read(layers.View.plain(self._layer() / "objects"), path)
-
-    def _jobs(self) -> int:
-        return self.tools.config.lab.jobs or kbuild.processors()
 
     def _count(self, what: str, steps: int) -> None:
         now = time.monotonic()

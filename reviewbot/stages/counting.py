@@ -87,7 +87,7 @@ def base(kernel: Kernel, profile: Profile, commit: str, tools: Tools) -> Countin
         tools.cache,
         kernel,
         _targets(profile),
-        jobs=_jobs(tools),
+        jobs=tools.config.lab.jobs,
         timeout=_BASE_SECONDS,
         on_step=on_step,
     )
@@ -110,7 +110,7 @@ def tip(below: CountingBase, tree_id: str, commit: str, tools: Tools) -> Iterato
         below.layer / "objects",
         tools.scratch / f"counting-{key_of(tree_id)[:12]}",
         variables=below.kernel.variables,
-        jobs=_jobs(tools),
+        jobs=tools.config.lab.jobs,
     ) as space:
         _make(space, below, tree_id)
         also = partial(layers.read, layers.View.plain(below.layer / "objects"))
@@ -129,7 +129,3 @@ def _make(space: Workspace, below: CountingBase, tree_id: str) -> None:
 
 def _targets(profile: Profile) -> tuple[str, ...]:
     return (profile.kernel_target, "modules")
-
-
-def _jobs(tools: Tools) -> int:
-    return tools.config.lab.jobs or kbuild.processors()

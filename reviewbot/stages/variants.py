@@ -83,7 +83,7 @@ def _build(request: VariantRequest, variant: Variant, tools: Tools) -> VariantBu
 
 def _make(request: VariantRequest, variant: Variant, kernel: Kernel, tools: Tools) -> VariantBuild:
     """Build the base so (once), then the tip on top of it.  Raises BaseFailed."""
-    applied, jobs = request.applied, tools.config.lab.jobs or kbuild.processors()
+    applied, jobs = request.applied, tools.config.lab.jobs
     layer = kbuild.object_layer(
         tools.cache,
         kernel,

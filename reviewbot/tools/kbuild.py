@@ -193,7 +193,8 @@ def without_effect(wanted: Sequence[str], config: str) -> tuple[str, ...]:
 class Workspace:
     """Mounts in which make finds source and objects, and what every make is given.
 
-    ``views`` are source and objects when they are views (see :func:`workspace`).
+    ``jobs`` 0 is one per processor, as everywhere in this module.  ``views`` are source and objects when
+    they are views (see :func:`workspace`).
     """
 
     mounts: tuple[Bind | Overlay, ...]
@@ -223,7 +224,7 @@ class Workspace:
         done = sandbox.run(
             [
                 *wrap,
-                *("make", "-C", SOURCE, f"O={OBJECTS}", f"-j{self.jobs}", "-k"),
+                *("make", "-C", SOURCE, f"O={OBJECTS}", f"-j{self.jobs or processors()}", "-k"),
                 *("--output-sync=target", "--no-print-directory"),
                 *(*self.variables, *variables, *targets),
             ],

@@ -7,7 +7,6 @@ Names of tests are those of the Makefile: "x86_64/state_test" in 6.12, "x86/stat
 """
 
 import contextlib
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -157,11 +156,11 @@ def selftests(
     """The selftests below ``directory`` (from the top of the tree) as they are in git tree ``tree``.
 
     ``base_tree`` is the tree whose source and library are kept as layers; ``warm`` are tests to build
-    with the library.  ``jobs`` 0 is one per core.  A view is made below ``place`` and removed at the end.
+    with the library.  ``jobs`` 0 is one per processor.  A view is made below ``place`` and removed at the end.
     Raises UnlistedError when the base's headers cannot be installed, InfrastructureError when make does
     not end by itself.
     """
-    jobs = jobs or len(os.sched_getaffinity(0))
+    jobs = jobs or kbuild.processors()
     place = Path(tempfile.mkdtemp(prefix="selftests-", dir=place))
     source = kbuild.source_layer(cache, repository, base_tree)
     library = _library(
