@@ -12,7 +12,7 @@ from reviewbot.engine.bisect_setup import steps_for, weights
 from reviewbot.model.run import Stage
 from reviewbot.model.sweep import Bisection, Culprit, Kind, Reverted, Step, StepOutcome
 from reviewbot.parse.thread_link import message_id
-from reviewbot.stages import odds
+from reviewbot.stages import bisect_words, odds
 from reviewbot.stages.bisect_range import MOST, Range, indexes, make
 from reviewbot.stages.bisect_rates import EXACT, NOISY
 from reviewbot.stages.bisect_step import BOOTED, BUILT, Steps
@@ -69,7 +69,6 @@ class _Search:
     beliefs: dict[int, Belief] = field(default_factory=dict)
     log: dict[int, list[Step]] = field(default_factory=dict)
     ended: dict[int, str] = field(default_factory=dict)
-    notes: dict[int, str] = field(default_factory=dict)
     shown: set[int] = field(default_factory=set)
     longest: float = 0.0
 
@@ -82,6 +81,8 @@ class _Search:
             if failure.kind not in BUILT | BOOTED:
                 self.ended[number] = f"a {failure.kind} is not bisected"
         self._good_end()
+        self._search()
+        self._other_programs()
         self._search()
         self._bad_end()
         self._search()
@@ -108,44 +109,40 @@ class _Search:
         return [number for number in self.beliefs if number not in self.ended]
 
     def _good_end(self) -> None:
-        """What is bad there too was not brought by the range; unless it is the test that changed."""
+        """Nobody is blamed before the good end was seen: what is bad there was not brought by the range."""
         for number, look in self._look(OUTSIDE, self._open()).items():
             if look.outcome is StepOutcome.SKIPPED:
                 self.ended[number] = f"the good end cannot be tested: {look.why}"
-            elif look.outcome is StepOutcome.BAD and not self._rare_there(number):
+
+    def _other_programs(self) -> None:
+        """What the bad end's selftest finds at the good end too may have come with the selftest."""
+        for number in self._open():
+            belief = self.beliefs[number]
+            runs, failures = belief.seen.get(OUTSIDE, (0, 0))
+            if belief.not_here() and failures * 2 >= runs > 0:
                 self._with_own_program(number)
 
-    def _rare_there(self, number: int) -> bool:
-        """Look again at a failure of the good end: a test may fail there now and then."""
-        belief = self.beliefs[number]
-        for _ in range(2 if belief.rates.repeatable else 0):
-            self._look(OUTSIDE, [number])
-        runs, failures = belief.seen[OUTSIDE]
-        return failures * 2 < runs
-
     def _with_own_program(self, number: int) -> None:
-        """Start again with the selftests of each commit's own tree, where they are what changed."""
+        """Start again with the selftests of each commit's own tree."""
         failure = self.request.failures[number]
-        reason = "it is there at the good end too"
-        if failure.kind is not Kind.TEST or number in self.steps.own_programs:
-            self.ended[number] = reason
+        if failure.kind is not Kind.TEST:
             return
+        belief = self._belief(replace(failure, good_runs=0, good_failures=0), ())
+        other, self.beliefs[number] = self.beliefs[number], belief
         self.steps.own_programs.add(number)
-        self.beliefs[number] = self._belief(replace(failure, good_runs=0, good_failures=0), ())
         look = self._look(OUTSIDE, [number]).get(number)
-        if look is None or look.outcome is not StepOutcome.GOOD:
-            self.ended[number] = reason
-            return
-        self.notes[number] = (
-            "the selftest itself is what changed: the bad end's fails on the good end's kernel, "
-            "so that each commit was tested with its own"
-        )
+        if look is None or look.outcome is StepOutcome.SKIPPED:
+            self.beliefs[number] = other
 
     def _bad_end(self) -> None:
         """A failure that nothing has shown so far may not be there any more, or not by itself."""
         for number in self._open():
-            if number not in self.shown:
+            if number not in self.shown and not self._fails_before(number):
                 self._see_it(number)
+
+    def _fails_before(self, number: int) -> bool:
+        belief = self.beliefs[number]
+        return belief.not_here() and belief.seen.get(OUTSIDE, (0, 0))[1] > 0
 
     def _see_it(self, number: int) -> None:
         belief, failure = self.beliefs[number], self.request.failures[number]
@@ -235,10 +232,15 @@ class _Search:
             bad=self.request.bad,
             steps=tuple(self.log[number]),
             reason=self.ended.get(number, ""),
-            note=self.notes.get(number, ""),
         )
         if number in self.ended:
             return answer
+        if belief.not_here():
+            return replace(
+                answer, reason=bisect_words.not_here(failure, belief, answer.steps, answer.good)
+            )
+        if number in self.steps.own_programs:
+            answer = replace(answer, note=bisect_words.TEST_CHANGED)
         members = belief.credible()
         sure = sum(belief.probability(one) for one in indexes(members))
         index = belief.culprit()
@@ -251,14 +253,8 @@ class _Search:
             suspects=self.range.named(members),
             confidence=min(1.0, sure),
             unfinished=over,
-            reason="no time was left" if over else self._why(number),
+            reason="no time was left" if over else bisect_words.undecided(belief),
         )
-
-    def _why(self, number: int) -> str:
-        belief = self.beliefs[number]
-        if belief.runs and not belief.useful():
-            return "the commits between the suspects cannot be tested"
-        return f"too flaky: {belief.runs} executions do not tell"
 
     def _culprit(self, number: int, commit: str) -> Culprit:
         about = commit_range.describe(self.store, commit)

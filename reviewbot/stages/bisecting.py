@@ -5,6 +5,10 @@ For each commit of the range there is the hypothesis that it is the first bad on
 how likely each is (Bayes).  The next commit is the one whose run is expected to tell most (in bits), which
 for a failure that always shows itself is git bisect's: the one that halves what is left.  For one that
 does not, that is where repeats come from: a commit that passed once may be worth another run.
+
+Two more hypotheses say that no commit of the range is: EARLIER, what is bad was so at the good end, and
+NOWHERE, it fails now and then on every kernel and always did.  Under both one rate holds for all
+commits and both ends; without them the first commit is blamed for whatever fails at the good end.
 """
 
 import math
@@ -12,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reviewbot.stages.bisect_range import Range, indexes
-from reviewbot.stages.bisect_rates import Rates, entropy
+from reviewbot.stages.bisect_rates import OUTSIDE_PRIOR, Rates, entropy
 
 MOST_RUNS = 400
 """Executions after which a failure is too flaky for anybody to wait for."""
@@ -21,13 +25,20 @@ _SHUN = 0.8
 """How much less a neighbour of a commit that cannot be tested is worth looking at."""
 
 
+NOT_HERE = 0.9
+"""How sure it must be that no commit of the range is to blame.  Less than for blame: who is told so looks at
+the good end, and nobody is written to.  Of two rates that may be alike, more would take hundreds of runs."""
+
+
 OUTSIDE = -1
 """The good end, where a commit's number is asked for."""
+
+# Sets of hypotheses have a bit for each commit, and behind them one for EARLIER and one for NOWHERE.
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Commits that are equally likely: the set, the probability of one, and what their being it means.
+    """Hypotheses that are equally likely: the set, the probability of one, and what their being true means.
 
     ``after`` and ``before`` are how likely the next run fails on a commit that has, or has not, the first
     bad one among its ancestors.
@@ -44,6 +55,7 @@ class Belief:
     """What is thought of one failure.  ``confidence`` is when to stop.
 
     ``weights`` say how likely each commit was before anything ran, beside the others (none: all alike).
+    ``outside`` is how likely it was that none of them is to blame.
     ``recorded`` are executions that were known at the start.  ``seen`` are (runs, failures) by a commit's number in the range, or OUTSIDE.
     """
 
@@ -51,6 +63,7 @@ class Belief:
     rates: Rates
     confidence: float = 0.99
     weights: Sequence[float] = ()
+    outside: float = OUTSIDE_PRIOR
     seen: dict[int, tuple[int, int]] = field(default_factory=dict)
     untestable: set[int] = field(default_factory=set)
     recorded: int = 0
@@ -72,7 +85,7 @@ class Belief:
         return sum(runs for runs, _ in self.seen.values()) - self.recorded
 
     def groups(self) -> tuple[Group, ...]:
-        """All commits of the range, by how likely they are."""
+        """All hypotheses, by how likely they are."""
         if not self._groups:
             self._groups = tuple(self._weigh())
         return self._groups
@@ -81,8 +94,8 @@ class Belief:
         """How likely it is that this commit is the first bad one."""
         return next(group.each for group in self.groups() if group.members >> index & 1)
 
-    def credible(self) -> int:
-        """The smallest set that holds the first bad commit with the confidence asked for."""
+    def likely(self) -> int:
+        """The smallest set of hypotheses that holds the true one with the confidence asked for."""
         left, chosen = self.confidence, 0
         for group in sorted(self.groups(), key=lambda group: -group.each):
             for index in indexes(group.members):
@@ -92,42 +105,67 @@ class Belief:
                 left -= group.each
         return chosen
 
+    def credible(self) -> int:
+        """The commits that may be the first bad one; none when that is surely not in the range."""
+        return self.likely() & self.range.everything
+
     def culprit(self) -> int | None:
         """The first bad commit, when that is sure."""
-        members = self.credible()
-        return members.bit_length() - 1 if members.bit_count() == 1 else None
+        members = self.likely()
+        one = members.bit_count() == 1 and members & self.range.everything
+        return members.bit_length() - 1 if one else None
 
-    def useful(self) -> int:
-        """The commits a run of which can tell the suspects apart."""
-        suspects = self.credible()
-        found = 0
-        for index, ancestors in enumerate(self.range.ancestors):
-            inside = (ancestors & suspects).bit_count()
-            if 0 < inside < suspects.bit_count() and not self._done(index):
-                found |= 1 << index
-        return found
+    def not_here(self) -> bool:
+        """Whether no commit of the range is the first bad one, as sure as NOT_HERE.
+
+        Not before the good end was looked at: it could but be believed.
+        """
+        if OUTSIDE not in self.seen:
+            return False
+        outside = ~self.range.everything
+        here = math.fsum(one.each * (one.members & outside).bit_count() for one in self.groups())
+        return here >= min(NOT_HERE, self.confidence)
+
+    def useful(self) -> tuple[int, ...]:
+        """Commits, and OUTSIDE, a run of which can tell what is likely apart."""
+        likely = self.likely()
+        most = likely.bit_count()
+        return tuple(
+            index
+            for index in range(OUTSIDE, len(self.range.commits))
+            if 0 < (self._reach(index) & likely).bit_count() < most and not self._done(index)
+        )
 
     def decided(self) -> bool:
-        """Whether no run can tell more: a culprit, or suspects between which nothing can be tested."""
-        return self.runs >= MOST_RUNS or self.culprit() is not None or not self.useful()
+        """Whether no run can tell more: one answer, or suspects between which nothing can be tested."""
+        if self.runs >= MOST_RUNS or self.not_here() or self.culprit() is not None:
+            return True
+        return not self.useful()
 
     def gain(self, index: int) -> float:
         """Bits that a run at a commit, or OUTSIDE, is expected to tell."""
-        ancestors = self.range.ancestors[index] if index != OUTSIDE else 0
+        reach = self._reach(index)
         fails = known = 0.0
         for group in self.groups():
-            bad = group.each * (group.members & ancestors).bit_count()
-            good = group.each * (group.members & ~ancestors).bit_count()
+            bad = group.each * (group.members & reach).bit_count()
+            good = group.each * (group.members & ~reach).bit_count()
             fails += bad * group.after + good * group.before
             known += bad * entropy(group.after) + good * entropy(group.before)
         return max(0.0, entropy(fails) - known) * self._hope(index)
 
     def candidates(self) -> Iterable[int]:
         """Where a run can tell something: useful commits, and both ends for how often it fails there."""
-        yield from indexes(self.useful())
+        useful = self.useful()
+        yield from useful
         if self.rates.repeatable:
             ends = (OUTSIDE, len(self.range.commits) - 1)
-            yield from (index for index in ends if not self._done(index))
+            yield from (one for one in ends if one not in useful and not self._done(one))
+
+    def _reach(self, index: int) -> int:
+        """The hypotheses under which a commit, or OUTSIDE, has what is bad."""
+        ancestors = self.range.ancestors[index] if index != OUTSIDE else 0
+        earlier = 1 << len(self.range.commits)
+        return ancestors | earlier
 
     def _done(self, index: int) -> bool:
         return index in self.untestable or (not self.rates.repeatable and index in self.seen)
@@ -161,24 +199,27 @@ class Belief:
             )
 
     def _classes(self) -> Iterable[tuple[int, float, tuple[int, int, int, int]]]:
-        """Commits by what they would explain: (set, weight, bad runs, of them failed, good runs, failed)."""
+        """Hypotheses by what they explain: (set, weight, bad runs, of them failed, good runs, failed)."""
         classes = [(members, weight, (0, 0, 0, 0)) for weight, members in self._prior().items()]
         for index, (runs, failures) in self.seen.items():
-            ancestors = self.range.ancestors[index] if index != OUTSIDE else 0
+            reach = self._reach(index)
             split = []
             for members, weight, (bn, bk, gn, gk) in classes:
-                if inside := members & ancestors:
+                if inside := members & reach:
                     split.append((inside, weight, (bn + runs, bk + failures, gn, gk)))
-                if beyond := members & ~ancestors:
+                if beyond := members & ~reach:
                     split.append((beyond, weight, (bn, bk, gn + runs, gk + failures)))
             classes = split
         return classes
 
     def _prior(self) -> Mapping[float, int]:
-        if not self.weights:
-            return {1.0: self.range.everything}
+        """Hypotheses by their weight."""
+        many = len(self.range.commits)
+        weights = self.weights or (1.0,) * many
+        # What begins before the range and what began nowhere are taken to be as likely as each other.
+        other = math.fsum(weights) * self.outside / (1.0 - self.outside) / 2
         sets: dict[float, int] = {}
-        for index, weight in enumerate(self.weights):
+        for index, weight in enumerate((*weights, other, other)):
             sets[weight] = sets.get(weight, 0) | 1 << index
         return sets
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TEST = Failure(kind=Kind.TEST, name="x86_64/t")
 """Bad where the file "kernel" says "broken", unless the step's own program is the one that knows of it."""
+BUILD = Failure(kind=Kind.BUILD, name="made up")
 
 
 @dataclass
@@ -100,7 +101,7 @@ class World:
             found.append(str(made))
         return found
 
-    def bisect(self, commits: list[str], **more: object) -> Bisection:
+    def bisect(self, commits: list[str], *, failure: Failure = TEST, **more: object) -> Bisection:
         profile = Profile(
             name="made up",
             subsystem="KVM",
@@ -118,7 +119,7 @@ class World:
             repository=str(self.path),
             good=commits[0],
             bad=commits[-1],
-            failures=(TEST,),
+            failures=(failure,),
             profile=profile,
             **more,
         )
@@ -196,7 +197,35 @@ def test_commits_that_change_no_code_are_not_built(world: World) -> None:
 def test_what_fails_at_the_good_end_blames_nobody(world: World) -> None:
     found = world.bisect(world.commits(BROKEN, {}, {}, {}))
     assert (found.culprit, found.suspects) == (None, ())
-    assert found.reason == "it is there at the good end too"
+    assert found.reason == f"not in this range: already failing at {found.good[:12]} (4 of 4)"
+    assert {step.commit for step in found.steps} == {found.good}, "nothing else need be built"
+
+
+@pytest.mark.parametrize("rate", [0.9, 0.6, 0.3])
+def test_what_is_flaky_at_both_ends_blames_nobody(world: World, rate: float) -> None:
+    world.lab.rate = rate
+    found = world.bisect(world.commits(BROKEN, *[{}] * 16))
+    assert (found.culprit, found.suspects) == (None, ())
+    there = [step for step in found.steps if step.commit == found.good]
+    failed = sum(step.failures for step in there)
+    assert f"already failing at {found.good[:12]} ({failed} of " in found.reason
+
+
+def test_the_good_end_is_seen_good_before_the_first_commit_is_blamed(world: World) -> None:
+    """Half of the runs of a good end that is bad pass: one pass is no reason to blame the first commit."""
+    commits = world.commits(FINE, BROKEN, *[{}] * 6)
+    world.lab.rate = 0.5
+    found = world.bisect(commits)
+    assert found.culprit
+    assert found.culprit.commit == commits[1]
+    assert sum(step.runs for step in found.steps if step.commit == commits[0]) >= 4
+
+
+def test_a_build_that_was_broken_before_blames_nobody(world: World) -> None:
+    found = world.bisect(world.commits(BROKEN, {}, {}, {}), failure=BUILD)
+    assert (found.culprit, found.suspects) == (None, ())
+    assert found.reason == f"not in this range: already failing at {found.good[:12]}"
+    assert len(found.steps) == 1
 
 
 def test_what_is_over_blames_nobody(world: World) -> None:
