@@ -45,7 +45,8 @@ class TestBinary:
     """A static selftest program: blob digest, and its time limit in seconds on this host.
 
     ``name`` and ``parameters`` are those of its TestCase.  With ``options`` it is no program but a kernel
-    for QEMU in the guest, which gets them.
+    for QEMU in the guest, which gets them; ``checks`` are "PATH=CONTENT" of files in the guest without which
+    it is skipped.
     """
 
     __test__ = False
@@ -55,6 +56,7 @@ class TestBinary:
     limit: float
     parameters: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 
 Accepted of the list: sections ``[name]`` with lines ``key = value``, as scripts/common.bash reads them.
 Values may go on over lines between ``\"\"\"`` and are words for a shell; a test whose words want a shell to
-run something (backquotes, ``$``) is left out.
+run something (backquotes, ``$``) says so and is never run.
 
 What a test prints (lib/report.c): ``PASS: text``, ``FAIL: text``, ``SKIP: text``, ``XFAIL:`` and ``XPASS:``,
 then ``SUMMARY: 12 tests, 1 unexpected failures``.  Its exit status comes through isa-debug-exit, which
@@ -32,8 +32,8 @@ _WANTS_SHELL = set("`$;&|<>")
 class UnitTest:
     """One section.  ``file`` is "realmode.flat"; ``options`` are words for QEMU; ``timeout`` in seconds.
 
-    ``argument`` is what the test gets as its command line.  ``check`` are "PATH=VALUE" that must hold in
-    the guest.
+    ``argument`` is what the test gets as its command line.  ``check`` are "PATH=VALUE": the content of
+    files in the guest without which it is skipped.  ``shell``: some of its words want a shell, and are not here.
     """
 
     name: str
@@ -46,10 +46,16 @@ class UnitTest:
     timeout: float = 0.0
     groups: tuple[str, ...] = ()
     check: tuple[str, ...] = ()
+    shell: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether their own script runs it for whoever names it only (group "nodefault")."""
+        return "nodefault" in self.groups
 
 
 def listed(text: str) -> tuple[UnitTest, ...]:
-    """All tests of a list that can be run without a shell, in its order."""
+    """All tests of a list whose file is one, in its order."""
     found: list[UnitTest] = []
     name, keys = "", dict[str, str]()
     for line in [*_joined(text), "[end]"]:
@@ -97,16 +103,15 @@ def _joined(text: str) -> list[str]:
 
 def _test(name: str, keys: dict[str, str]) -> UnitTest | None:
     said = {key: _value(value) for key, value in keys.items()}
-    file, processors = said.get("file", ""), said.get("smp", "1")
-    if file is None or None in said.values() or not re.fullmatch(r"[\w.-]{1,80}", file):
-        return None
     values = {key: value or "" for key, value in said.items()}
+    file, processors = values.get("file", ""), values.get("smp", "1")
+    if not re.fullmatch(r"[\w.-]{1,80}", file):
+        return None
     timeout = values.get("timeout", "")
     return UnitTest(
         name=name,
         file=file,
-        # "$(($MAX_SMP))" and the like want a shell.
-        processors=int(processors) if processors and processors.isdecimal() else 1,
+        processors=int(processors) if processors.isdecimal() else 1,
         options=tuple(values.get("qemu_params", values.get("extra_params", "")).split()),
         argument=values.get("test_args", ""),
         architecture=values.get("arch", ""),
@@ -114,6 +119,7 @@ def _test(name: str, keys: dict[str, str]) -> UnitTest | None:
         timeout=float(timeout) if timeout.isdecimal() else 0.0,
         groups=tuple(values.get("groups", "").split()),
         check=tuple(values.get("check", "").split()),
+        shell=None in said.values(),
     )
 
 

@@ -48,7 +48,8 @@ def run(series: Series, profile: Profile, vendor: str, scale: float, tools: Tool
     built = _built(tools)
     if built is None:
         return Units()
-    return _units(built, chosen(series, profile, built.listed, vendor), scale, tools)
+    found = matching(series, profile, built.listed, vendor)
+    return _units(built, chosen(found), left_out(found), scale, tools)
 
 
 def whole(vendor: str, scale: float, tools: Tools) -> Units:
@@ -56,7 +57,9 @@ def whole(vendor: str, scale: float, tools: Tools) -> Units:
     built = _built(tools)
     if built is None:
         return Units()
-    return _units(built, [one for one in built.listed if _usable(one, vendor)], scale, tools)
+    found = [one for one in built.listed if _ours(one, vendor)]
+    runnable = [one for one in found if not _why_not(one)]
+    return _units(built, runnable, left_out(found), scale, tools)
 
 
 def _built(tools: Tools) -> unit_tests.UnitTests | None:
@@ -71,9 +74,13 @@ def _built(tools: Tools) -> unit_tests.UnitTests | None:
 
 
 def _units(
-    built: unit_tests.UnitTests, wanted: Iterable[UnitTest], scale: float, tools: Tools
+    built: unit_tests.UnitTests,
+    wanted: Iterable[UnitTest],
+    not_tested: Iterable[str],
+    scale: float,
+    tools: Tools,
 ) -> Units:
-    cases, binaries, said = [], [], []
+    cases, binaries, said = [], [], list(not_tested)
     for test in wanted:
         name, limit = PREFIX + test.name, (test.timeout or LIMIT) * scale
         program = built.program(test)
@@ -82,14 +89,18 @@ def _units(
             continue
         cases.append(TestCase(name=name, why=Why.TOUCHED, limit=limit))
         digest = tools.cache.put(program)
-        binaries.append(TestBinary(name=name, digest=digest, limit=limit, options=options(test)))
+        binaries.append(
+            TestBinary(
+                name=name, digest=digest, limit=limit, options=options(test), checks=test.check
+            )
+        )
     return Units(cases=tuple(cases), binaries=tuple(binaries), not_tested=tuple(said))
 
 
-def chosen(
+def matching(
     series: Series, profile: Profile, listed: Sequence[UnitTest], vendor: str
 ) -> tuple[UnitTest, ...]:
-    """By turns of each selection that the series touches, as selftests are chosen.  Pure."""
+    """Tests for this processor by turns of each selection that the series touches, as selftests are.  Pure."""
     touched = {
         path
         for patch in series.patches
@@ -97,14 +108,24 @@ def chosen(
         for path in (file.old_path, file.new_path)
         if path
     }
-    usable = [test for test in listed if _usable(test, vendor)]
+    ours = [test for test in listed if _ours(test, vendor)]
     lists = [
-        [test for glob in selection.unit_tests for test in usable if fnmatchcase(test.name, glob)]
+        [test for glob in selection.unit_tests for test in ours if fnmatchcase(test.name, glob)]
         for selection in profile.selections
         if any(fnmatchcase(path, glob) for path in touched for glob in selection.paths)
     ]
     by_turns = chain.from_iterable(zip_longest(*lists))
-    return tuple(dict.fromkeys(test for test in by_turns if test))[:AT_MOST]
+    return tuple(dict.fromkeys(test for test in by_turns if test))
+
+
+def chosen(found: Iterable[UnitTest]) -> tuple[UnitTest, ...]:
+    """The first of those that can be run; what its list asks of the kernel is asked in the guest."""
+    return tuple(test for test in found if not _why_not(test))[:AT_MOST]
+
+
+def left_out(found: Iterable[UnitTest]) -> tuple[str, ...]:
+    """A sentence for each of those that cannot be run."""
+    return tuple(f"{PREFIX}{test.name}: {why}" for test in found if (why := _why_not(test)))
 
 
 def options(test: UnitTest) -> tuple[str, ...]:
@@ -119,12 +140,17 @@ def _words(test: UnitTest) -> Iterator[str]:
         yield from ("-append", test.argument)
 
 
-def _usable(test: UnitTest, vendor: str) -> bool:
-    """Not those for another processor or emulator, or that want to look at the host first."""
+def _ours(test: UnitTest, vendor: str) -> bool:
+    """Not those for another processor or emulator."""
     foreign = {"amd": "vmx*", "intel": "svm*"}.get(vendor, "")
     return (
         test.architecture in {"", "x86_64"}
         and test.accelerator in {"", "kvm"}
-        and not test.check
         and not fnmatchcase(test.name, foreign)
     )
+
+
+def _why_not(test: UnitTest) -> str:
+    if test.shell:
+        return "its list wants a shell to say how it is run"
+    return "its list has it run by hand only (nodefault)" if test.by_hand else ""

@@ -36,12 +36,14 @@ class GuestTest:
     """A static program to run for at most ``limit`` whole seconds, reported as ``name``.
 
     With ``options`` it is a kernel for QEMU, which gets them too: the guest then needs an emulator.
+    ``checks`` are "PATH=CONTENT" of files without which such a kernel is skipped.
     """
 
     name: str
     data: bytes
     limit: int
     options: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +96,10 @@ def build(
             for number, test in enumerate(runs, 1)
         ),
         *(
-            _Member(path=f"tests/{number}.words", mode=_PLAIN, data=_words(test))
+            _Member(path=f"tests/{number}.{kind}", mode=_PLAIN, data=_words(test.name, words))
             for number, test in enumerate(runs, 1)
-            if test.options
+            for kind, words in (("words", test.options), ("checks", test.checks))
+            if words
         ),
         *_more(files or {}),
     ]
@@ -131,10 +134,10 @@ def _plan(
     return "".join(f"{line}\n" for line in lines)
 
 
-def _words(test: GuestTest) -> bytes:
-    if any("\n" in word or "\0" in word for word in test.options):
-        raise InfrastructureError(f"options of test {test.name!r} cannot be used in a guest")
-    return "".join(f"{word}\n" for word in test.options).encode()
+def _words(name: str, words: Iterable[str]) -> bytes:
+    if any("\n" in word or "\0" in word for word in words):
+        raise InfrastructureError(f"options of test {name!r} cannot be used in a guest")
+    return "".join(f"{word}\n" for word in words).encode()
 
 
 def _more(files: Mapping[str, bytes]) -> Iterator[_Member]:

@@ -59,7 +59,7 @@ def key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
     return key_of(
         *(VERSION, kernel.image.kernel, kernel.image.modules, loads, lab.cpus, lab.memory_mib),
         *(kernel.host.accelerator, kernel.host.qemu_version, kernel.host.cpu_model),
-        *(test.name, test.digest, test.limit, test.parameters, test.options),
+        *(test.name, test.digest, test.limit, test.parameters, test.options, test.checks),
         *(code_digest(), _machine(kernel.host.accelerator)),
     )
 

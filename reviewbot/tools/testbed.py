@@ -80,6 +80,7 @@ def boot(
             data=tools.cache.get(test.digest),
             limit=round(test.limit),
             options=test.options,
+            checks=test.checks,
         )
         for test in tests
     ]

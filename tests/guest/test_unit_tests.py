@@ -12,11 +12,11 @@ import pytest
 from test_vary import KVM, series_of
 
 from reviewbot.model.config import Config, LabConfig
-from reviewbot.model.errors import UserError
+from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary
 from reviewbot.parse import guest
-from reviewbot.parse.unit_tests import complaint, listed, skip_reason
+from reviewbot.parse.unit_tests import PREFIX, UnitTest, complaint, listed, skip_reason
 from reviewbot.stages import units
 from reviewbot.tools import accelerator, initramfs, testbed, unit_alone, unit_tests
 from reviewbot.tools.cache import Cache
@@ -56,6 +56,14 @@ file = pmu.flat
 check = /proc/sys/kernel/nmi_watchdog=0
 accel = kvm
 
+[vmware_backdoors]
+file = vmware_backdoors.flat
+check = /sys/module/kvm/parameters/enable_vmware_backdoor=Y
+
+[msr_by_hand]
+file = msr.flat
+groups = nodefault
+
 [cmpxchg8b]
 file = cmpxchg8b.flat
 arch = i386
@@ -69,9 +77,12 @@ file = ../../etc/passwd
 
 
 def test_the_list_is_read_without_a_shell() -> None:
-    """What wants one is left out, and so is a file that is none of theirs."""
+    """What wants one says so; a file that is none of theirs is left out."""
     found = {test.name: test for test in listed(LIST)}
-    assert list(found) == ["x2apic", "svm_npt", "vmx", "pmu", "cmpxchg8b", "msr"]
+    names = ["x2apic", "svm_npt", "vmx", "kvmclock_test", "pmu", "vmware_backdoors", "msr_by_hand"]
+    assert list(found) == [*names, "cmpxchg8b", "msr"]
+    assert [name for name, test in found.items() if test.shell] == ["kvmclock_test"]
+    assert found["kvmclock_test"].argument == ""
     first = found["x2apic"]
     assert (first.file, first.processors, first.timeout) == ("apic.flat", 2, 30.0)
     assert first.options == ("-cpu", "qemu64,+x2apic")
@@ -119,15 +130,32 @@ def test_a_skipped_test_says_why() -> None:
 
 
 def test_a_series_gets_tests_for_what_it_touches() -> None:
-    """Neither the other vendor's, nor 32-bit ones, nor those that look at the host first."""
+    """Neither the other vendor's nor 32-bit ones; what cannot be run is said."""
     tests = listed(LIST)
-    found = units.chosen(series_of("arch/x86/kvm/x86.c", "\treturn 0;"), KVM, tests, "amd")
-    assert [test.name for test in found] == ["msr"]
-    nested = series_of("arch/x86/kvm/svm/nested.c", "\treturn 0;")
-    names = [test.name for test in units.chosen(nested, KVM, tests, "amd")]
-    assert names[0] == "svm_npt"
-    assert "vmx" not in names
-    assert units.chosen(series_of("Documentation/x.rst", "text"), KVM, tests, "amd") == ()
+
+    def found(path: str) -> tuple[UnitTest, ...]:
+        return units.matching(series_of(path, "\treturn 0;"), KVM, tests, "amd")
+
+    common = found("arch/x86/kvm/x86.c")
+    assert [test.name for test in units.chosen(common)] == ["msr"]
+    nested = units.chosen(found("arch/x86/kvm/svm/nested.c"))
+    assert nested[0].name == "svm_npt"
+    assert "vmx" not in [test.name for test in nested]
+    assert found("Documentation/x.rst") == ()
+
+
+def test_what_looks_at_the_kernel_first_is_chosen_like_the_others() -> None:
+    """Whether it can be run is known in the guest only."""
+    from dataclasses import replace
+
+    every = replace(KVM, selections=tuple(replace(s, unit_tests=("*",)) for s in KVM.selections))
+    series = series_of("arch/x86/kvm/x86.c", "\treturn 0;")
+    found = units.matching(series, every, listed(LIST), "amd")
+    assert {"pmu", "vmware_backdoors"} <= {test.name for test in units.chosen(found)}
+    assert units.left_out(found) == (
+        "kvm-unit-tests/kvmclock_test: its list wants a shell to say how it is run",
+        "kvm-unit-tests/msr_by_hand: its list has it run by hand only (nodefault)",
+    )
 
 
 def test_words_for_qemu_are_words_in_the_guest() -> None:
@@ -139,6 +167,9 @@ def test_words_for_qemu_are_words_in_the_guest() -> None:
     archive = initramfs.build([], [GuestTest(name="u/vmx", data=data, limit=9, options=words)])
     assert b"unit 1 9 u/vmx\n" in archive
     assert b"-append\n-one -two\n" in archive
+    asks = GuestTest(name="u/vmx", data=data, limit=9, options=words, checks=("/a=\nb",))
+    with pytest.raises(InfrastructureError, match="cannot be used in a guest"):
+        initramfs.build([], [asks])
 
 
 def repository(place: Path, files: dict[str, str]) -> str:
@@ -236,6 +267,40 @@ def next_key(place: Path) -> str:
 
 
 @pytest.mark.slow
+def test_what_a_list_asks_of_the_kernel_is_asked_in_the_guest(lab) -> None:
+    """As scripts/runtime.bash does; a program of ours that ends well stands for theirs."""
+    words = units.options(next(one for one in listed(LIST) if one.name == "msr"))
+    # QEMU looks for a multiboot header, which says where the rest goes; a guest takes only what looks like ELF.
+    digest = lab.tools.cache.put(b"\x7fELF".ljust(16, b"\0") + accelerator.bare_program())
+    wanted = {
+        "one": ("/sys/module/kvm/parameters/enable_vmware_backdoor=Y",),
+        "two": (
+            "/sys/module/kvm_amd/parameters/nested=1",
+            "/sys/module/kvm/parameters/ignore_msrs=N",
+        ),
+        "three": ("/sys/module/kvm_intel/parameters/allow_smaller_maxphyaddr=Y",),
+        "four": ("/sys/module/kvm/parameters/ignore_msrs=N", "/sys/module/kvm=Y", "words"),
+    }
+    tests = [
+        TestBinary(name=f"{PREFIX}{name}", digest=digest, limit=30.0, options=words, checks=checks)
+        for name, checks in wanted.items()
+    ]
+    ran = testbed.run(lab.tools, lab.kernel, tests, repeat=1)
+    assert [(one.status, one.assertion) for one in ran.results] == [
+        (
+            Status.SKIP,
+            "/sys/module/kvm/parameters/enable_vmware_backdoor not equal to Y (it is N)",
+        ),
+        (Status.PASS, ""),
+        (
+            Status.SKIP,
+            "/sys/module/kvm_intel/parameters/allow_smaller_maxphyaddr not equal to Y (no such file)",
+        ),
+        (Status.SKIP, "/sys/module/kvm not equal to Y (no such file)"),
+    ]
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(
     not REPOSITORY, reason="set REVIEWBOT_KVM_UNIT_TESTS to a git repository of them"
 )
@@ -248,5 +313,13 @@ def test_real_ones_run_nested_in_a_guest(lab) -> None:
     series = series_of("arch/x86/kvm/svm/svm.c", "\treturn 0;")
     chosen = units.run(series, KVM, "amd", 2.0, tools)
     wanted = [one for one in chosen.binaries if one.name.endswith(("/realmode", "/syscall"))]
+    every = units.whole("amd", 2.0, tools)
+    wanted += [one for one in every.binaries if one.name.endswith(("/pmu", "/vmware_backdoors"))]
     ran = testbed.run(tools, lab.kernel, wanted, repeat=1)
-    assert [one.status for one in ran.results] == [Status.PASS, Status.PASS]
+    parameters = "/sys/module/kvm/parameters"
+    assert [(one.status, one.assertion) for one in ran.results] == [
+        (Status.PASS, ""),
+        (Status.PASS, ""),
+        (Status.SKIP, f"{parameters}/enable_pmu not equal to Y (it is N)"),
+        (Status.SKIP, f"{parameters}/enable_vmware_backdoor not equal to Y (it is N)"),
+    ]
