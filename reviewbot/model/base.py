@@ -71,6 +71,32 @@ class Base:
     why: str
     candidates: tuple[Candidate, ...] = ()
 
+    @classmethod
+    def given(
+        cls,
+        path: str,
+        commit: str,
+        tree_id: str,
+        *,
+        rule: BaseRule,
+        why: str,
+        confidence: Confidence = Confidence.HIGH,
+        tree: str = "",
+        ref: str = "",
+    ) -> "Base":
+        """One that nobody had to choose: the commit is the tip itself."""
+        return cls(
+            tree=tree,
+            path=path,
+            ref=ref,
+            tip=commit,
+            commit=commit,
+            tree_id=tree_id,
+            rule=rule,
+            confidence=confidence,
+            why=why,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:

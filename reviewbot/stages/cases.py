@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reviewbot.model.base import Base, BaseRule, Confidence
+from reviewbot.model.base import Base, BaseRule
 from reviewbot.model.errors import UserError
 from reviewbot.model.finding import CheckResult
 from reviewbot.parse.mail import parse_mail
@@ -78,17 +78,14 @@ def _check(
 
 
 def _base(tree: CaseTree) -> Base:
-    start = tree.commit
-    return Base(
-        tree="case",
-        path=str(tree.place),
-        ref="main",
-        tip=start,
-        commit=start,
-        tree_id=tree.tree_id,
+    return Base.given(
+        str(tree.place),
+        tree.commit,
+        tree.tree_id,
         rule=BaseRule.EXPLICIT,
-        confidence=Confidence.HIGH,
         why="the case's own files",
+        tree="case",
+        ref="main",
     )
 
 

@@ -224,14 +224,13 @@ def _store(tree: Tree, tools: Tools) -> tuple[ObjectStore, str]:
 
 def _base(tree: Tree, tools: Tools) -> Base:
     store, commit = _store(tree, tools)
-    return Base(
-        tree=tree.name,
-        path=tree.path,
-        ref="HEAD",
-        tip=commit,
-        commit=commit,
-        tree_id=store.tree_of(commit),
+    return Base.given(
+        tree.path,
+        commit,
+        store.tree_of(commit),
         rule=BaseRule.EXPLICIT,
-        confidence=Confidence.LOW,
         why="the rules are measured on it",
+        confidence=Confidence.LOW,
+        tree=tree.name,
+        ref="HEAD",
     )

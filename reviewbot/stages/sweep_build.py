@@ -8,7 +8,7 @@ branch changes and no more.  What compilers said of it already is not the branch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reviewbot.model.base import Applied, AppliedPatch, Base, BaseRule, Confidence
+from reviewbot.model.base import Applied, AppliedPatch, Base, BaseRule
 from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, Image, Level, VariantBuild
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
@@ -48,16 +48,9 @@ class BuiltTip:
 
 def applied(request: TipRequest) -> Applied:
     """All of the branch as if it were one patch on its base."""
-    base = Base(
-        tree="",
-        path=request.repository,
-        ref="",
-        tip=request.base,
-        commit=request.base,
-        tree_id=request.base_tree,
-        rule=BaseRule.RANGE,
-        confidence=Confidence.HIGH,
-        why="it is where the branch begins",
+    why = "it is where the branch begins"
+    base = Base.given(
+        request.repository, request.base, request.base_tree, rule=BaseRule.RANGE, why=why
     )
     same = request.base_tree == request.tip_tree
     tip = AppliedPatch(number=1, commit=request.tip, tree_id=request.tip_tree)

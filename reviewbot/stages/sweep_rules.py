@@ -8,7 +8,7 @@ Rules about mails are left out: these commits have been accepted.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reviewbot.model.base import Applied, AppliedPatch, Base, BaseRule, Confidence
+from reviewbot.model.base import Applied, AppliedPatch, Base, BaseRule
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.finding import Finding, Severity
 from reviewbot.model.run import Stage
@@ -130,17 +130,8 @@ def _chain(
 
 def _applied(store: ObjectStore, chain: Sequence[RangeCommit], series: Series) -> Applied:
     parent = chain[0].parents[0]
-    base = Base(
-        tree="",
-        path=str(store.path),
-        ref="",
-        tip=parent,
-        commit=parent,
-        tree_id=store.tree_of(parent),
-        rule=BaseRule.RANGE,
-        confidence=Confidence.HIGH,
-        why="it is the parent of the first commit",
-    )
+    why = "it is the parent of the first commit"
+    base = Base.given(str(store.path), parent, store.tree_of(parent), rule=BaseRule.RANGE, why=why)
     patches = tuple(
         AppliedPatch(number=patch.number, commit=one.commit, tree_id=one.tree_id)
         for patch, one in zip(series.patches, chain, strict=True)
