@@ -12,7 +12,15 @@ from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Measure, Seen
-from reviewbot.stages import boot, coverage, sweep_build, sweep_measure, sweep_test, units
+from reviewbot.stages import (
+    boot,
+    coverage,
+    selftests,
+    sweep_build,
+    sweep_measure,
+    sweep_test,
+    units,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -148,7 +156,7 @@ class Bench:
         """All kvm-unit-tests that can be run here."""
         if self.tip is None or self.host is None:
             return
-        found = units.whole(self.host.vendor, sweep_test.scale(self.host, self.tools), self.tools)
+        found = units.whole(self.host.vendor, selftests.scale(self.host, self.tools), self.tools)
         self.binaries += found.binaries
         self.note((), found.not_tested)
         self.run(found.binaries)

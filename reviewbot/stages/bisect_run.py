@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from reviewbot.model.build import Image
 from reviewbot.model.codec import key_of
-from reviewbot.model.guest import Accelerator, BootResult, Host, Outcome
+from reviewbot.model.guest import BootResult, Host, Outcome
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestRun
-from reviewbot.stages import bisect_judge, boot
-from reviewbot.stages.choose import directory
+from reviewbot.stages import bisect_judge, boot, selftests
 from reviewbot.tools import accelerator, kept_results, kselftest, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView
@@ -52,20 +51,16 @@ def programs(request: ProgramRequest, tools: Tools) -> Programs:
     if known and all(tools.cache.has(digest) for digest in known.digests.values()):
         return known
     tools.progress(Stage.TEST, f"build {', '.join(request.names)} of {request.tree[:12]}")
-    place = directory(request.profile)
-    opened = kselftest.selftests(
-        tools.cache,
+    opened = selftests.opened(
+        request.profile,
+        tools,
         repository=request.repository,
         base_tree=request.base_tree,
         tree=request.tree,
-        directory=place,
-        place=tools.scratch,
-        jobs=tools.config.lab.jobs,
-        warm=request.profile.always,
     )
-    with opened as selftests:
-        made = selftests.build(request.names)
-    limit = kselftest.limit(TreeView(request.repository, request.tree), place)
+    with opened as suite:
+        made = suite.build(request.names)
+    limit = selftests.limit(request.profile, TreeView(request.repository, request.tree))
     found = Programs(digests=made.digests, failures=made.failures, limit=limit)
     tools.cache.save("bisect-programs", key, found)
     return found
@@ -122,9 +117,7 @@ class Runner:
 
         Limits that nobody gave are the tree's, scaled.
         """
-        factor = 1.0
-        if self.host.accelerator is Accelerator.TCG:
-            factor = self.tools.config.lab.tcg_scale
+        factor = selftests.scale(self.host, self.tools)
         return tuple(
             TestBinary(
                 name=bisect_judge.repeated(name, number),

@@ -4,8 +4,7 @@
 Each test's share is kept by itself, so a run that is cut off goes on where it was.
 """
 
-import fnmatch
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 
 from reviewbot.model.codec import key_of
@@ -15,11 +14,10 @@ from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.test import TestBinary
-from reviewbot.stages import boot, counting
-from reviewbot.stages.choose import directory
+from reviewbot.stages import boot, counting, selftests
 from reviewbot.stages.counting import CountingBase
 from reviewbot.stages.covered import assemble, executed
-from reviewbot.tools import counted, kept_results, kselftest, testbed
+from reviewbot.tools import counted, kept_results, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 from reviewbot.tools.objects import TreeView
@@ -110,33 +108,24 @@ def _host(base: CountingBase, tools: Tools) -> Host:
 
 def programs(request: CoverageRequest, host: Host, tools: Tools) -> tuple[TestBinary, ...]:
     """The base's own selftests that match, built from its tree; those that do not build are left out."""
-    where = directory(request.profile)
     view = TreeView(request.repository, request.tree_id)
-    limit = min(kselftest.limit(view, where), _LONGEST[host.accelerator])
-    with kselftest.selftests(
-        tools.cache,
+    limit = min(selftests.limit(request.profile, view), _LONGEST[host.accelerator])
+    with selftests.opened(
+        request.profile,
+        tools,
         repository=request.repository,
         base_tree=request.tree_id,
         tree=request.tree_id,
-        directory=where,
-        place=tools.scratch,
-        jobs=tools.config.lab.jobs,
-        warm=request.profile.always,
-    ) as selftests:
-        names = [name for name in selftests.names() if _wanted(name, request.tests)]
+    ) as suite:
+        names = [name for name in suite.names() if selftests.wanted(name, request.tests)]
         if not names:
             raise UserError(f"no selftest matches {' '.join(request.tests)}")
         tools.progress(Stage.TEST, f"build {len(names)} selftests")
-        built = selftests.build(names)
+        built = suite.build(names)
     return tuple(
         TestBinary(name=name, digest=digest, limit=limit)
         for name, digest in sorted(built.digests.items())
     )
-
-
-def _wanted(name: str, globs: Sequence[str]) -> bool:
-    last = name.rpartition("/")[2]
-    return any(fnmatch.fnmatchcase(one, glob) for one in (name, last) for glob in globs)
 
 
 def _notes(base: CountingBase) -> tuple[CountedFile, ...]:

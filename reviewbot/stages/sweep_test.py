@@ -5,7 +5,6 @@ Every night executes every test: a result that another night left would be no ob
 What an interrupted night got to is kept under the name of that night's work, and taken up again.
 """
 
-import fnmatch
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 
 from reviewbot.model.build import Image
 from reviewbot.model.codec import key_of
-from reviewbot.model.guest import Accelerator, Host
+from reviewbot.model.guest import Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Kind, Seen
 from reviewbot.model.test import TestBinary, TestRun
-from reviewbot.stages.choose import directory
+from reviewbot.stages import selftests
 from reviewbot.tools import kselftest, share_out, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import TreeView
@@ -76,24 +75,20 @@ class RunRequest:
 
 def suite(request: SuiteRequest, tools: Tools) -> Suite:
     """Build the tests.  A suite that cannot be listed is a sentence, no error."""
-    where = directory(request.profile)
     view = TreeView(request.repository, request.tree)
-    limit = kselftest.limit(view, where) * scale(request.host, tools)
+    limit = selftests.limit(request.profile, view) * selftests.scale(request.host, tools)
     try:
-        with kselftest.selftests(
-            tools.cache,
+        with selftests.opened(
+            request.profile,
+            tools,
             repository=request.repository,
             base_tree=request.base_tree,
             tree=request.tree,
-            directory=where,
-            place=tools.scratch,
-            jobs=tools.config.lab.jobs,
-            warm=request.profile.always,
-        ) as selftests:
-            names = [name for name in selftests.names() if wanted(name, request.globs)]
+        ) as suite:
+            names = [name for name in suite.names() if selftests.wanted(name, request.globs)]
             names = [name for name in names if name not in request.leave_out]
             tools.progress(Stage.TEST, f"build {len(names)} selftests")
-            built = selftests.build(names)
+            built = suite.build(names)
     except kselftest.UnlistedError as error:
         broken = Seen(
             kind=Kind.BUILD, name=SUITE, status=Status.FAIL, detail=str(error), failures=1
@@ -117,17 +112,6 @@ SUITE = "selftests"
 """What the build of the suite is called beside the kernel's configurations."""
 UNBUILT = "does not build: "
 """How the detail of a test begins that could not be built."""
-
-
-def scale(host: Host, tools: Tools) -> float:
-    """What time limits are multiplied by."""
-    return tools.config.lab.tcg_scale if host.accelerator is Accelerator.TCG else 1.0
-
-
-def wanted(name: str, globs: Sequence[str]) -> bool:
-    """Whether a test's name, or its last part, matches."""
-    last = name.rpartition("/")[2]
-    return any(fnmatch.fnmatchcase(one, glob) for one in (name, last) for glob in globs)
 
 
 def run(request: RunRequest, tools: Tools) -> Generator[TestRun, None, None]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from reviewbot.model.base import Applied
 from reviewbot.model.build import BuildResult, Image
 from reviewbot.model.coverage import Coverage
-from reviewbot.model.guest import Accelerator, Host
+from reviewbot.model.guest import Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Series
 from reviewbot.model.test import TestBinary, TestCase, Tested, Unbuilt
-from reviewbot.stages import coverage, units
-from reviewbot.stages.choose import Available, Chosen, Measured, choose, directory
+from reviewbot.stages import coverage, selftests, units
+from reviewbot.stages.choose import Available, Chosen, Measured, choose
 from reviewbot.stages.choose_covered import measured
 from reviewbot.stages.vary import Varied, vary
 from reviewbot.tools import changed_lines, guest_modules, kselftest, pair
@@ -55,8 +55,7 @@ def run(request: TestRequest, tools: Tools) -> Tested:
     except kselftest.UnlistedError as error:
         return Tested(host=request.host, cases=(), unavailable=str(error))
     varied = _vary(request, chosen, programs, (base_image, tip_image), tools)
-    emulated = request.host.accelerator is Accelerator.TCG
-    scale = tools.config.lab.tcg_scale if emulated else 1.0
+    scale = selftests.scale(request.host, tools)
     more = units.run(request.series, request.profile, request.host.vendor, scale, tools)
     cases = (*_with_limits((*chosen.cases, *varied.cases), scale), *more.cases)
     binaries = tuple(
@@ -112,29 +111,25 @@ def _programs(
     applied, profile = request.applied, request.profile
     store = ObjectStore(tools.cache, applied.base.path)
     base_tree, tip_tree = (store.tree_of(commit) for commit in (applied.base.commit, applied.tip))
-    tests = directory(profile)
 
     def opened(tree: str) -> kselftest.Opened:
-        return kselftest.selftests(
-            tools.cache,
+        return selftests.opened(
+            profile,
+            tools,
             repository=applied.repository,
             base_tree=base_tree,
             tree=tree,
-            directory=tests,
-            place=tools.scratch,
-            jobs=tools.config.lab.jobs,
-            warm=profile.always,
         )
 
     tools.progress(Stage.TEST, "look for selftests")
-    with opened(base_tree) as selftests:
-        base_names = _names(selftests, store.view(applied.base.commit), "the base")
+    with opened(base_tree) as suite:
+        base_names = _names(suite, store.view(applied.base.commit), "the base")
     known = coverage.known(_coverage_request(request, base_tree), request.host, tools)
-    with opened(tip_tree) as selftests:
+    with opened(tip_tree) as suite:
         available = Available(
             base=base_names,
-            tip=_names(selftests, store.view(applied.tip), "the series"),
-            limit=kselftest.limit(store.view(applied.tip), tests),
+            tip=_names(suite, store.view(applied.tip), "the series"),
+            limit=selftests.limit(profile, store.view(applied.tip)),
         )
         chosen = choose(
             request.series,
@@ -146,11 +141,11 @@ def _programs(
         )
         if chosen.cases:
             tools.progress(Stage.TEST, f"build {len(chosen.cases)} selftests")
-        programs = selftests.build([case.name for case in chosen.cases])
+        programs = suite.build([case.name for case in chosen.cases])
     if not programs.failures or programs.missing_symbols:  # these may be in another base
         return chosen, programs, ()
-    with opened(base_tree) as selftests:
-        before = selftests.build([name for name in programs.failures if name in base_names])
+    with opened(base_tree) as suite:
+        before = suite.build([name for name in programs.failures if name in base_names])
     unbuilt = tuple(
         Unbuilt(name=name, reason=why, new=name not in base_names)
         for name, why in programs.failures.items()
@@ -201,12 +196,12 @@ def _measured(
     return measured(known, changes, available.tip, at_most=lab.max_tests, seconds=lab.test_seconds)
 
 
-def _names(selftests: kselftest.Selftests, view: TreeView, whose: str) -> tuple[str, ...]:
+def _names(suite: kselftest.Selftests, view: TreeView, whose: str) -> tuple[str, ...]:
     """What a tree has.  Not knowing must not read as "none": every test would be new, or removed."""
-    if view.read(f"{selftests.directory}/Makefile") is None:
+    if view.read(f"{suite.directory}/Makefile") is None:
         return ()
     try:
-        return selftests.names()
+        return suite.names()
     except kselftest.UnlistedError as error:
         raise kselftest.UnlistedError(
             f"could not list the selftests of {whose}: {error}"

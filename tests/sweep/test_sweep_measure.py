@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from reviewbot.model.coverage import Coverage, CoveredFile, CoveredFunction
 from reviewbot.model.test import TestBinary
 from reviewbot.parse.elf_text import text_size
+from reviewbot.stages.selftests import wanted
 from reviewbot.stages.sweep_measure import executed
-from reviewbot.stages.sweep_test import batches, wanted
+from reviewbot.stages.sweep_test import batches
 
 
 def made(tmp_path: Path, source: str) -> bytes:
