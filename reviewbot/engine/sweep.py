@@ -127,7 +127,7 @@ class Sweep:
         """Find the range, and lay out the bench."""
         request = self.request
         before = self.nights.last(
-            request.branch.name, before=request.started, ending=(Ending.COMPLETE,)
+            request.branch.name, before=request.night, ending=(Ending.COMPLETE,)
         )
         self.range = sweep_range.run(
             sweep_range.RangeRequest(
@@ -138,7 +138,7 @@ class Sweep:
                 paths=request.profile.paths,
             )
         )
-        sweep_earlier.take_over(self.nights, self.night, before.started if before else 0.0)
+        sweep_earlier.take_over(self.nights, self.night, before.id if before else "")
         base = self.range.merge_base or self.range.start or request.tip
         self.bench = Bench(
             tools=self.tools,
@@ -162,7 +162,6 @@ class Sweep:
             nights=self.nights,
             branch=self.night.branch,
             night=self.night.id,
-            started=self.night.started,
             machine=machine_,
         )
 

@@ -31,27 +31,28 @@ def untold(nights: Nights, night: Night) -> tuple[Regression, ...]:
     """
     branch = night.branch
     last = nights.heads(branch, 1, ending=(Ending.COMPLETE,))
-    since = last[0].started if last else 0.0
+    since = nights.following(branch, last[0].id if last else "")
     begun = {(one.kind, one.name) for one in nights.regressions(branch)}
     begun |= {(one.kind, one.name) for one in night.seen if one.failures}
     return tuple(
         one
         for one in nights.regressions(branch, None)
-        if one.closed not in ("", night.id)
-        and since < one.until < night.started
+        if one.closed in since
+        and one.closed != night.id
         and (one.kind, one.name) not in begun
         and nights.said(_mark(one.closed)) is None
     )
 
 
-def take_over(nights: Nights, night: Night, since: float) -> None:
-    """Settle what cut-off sweeps of the branch that began after ``since`` saw, before ``night`` looks.
+def take_over(nights: Nights, night: Night, last: str) -> None:
+    """Settle what cut-off sweeps of the branch since the complete one ``last`` saw, before ``night`` looks.
 
     Of the same tree it is taken up by this night.  One of another tree that was cut off before anybody was
     told is no record: what broke in it would be old news tonight, never blamed and never mailed.
     """
+    since = nights.following(night.branch, last)
     for one in nights.nights(night.branch, _MOST, ending=(Ending.PARTIAL,)):
-        if one.started <= since or not one.seen:
+        if one.id not in since or not one.seen:
             continue
         if one.tree_id == night.tree_id:
             missing = (*one.missing, f"what it saw was taken up by {night.id}")

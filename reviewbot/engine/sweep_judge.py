@@ -41,23 +41,20 @@ class Judge:
     nights: Nights
     branch: str
     night: str
-    started: float
     machine: str
 
     def earlier(self) -> Night | None:
         """What is known of the branch."""
-        before = self.nights.nights(self.branch, 30, before=self.started, machine=self.machine)
+        before = self.nights.nights(self.branch, 30, before=self.night, machine=self.machine)
         return nightly.known(before)
 
     def history(self) -> Mapping[tuple[Kind, str], Sequence[Past]]:
         """Each thing's record."""
-        return self.nights.histories(
-            self.branch, _NIGHTS, before=self.started, machine=self.machine
-        )
+        return self.nights.histories(self.branch, _NIGHTS, before=self.night, machine=self.machine)
 
     def since_last(self, night: Night) -> tuple[Movement, ...]:
         """Against the last sweep of the branch."""
-        past = self.nights.nights(self.branch, 30, before=self.started, machine=self.machine)
+        past = self.nights.nights(self.branch, 30, before=self.night, machine=self.machine)
         return nightly.compare(night, self.earlier(), self.history(), past=past)
 
     def against(self, night: Night, other: Night | None, what: Against) -> tuple[Movement, ...]:
@@ -94,7 +91,7 @@ class Judge:
                 continue
             tried = [
                 one
-                for one in self.nights.searches(self.branch, regression.since)
+                for one in self.nights.searches(self.branch, regression.opened)
                 if (one.kind, one.name) == (regression.kind, regression.name)
             ]
             if 0 < len(tried) < _MOST_SEARCHES and tried[0].unfinished:
@@ -128,7 +125,8 @@ class Judge:
             key = (regression.kind, regression.name)
             how, why = ended.get(key), ""
             if how is None and regression.kind in (Kind.TEST, Kind.BOOT) and key in seen:
-                how, why = settled(regression, history.get(key, ()), night, seen[key]) or (None, "")
+                since = self.nights.following(self.branch, regression.opened)
+                how, why = settled(history.get(key, ()), since, night, seen[key]) or (None, "")
             if how and self.nights.close_regression(
                 regression.number, night.id, night.started, how, why
             ):

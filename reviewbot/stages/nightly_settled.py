@@ -14,20 +14,21 @@ from reviewbot.stages.nightly_record import bad_runs, record, still_by_chance
 from reviewbot.stages.odds import UNLIKELY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
-    from reviewbot.model.sweep import Night, Regression, Seen
+    from reviewbot.model.sweep import Night, Seen
 
 
 def settled(
-    regression: Regression, history: Sequence[Past], night: Night, seen: Seen
+    history: Sequence[Past], following: Container[str], night: Night, seen: Seen
 ) -> tuple[Standing, str] | None:
-    """How and why it ends with what ``night`` saw, None when it goes on; ``history`` is newest first."""
+    """How and why a regression ends with what ``night`` saw, None when it goes on.
+
+    ``history`` is newest first; ``following`` are the ids of nights from the one on that opened it, which
+    may have been cut off, and what it saw taken up by a later one.
+    """
     nights = [_past(night, seen), *history]
-    opened = [place for place, one in enumerate(nights) if one.night == regression.opened]
-    # The night that opened it may have been cut off, and what it saw taken up by a later one.
-    there = [one for one in nights if one.started >= regression.since]
-    since = nights[: opened[0] + 1] if opened else there
+    since = [one for one in nights if one.night == night.id or one.night in following]
     since = [one for one in since if one.status.bad or one.runs > one.failures]
     first = len(since)
     while first and since[first - 1].status.bad:

@@ -88,8 +88,11 @@ def moment(settings: SweepConfig, now: float) -> float:
 
 
 def due(settings: SweepConfig, now: float, last_started: float) -> bool:
-    """Whether a sweep is to be made: one, however many were missed."""
-    return last_started < moment(settings, now)
+    """Whether a sweep is to be made: one, however many were missed.
+
+    One that began in the future had a clock that was ahead, and says nothing of tonight's.
+    """
+    return last_started < moment(settings, now) or last_started > now
 
 
 def night_id(branch: Branch, now: float) -> str:

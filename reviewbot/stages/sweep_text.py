@@ -244,7 +244,7 @@ def _facts(report: SweepReport, *, brief: bool = False) -> Iterator[tuple[str, s
         if len(night.missing) > _MOST_MISSING:
             yield "not seen", f"and {len(night.missing) - _MOST_MISSING} more things"
     yield "machine", night.machine
-    yield "sweep", f"{night.id}, {(night.ended - night.started) / 60:.1f} minutes"
+    yield "sweep", f"{night.id}, {max(0.0, night.ended - night.started) / 60:.1f} minutes"
 
 
 def _range(report: SweepReport) -> str:

@@ -22,6 +22,9 @@ Logs
 
 ``prune(before)`` takes away old nights.  Everything is a transaction; ``transaction()`` makes one of many.
 Ids are file names and addresses: see :data:`ID`.  Times are seconds since the epoch.
+
+Nights follow each other as they were first recorded, whatever they say of when they began: a clock that was
+ahead for a night, or is set back, hides no later one.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
 ENDED = (Ending.COMPLETE, Ending.PARTIAL, Ending.UNCHANGED)
 """Endings of nights that say something about the branch."""
 
-_EVER = 1e18
+_BEFORE = "nights.number < coalesce((SELECT number FROM nights WHERE id = {}), 1 << 62)"
 _USES = {
     "things": "SELECT thing FROM results UNION SELECT thing FROM bisections"
     " UNION SELECT thing FROM regressions",
@@ -110,11 +113,11 @@ class Nights(Pursuit, NightTotals, NightLogs):
         self,
         branch: str,
         *,
-        before: float | None = None,
+        before: str = "",
         ending: Sequence[Ending] = ENDED,
         machine: str | None = None,
     ) -> Night | None:
-        """The branch's newest night that ended so, whole; one that started before ``before``.
+        """The branch's newest night that ended so, whole; one from before the night of the id ``before``.
 
         With ``machine`` only one of that machine, as no other is comparable.
         """
@@ -126,7 +129,7 @@ class Nights(Pursuit, NightTotals, NightLogs):
         branch: str,
         limit: int = 30,
         *,
-        before: float | None = None,
+        before: str = "",
         ending: Sequence[Ending] = ENDED,
         machine: str | None = None,
     ) -> tuple[Night, ...]:
@@ -138,11 +141,21 @@ class Nights(Pursuit, NightTotals, NightLogs):
         branch: str,
         limit: int = 30,
         *,
-        before: float | None = None,
+        before: str = "",
         ending: Sequence[Ending] = tuple(Ending),
     ) -> tuple[Night, ...]:
         """Like :meth:`nights`, but ``seen`` and ``measures`` are left empty: fast."""
         return tuple(rows_of.night(row) for row in self._heads(branch, limit, before, ending, None))
+
+    def following(self, branch: str, night: str) -> frozenset[str]:
+        """Ids of the branch's nights from that one on; of all when it is not there."""
+        rows = self._rows(
+            "SELECT id FROM nights WHERE branch = (SELECT number FROM words WHERE text = ?)"
+            " AND number >= coalesce((SELECT number FROM nights WHERE id = ?), 0)",
+            branch,
+            night,
+        )
+        return frozenset(str(name) for (name,) in rows)
 
     def holding(self, night: Night) -> Night:
         """The night whose results hold for ``night``: itself, or where ``same_as`` leads to."""
@@ -179,19 +192,19 @@ class Nights(Pursuit, NightTotals, NightLogs):
         limit: int = 90,
         *,
         machine: str | None = None,
-        before: float | None = None,
+        before: str = "",
     ) -> tuple[Past, ...]:
         """What the newest ``limit`` nights that looked at it saw, the newest first."""
         rows = self._rows(
             f"{rows_of.PAST} WHERE thing = (SELECT things.number FROM things"  # noqa: S608 - constants
             " JOIN words ON words.number = name"
-            " WHERE kind = ?1 AND text = ?2) AND (?3 = '' OR branch.text = ?3) AND started < ?4"
-            " AND (?5 IS NULL OR machine.text = ?5)"
-            " ORDER BY started DESC LIMIT ?6",
+            " WHERE kind = ?1 AND text = ?2) AND (?3 = '' OR branch.text = ?3)"
+            f" AND {_BEFORE.format('?4')} AND (?5 IS NULL OR machine.text = ?5)"
+            " ORDER BY nights.number DESC LIMIT ?6",
             kind.value,
             name,
             branch,
-            _EVER if before is None else before,
+            before,
             machine,
             limit,
         )
@@ -203,14 +216,14 @@ class Nights(Pursuit, NightTotals, NightLogs):
         limit: int = 90,
         *,
         machine: str | None = None,
-        before: float | None = None,
+        before: str = "",
     ) -> dict[tuple[Kind, str], tuple[Past, ...]]:
         """What the branch's newest ``limit`` nights that ran saw of everything, each the newest first."""
         ran = (Ending.COMPLETE, Ending.PARTIAL)
         numbers = [row[0] for row in self._heads(branch, limit, before, ran, machine)]
         rows = self._rows(
             f"{rows_of.PAST} WHERE night IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants
-            " ORDER BY started DESC",
+            " ORDER BY nights.number DESC",
             json.dumps(numbers),
         )
         found: dict[tuple[Kind, str], list[Past]] = {}
@@ -230,7 +243,7 @@ class Nights(Pursuit, NightTotals, NightLogs):
                 " AND id NOT IN (SELECT opened FROM regressions WHERE standing = 'open')"
                 " AND id NOT IN (SELECT same_as FROM nights WHERE started >= ?)"
                 " AND number NOT IN (SELECT number FROM (SELECT number, row_number() OVER"
-                " (PARTITION BY branch ORDER BY started DESC) AS place FROM nights"
+                " (PARTITION BY branch ORDER BY number DESC) AS place FROM nights"
                 " WHERE ending IN ('complete', 'partial')) WHERE place = 1)",
                 (before, before),
             ).rowcount
@@ -251,17 +264,17 @@ class Nights(Pursuit, NightTotals, NightLogs):
         self,
         branch: str,
         limit: int,
-        before: float | None,
+        before: str,
         endings: Sequence[Ending],
         machine: str | None,
     ) -> list[tuple[object, ...]]:
         return self._rows(
             f"{rows_of.HEAD} WHERE (?1 = '' OR branch ="  # noqa: S608 - constants
             " (SELECT number FROM words WHERE text = ?1))"
-            " AND started < ?2 AND ending IN (SELECT value FROM json_each(?3))"
-            " AND (?4 IS NULL OR machine.text = ?4) ORDER BY started DESC, nights.number DESC LIMIT ?5",
+            f" AND {_BEFORE.format('?2')} AND ending IN (SELECT value FROM json_each(?3))"
+            " AND (?4 IS NULL OR machine.text = ?4) ORDER BY nights.number DESC LIMIT ?5",
             branch,
-            _EVER if before is None else before,
+            before,
             json.dumps([one.value for one in endings]),
             machine,
             limit,

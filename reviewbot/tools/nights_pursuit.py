@@ -109,18 +109,19 @@ class Pursuit(NightsFile):
         rows = self._rows(
             "SELECT nights.id, value FROM bisections JOIN nights ON nights.number = night"
             " WHERE branch = (SELECT number FROM words WHERE text = ?)"
-            " ORDER BY started DESC, thing LIMIT ?",
+            " ORDER BY nights.number DESC, thing LIMIT ?",
             branch,
             limit,
         )
         return tuple((str(night), _BISECTION.decode(value)) for night, value in rows)
 
-    def searches(self, branch: str, since: float) -> tuple[Bisection, ...]:
-        """Those of a branch's nights that began at ``since`` or later, those of the newest night first."""
+    def searches(self, branch: str, since: str) -> tuple[Bisection, ...]:
+        """Those of a branch's nights from the one of the id ``since`` on, those of the newest night first."""
         rows = self._rows(
             "SELECT value FROM bisections JOIN nights ON nights.number = night"
-            " WHERE branch = (SELECT number FROM words WHERE text = ?) AND started >= ?"
-            " ORDER BY started DESC, thing",
+            " WHERE branch = (SELECT number FROM words WHERE text = ?)"
+            " AND nights.number >= (SELECT number FROM nights WHERE id = ?)"
+            " ORDER BY nights.number DESC, thing",
             branch,
             since,
         )
@@ -175,7 +176,7 @@ class Pursuit(NightsFile):
         """Those that stand so, the newest first; of all branches without ``branch``, all with None."""
         rows = self._rows(
             f"{_REGRESSION} WHERE (?1 = '' OR branch.text = ?1) AND (?2 = '' OR standing = ?2)"
-            " ORDER BY since DESC, regressions.number DESC LIMIT ?3",
+            " ORDER BY regressions.number DESC LIMIT ?3",
             branch,
             standing.value if standing else "",
             limit,

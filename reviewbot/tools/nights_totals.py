@@ -22,7 +22,7 @@ class NightTotals(NightsFile):
         heads = self._rows(
             "SELECT number, id, started, ended FROM nights"
             " WHERE branch = (SELECT number FROM words WHERE text = ?)"
-            " AND ending = 'complete' ORDER BY started DESC, number DESC LIMIT ?",
+            " AND ending = 'complete' ORDER BY number DESC LIMIT ?",
             branch,
             limit,
         )

@@ -84,7 +84,8 @@ def _chart(
     if not zero and high - low < room:
         low, high = (low + high - room) / 2, (low + high + room) / 2
     span = (high - low) or 1.0
-    first, newest = totals[-1].started, totals[0].started
+    # Nights are in order; their clocks need not be.
+    first, newest = (end(one.started for one in totals) for end in (min, max))
     scale = WIDTH / ((newest - first) or 1.0)
     points = [
         ((one.started - first) * scale, HEIGHT - (value - low) / span * HEIGHT)

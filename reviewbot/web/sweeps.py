@@ -115,7 +115,7 @@ class SweepPages:
         start = (number - 1) * COLUMNS
         if start >= len(heads) > 0 or number > PAGES:
             return None
-        before = heads[start - 1].started if start else None
+        before = heads[start - 1].id if start else ""
         nights = store.nights(branch, COLUMNS, before=before, ending=RAN)
         every = moves(store, heads, COLUMNS * PAGES)
         table = grid(nights, every)
@@ -149,7 +149,7 @@ class SweepPages:
             moods={one.id: mood(one, every.get(one.id, ())) for one in nights},
             charts=charts(totals, every) if totals else (),
             charted=totals[:TABLE],
-            span=(totals[-1].started, totals[0].started) if totals else (0.0, 0.0),
+            span=tuple(end((one.started for one in totals), default=0.0) for end in (min, max)),
             number=number,
             pages=max(1, min(PAGES, -(-len(heads) // COLUMNS))),
         )
@@ -157,7 +157,7 @@ class SweepPages:
     def _night(self, store: Nights, asked: Asked, night: Night) -> Page:
         held = store.holding(night)
         movements = store.movements([night.id]).get(night.id, ())
-        before = store.heads(night.branch, COLUMNS, before=night.started, ending=RAN)
+        before = store.heads(night.branch, COLUMNS, before=night.id, ending=RAN)
         own = moves(store, (night, *before), COLUMNS)[night.id]
         moved = store.range_of(night.id)
         bisections = store.bisections_of(night.id)

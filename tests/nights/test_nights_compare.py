@@ -21,7 +21,6 @@ from reviewbot.model.sweep import (
     Move,
     Night,
     Past,
-    Regression,
     Seen,
     Standing,
 )
@@ -245,16 +244,12 @@ def test_after_a_single_night_two_of_three_is_flaky_not_broken() -> None:
 
 # Whether a regression is over.
 
-OPEN = Regression(
-    number=1, branch="kvm/queue", kind=Kind.TEST, name=NAME, detail="", opened="night-9", since=0.0
-)
-
 
 def _ends(history: Sequence[Past], tonight: Seen) -> Standing | None:
     every = [*history, *past(*[0] * 30)]
     nights = [replace(one, night=f"before-{place}") for place, one in enumerate(every)]
-    opened = replace(OPEN, opened=nights[len(history) - 1].night)
-    found = settled(opened, nights, NIGHT, tonight)
+    since = {one.night for one in nights[: len(history)]}
+    found = settled(nights, since, NIGHT, tonight)
     return found[0] if found else None
 
 
@@ -273,12 +268,9 @@ def test_what_goes_on_to_fail_now_and_then_was_no_regression() -> None:
 def test_what_a_cut_off_night_opened_goes_back_to_its_time_and_no_further() -> None:
     """That night has no results any more, for the next one took them up."""
     every = [*past(*[0] * 30), *past(2, runs=3), *past(*[1] * 5), *past(*[0] * 20)]
-    nights = [
-        replace(one, night=f"before-{place}", started=100.0 - place)
-        for place, one in enumerate(every)
-    ]
-    opened = replace(OPEN, opened="cut-off", since=nights[30].started - 0.5)
-    found = settled(opened, nights, replace(NIGHT, started=101.0), ran(0))
+    nights = [replace(one, night=f"before-{place}") for place, one in enumerate(every)]
+    since = {"cut-off", *(one.night for one in nights[:31])}
+    found = settled(nights, since, NIGHT, ran(0))
     assert found
     assert found[0] is Standing.FIXED
 

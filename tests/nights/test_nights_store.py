@@ -120,7 +120,7 @@ def test_the_last_one_before_another_that_ended_well(store: Nights) -> None:
     store.record(night(2, ending=Ending.PARTIAL))
     store.record(night(3, ending=Ending.FAILED))
     store.record(night(4, machine="tcg"))
-    assert store.last("kvm/queue", before=4 * DAY) == night(2, ending=Ending.PARTIAL)
+    assert store.last("kvm/queue", before="night-4") == night(2, ending=Ending.PARTIAL)
     assert store.last("kvm/queue", ending=(Ending.COMPLETE,), machine="kvm, i386") == night(1)
 
 
@@ -156,14 +156,34 @@ def test_history_is_newest_first_and_of_one_machine(store: Nights) -> None:
         store.record(night(number))
     store.record(night(15, machine="tcg"))
     name = "x86_64/state_test [npt=0]"
-    found = store.history("kvm/queue", Kind.TEST, name, machine="kvm, i386", before=14 * DAY)
+    found = store.history("kvm/queue", Kind.TEST, name, machine="kvm, i386", before="night-14")
     assert [one.night for one in found][:2] == ["night-13", "night-12"]
     assert [one.failures for one in found].count(3) == 1
     assert store.history("", Kind.TEST, name, 1)[0].night == "night-15"
     assert store.history("kvm/queue", Kind.BUILD, name) == ()
-    every = store.histories("kvm/queue", machine="kvm, i386", before=14 * DAY)
+    every = store.histories("kvm/queue", machine="kvm, i386", before="night-14")
     assert every[Kind.TEST, name] == found
     assert set(every) == {(one.kind, one.name) for one in night(1).seen}
+
+
+def test_a_clock_that_was_ahead_or_is_set_back_hides_no_later_night(store: Nights) -> None:
+    """The third night believed to be a year later, the fifth ran before the clock of its machine was set."""
+    for number, day in ((1, 1), (2, 2), (3, 365), (4, 4), (5, -20_000), (6, 6)):
+        store.record(night(number, started=day * DAY, ended=day * DAY + 60.0))
+    names = [f"night-{number}" for number in (6, 5, 4, 3, 2, 1)]
+    assert [one.id for one in store.heads("kvm/queue")] == names
+    assert [one.id for one in store.nights("kvm/queue", 2, before="night-4")] == names[3:5]
+    assert [one.night for one in store.totals("kvm/queue")] == names
+    name = "x86_64/state_test [npt=0]"
+    assert [one.night for one in store.history("kvm/queue", Kind.TEST, name)] == names
+    past = store.histories("kvm/queue", before="night-6")[Kind.TEST, name]
+    assert [one.night for one in past] == names[1:]
+    assert store.following("kvm/queue", "night-4") == set(names[:3])
+    assert store.following("kvm/queue", "nowhere") == set(names)
+    store.prune(6.5 * DAY)
+    assert [one.id for one in store.heads("kvm/queue")] == [names[0], names[3]], (
+        "the last one stays"
+    )
 
 
 def test_regressions_open_once_and_close_once(store: Nights) -> None:

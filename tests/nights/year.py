@@ -315,7 +315,8 @@ class _Branch:
             how, why = ended.get(key), ""
             if how is None and each.kind is Kind.TEST and key in seen_now:
                 past = self.history.get(key, ())
-                how, why = settled(each, past, night, seen_now[key]) or (None, "")
+                since = self.store.following(self.branch, each.opened)
+                how, why = settled(past, since, night, seen_now[key]) or (None, "")
             if how:
                 self.store.close_regression(each.number, night.id, night.started, how, why)
         for seen in night.seen:

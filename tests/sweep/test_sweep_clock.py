@@ -57,6 +57,11 @@ def test_after_an_outage_one_sweep_is_due_and_not_one_a_night():
     assert not due(settings, now, at("2026-11-20 02:30"))
 
 
+def test_a_sweep_that_began_in_the_future_does_not_stand_for_tonights():
+    """Its machine's clock was ahead; waiting for that day would leave years out."""
+    assert due(SweepConfig(), at("2026-11-20 12:00"), at("2038-01-19 03:14"))
+
+
 def test_branches_are_the_trees_unless_named():
     assert [one.name for one in branches(config())] == ["kvm/queue", "kvm/next"]
     named = config(nightly=SweepConfig(tree="kvm", refs=("kvm/next",), mainline="origin/master"))

@@ -62,12 +62,12 @@ def nights(tmp_path: Path) -> Iterator[Nights]:
 
 
 def moves(nights: Nights) -> list[Move]:
-    judge = Judge(nights=nights, branch="kvm/queue", night="night-3", started=3.0, machine=MACHINE)
+    judge = Judge(nights=nights, branch="kvm/queue", night="night-3", machine=MACHINE)
     return [one.move for one in judge.since_last(TONIGHT)]
 
 
 def test_what_broke_in_a_night_nobody_was_told_of_is_new_tonight(nights: Nights) -> None:
-    take_over(nights, TONIGHT, GOOD.started)
+    take_over(nights, TONIGHT, GOOD.id)
     assert moves(nights) == [Move.BROKE]
     kept = nights.night(CUT_OFF.id)
     assert kept
@@ -77,15 +77,31 @@ def test_what_broke_in_a_night_nobody_was_told_of_is_new_tonight(nights: Nights)
 
 def test_what_was_said_of_a_partial_night_is_not_said_again(nights: Nights) -> None:
     delivered(nights, CUT_OFF)
-    take_over(nights, TONIGHT, GOOD.started)
+    take_over(nights, TONIGHT, GOOD.id)
     assert moves(nights) == [Move.STILL]
 
 
 def test_a_night_of_the_same_tree_is_taken_up(nights: Nights) -> None:
-    take_over(nights, replace(TONIGHT, tree_id=CUT_OFF.tree_id), GOOD.started)
+    take_over(nights, replace(TONIGHT, tree_id=CUT_OFF.tree_id), GOOD.id)
     kept = nights.night(CUT_OFF.id)
     assert kept
     assert (kept.ending, kept.seen) == (Ending.PARTIAL, ())
+
+
+def test_after_a_clock_was_set_back_what_broke_is_new_once_and_its_repair_is_told(
+    nights: Nights,
+) -> None:
+    """Later nights say that they began before the earlier ones did."""
+    take_over(nights, TONIGHT, GOOD.id)
+    broke = replace(TONIGHT, started=-7.0, ended=-6.5)
+    assert moves(nights) == [Move.BROKE]
+    nights.record(broke)
+    judge = Judge(nights=nights, branch="kvm/queue", night="night-4", machine=MACHINE)
+    after = replace(night(4, "d", Ending.COMPLETE, Status.PASS), started=-9.0, ended=-8.0)
+    assert [one.move for one in judge.since_last(after)] == [Move.FIXED]
+    fixed_in(nights, replace(night(5, "d", Ending.FAILED, Status.PASS), started=-20.0))
+    (told,) = untold(nights, replace(night(6, "d", Ending.PARTIAL, Status.PASS), started=-19.0))
+    assert told.closed == "night-5"
 
 
 def fixed_in(nights: Nights, night_: Night) -> None:

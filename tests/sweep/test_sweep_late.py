@@ -78,7 +78,7 @@ def searched(nights: Nights, number: int, found: Bisection, good: str = "a" * 40
 
 
 def judge(nights: Nights) -> Judge:
-    return Judge(nights=nights, branch="kvm/queue", night="night-9", started=9.0, machine="tcg")
+    return Judge(nights=nights, branch="kvm/queue", night="night-9", machine="tcg")
 
 
 def test_a_search_that_was_cut_off_is_owed_while_the_failure_is_there(nights: Nights) -> None:

@@ -152,8 +152,10 @@ def reports(branch: Branch, desk: Desk) -> dict[str, SweepReport]:
     branch.push(branch.base, [*harmless(1, 3), FLAKY, *harmless(4, 6)])
     first = found["first"] = desk.sweep(expected=(0, 1))
     with closing(Nights(desk.state / "reviewbot" / "nights.sqlite")) as nights:
-        for night in a_year(first.night, branch.base):
+        for night in reversed(a_year(first.night, branch.base)):
             nights.record(night)
+        # Nights follow each other as they were recorded, and the first one is the newest still.
+        nights.record(replace(first.night, id="first-again"))
     tip = first.night.commit
     branch.push(tip, [*harmless(7, 10), REGRESSION, *harmless(11, 14)])
     second = found["regression"] = desk.sweep(expected=(1,))
