@@ -207,7 +207,9 @@ class Sweep:
         return Commits(bench=self.bench, judge=self.judge, range=self.range, whose=self.whose)
 
     def _merge_base(self) -> None:
-        Others(self.nights, self.request.branch, self.bench, self.tools).measure_base(self.night)
+        others = Others(self.nights, self.request.branch, self.bench, self.tools)
+        others.measure_base(self.night)
+        others.confirm(self._so_far())
 
     def _coverage(self) -> None:
         """Once in a while, and never at the cost of a night that is late."""

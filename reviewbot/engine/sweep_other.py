@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.engine.sweep_lab import seen_of
@@ -17,6 +17,9 @@ from reviewbot.stages import sweep_test
 
 if TYPE_CHECKING:
     from reviewbot.engine.sweep_lab import Bench
+    from reviewbot.model.build import Image
+    from reviewbot.model.guest import Host
+    from reviewbot.model.test import TestBinary
     from reviewbot.stages.sweep_plan import Branch
     from reviewbot.tools.context import Tools
     from reviewbot.tools.nights import Nights
@@ -65,37 +68,12 @@ class Others:
             return
         place, started = bench.place, time.time()
         self.tools.progress(Stage.TEST, f"the merge base {place.base[:12]}")
-        suite = sweep_test.suite(
-            sweep_test.SuiteRequest(
-                repository=str(place.store.path),
-                base_tree=place.base_tree,
-                tree=place.base_tree,
-                globs=bench.settings.tests,
-                profile=bench.profile,
-                host=bench.host,
-            ),
-            self.tools,
-        )
-        seen = {one.name: one for one in suite.built}
-        crashes: dict[str, Seen] = {}
+        suite = self._suite(bench.host)
+        runs = _Runs(self, bench.base, bench.host, {one.name: one for one in suite.built})
         tests = suite.binaries
-        for number in range(1 + self.tools.config.lab.repeats):
-            request = sweep_test.RunRequest(
-                image=bench.base,
-                profile=bench.profile,
-                host=bench.host,
-                tests=tests,
-                work=key_of("base", place.base_tree),
-                seconds=bench.seconds,
-                repeat=number,
-            )
-            with contextlib.closing(sweep_test.run(request, self.tools)) as runs:
-                for ran in runs:
-                    for result in ran.results:
-                        seen[result.name] = seen_of(result, ran.log, seen.get(result.name))
-                    found = bench.crashes(crash for boot in ran.boots for crash in boot.crashes)
-                    crashes |= {one.name: one for one in found}
-            tests = tuple(one for one in tests if seen[one.name].failures)
+        for _ in range(1 + self.tools.config.lab.repeats):
+            runs.add(tests)
+            tests = tuple(one for one in tests if runs.seen[one.name].failures)
             if not tests:
                 break
         self.nights.record(
@@ -108,10 +86,88 @@ class Others:
                 ended=time.time(),
                 ending=Ending.COMPLETE,
                 machine=night.machine,
-                seen=(_built(bench.profile.name), *seen.values(), *crashes.values()),
+                seen=(_built(bench.profile.name), *runs.seen.values(), *runs.crashes.values()),
                 missing=("of a merge base only the selftests are run", *suite.missing),
             )
         )
+
+    def confirm(self, night: Night) -> None:
+        """Repeat on the merge base what fails tonight and passed there: a flaky test may have been lucky."""
+        bench, known = self.bench, self.base_night(night)
+        if bench.base is None or bench.host is None or known is None:
+            return
+        wanted = self._unconfirmed(night, known)
+        if not wanted:
+            return
+        self.tools.progress(Stage.TEST, f"on the merge base again: {', '.join(wanted)}")
+        tests = [one for one in self._suite(bench.host).binaries if one.name in wanted]
+        runs = _Runs(self, bench.base, bench.host, dict(wanted))
+        for number in range(max(self._left(one) for one in wanted.values())):
+            runs.add(tuple(one for one in tests if self._left(wanted[one.name]) > number))
+        seen = {(one.kind, one.name): one for one in known.seen}
+        seen |= {(one.kind, one.name): one for one in (*runs.seen.values(), *runs.crashes.values())}
+        # A night of mainline itself stays as it was.
+        name = known.id if known.branch == self.name else f"{night.id[:70]}-base"
+        self.nights.record(replace(known, id=name, branch=self.name, seen=tuple(seen.values())))
+
+    def _unconfirmed(self, night: Night, known: Night) -> dict[str, Seen]:
+        """What the merge base did with tests that fail tonight, passed there, and may run again."""
+        failing = {one.name for one in night.seen if one.kind is Kind.TEST and one.failures}
+        return {
+            one.name: one
+            for one in known.seen
+            if one.kind is Kind.TEST
+            and one.name in failing
+            and one.status is Status.PASS
+            and self._left(one) > 0
+        }
+
+    def _left(self, one: Seen) -> int:
+        """How many runs a test has left until it ran as often as one that fails."""
+        return 1 + self.tools.config.lab.repeats - one.runs
+
+    def _suite(self, host: Host) -> sweep_test.Suite:
+        bench, place = self.bench, self.bench.place
+        request = sweep_test.SuiteRequest(
+            repository=str(place.store.path),
+            base_tree=place.base_tree,
+            tree=place.base_tree,
+            globs=bench.settings.tests,
+            profile=bench.profile,
+            host=host,
+        )
+        return sweep_test.suite(request, self.tools)
+
+
+@dataclass(slots=True)
+class _Runs:
+    """What tests did on a merge base, run after run."""
+
+    others: Others
+    image: Image
+    host: Host
+    seen: dict[str, Seen]
+    crashes: dict[str, Seen] = field(default_factory=dict)
+
+    def add(self, tests: tuple[TestBinary, ...]) -> None:
+        """Run them once more."""
+        bench, tools = self.others.bench, self.others.tools
+        most = max((self.seen[one.name].runs for one in tests if one.name in self.seen), default=0)
+        request = sweep_test.RunRequest(
+            image=self.image,
+            profile=bench.profile,
+            host=self.host,
+            tests=tests,
+            work=key_of("base", bench.place.base_tree),
+            seconds=bench.seconds,
+            repeat=most,
+        )
+        with contextlib.closing(sweep_test.run(request, tools)) as runs:
+            for ran in runs:
+                for result in ran.results:
+                    self.seen[result.name] = seen_of(result, ran.log, self.seen.get(result.name))
+                found = bench.crashes(crash for boot in ran.boots for crash in boot.crashes)
+                self.crashes |= {one.name: one for one in found}
 
 
 def _built(configuration: str) -> Seen:

@@ -43,7 +43,7 @@ FLAKY = Patch(
                 "done:\n\tkvm_vm_free(vm);\n",
                 "done:\n\tkvm_vm_free(vm);\n\t{\n\t\tunsigned int low, high;\n\n"
                 '\t\tasm volatile("rdtsc" : "=a"(low), "=d"(high));\n'
-                '\t\tTEST_ASSERT(((low >> 6) * 2654435761u >> 20) % 10 > 6, "The stars are wrong");\n\t}\n',
+                '\t\tTEST_ASSERT(((low >> 6) * 2654435761u >> 20) % 10 > 7, "The stars are wrong");\n\t}\n',
             ),
         ),
     ),
@@ -114,11 +114,11 @@ def moves(report: SweepReport, move: Move) -> set[str]:
 
 
 def a_year(night: Night, commit: str) -> list[Night]:
-    """Earlier nights of the same branch, in which one test failed seven times of ten."""
+    """Earlier nights of the same branch, in which one test failed eight times of ten: one night in five does not show it."""
     tests = [one for one in night.seen if one.kind is Kind.TEST]
     made = []
     for number in range(1, 120):
-        bad = number * 7 % 10 < 7
+        bad = number * 7 % 10 < 8
         flaky = Seen(
             kind=Kind.TEST,
             name=FLAKY_TEST,
@@ -147,21 +147,25 @@ def a_year(night: Night, commit: str) -> list[Night]:
 
 @pytest.fixture(scope="module")
 def reports(branch: Branch, desk: Desk) -> dict[str, SweepReport]:
-    """All nights, in order."""
+    """All nights, in order.
+
+    The flaky test is in no night before its record is: a branch that makes a steady test flaky broke it, and
+    the first night would be right to say so.
+    """
     found = {}
-    branch.push(branch.base, [*harmless(1, 3), FLAKY, *harmless(4, 6)])
-    first = found["first"] = desk.sweep(expected=(0, 1))
+    branch.push(branch.base, harmless(1, 6))
+    first = found["first"] = desk.sweep()
     with closing(Nights(desk.state / "reviewbot" / "nights.sqlite")) as nights:
         for night in reversed(a_year(first.night, branch.base)):
             nights.record(night)
         # Nights follow each other as they were recorded, and the first one is the newest still.
         nights.record(replace(first.night, id="first-again"))
     tip = first.night.commit
-    branch.push(tip, [*harmless(7, 10), REGRESSION, *harmless(11, 14)])
+    branch.push(tip, [*harmless(7, 8), FLAKY, *harmless(9, 10), REGRESSION, *harmless(11, 14)])
     second = found["regression"] = desk.sweep(expected=(1,))
     branch.push(second.night.commit, [*harmless(15, 16), BUILD_BREAK, *harmless(19, 20)])
     found["build break"] = desk.sweep(expected=(1,))
-    again = [*harmless(1, 3), FLAKY, *harmless(4, 10), REGRESSION, *harmless(11, 16)]
+    again = [*harmless(1, 8), FLAKY, *harmless(9, 10), REGRESSION, *harmless(11, 16)]
     branch.push(branch.base, [*again, *harmless(19, 21), MIDDLE, AMENDS, *harmless(22, 24)])
     pushed = found["force-push"] = desk.sweep(expected=(1,))
     branch.push(pushed.night.commit, [REPAIR])
@@ -169,10 +173,6 @@ def reports(branch: Branch, desk: Desk) -> dict[str, SweepReport]:
     return found
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known: a first night, with no night before it, may bisect the flaky test by chance",
-)
 def test_all_nights_are_complete_and_none_blames_the_flaky_test(
     reports: dict[str, SweepReport],
 ) -> None:
@@ -198,6 +198,17 @@ def test_the_regression_is_found_and_its_culprit_named(reports: dict[str, SweepR
     (seen,) = [one for one in report.night.seen if one.name == BROKEN_TEST]
     assert seen.runs >= 3, "it was not repeated"
     assert seen.failures == seen.runs
+
+
+def test_the_merge_base_was_asked_as_often_as_the_tip(
+    reports: dict[str, SweepReport], nights: Nights
+) -> None:
+    assert reports
+    (head,) = nights.heads("kvm/mainline@base", 5)
+    base = nights.night(head.id)
+    assert base
+    runs = {one.name: (one.runs, one.failures) for one in base.seen if one.kind is Kind.TEST}
+    assert runs[BROKEN_TEST] == (3, 0)
 
 
 def test_the_build_break_is_found_and_its_culprit_named(reports: dict[str, SweepReport]) -> None:
@@ -236,10 +247,6 @@ def test_a_commit_that_does_not_build_is_found_though_the_tip_does(
     assert not reports["repair"].bisections
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known: a first night, with no night before it, may bisect the flaky test by chance",
-)
 def test_the_repair_closes_the_regression(reports: dict[str, SweepReport], nights: Nights) -> None:
     report = reports["repair"]
     assert moves(report, Move.FIXED) == {BROKEN_TEST}
@@ -250,10 +257,6 @@ def test_the_repair_closes_the_regression(reports: dict[str, SweepReport], night
     assert {one.name for one in closed} == {BROKEN_TEST, "kvm"}
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known: a first night, with no night before it, may bisect the flaky test by chance",
-)
 def test_the_mails_say_it_once_to_those_it_concerns(
     reports: dict[str, SweepReport], desk: Desk
 ) -> None:
