@@ -17,7 +17,7 @@ from reviewbot.engine.optional_tools import OPTIONAL, OptionalTool
 from reviewbot.model.config import TreeConfig
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.guest import Accelerator
-from reviewbot.tools import accelerator, b4, cgroups, initramfs, layers, machine, sandbox
+from reviewbot.tools import accelerator, b4, cgroups, cpio, layers, machine, sandbox
 from reviewbot.tools.context import Tools
 from reviewbot.tools.settings import default_path
 
@@ -163,14 +163,14 @@ def _compiles(source: _Source) -> Check:
 
 
 def _busybox() -> Check:
-    if not machine.is_static_program(initramfs.BUSYBOX):
+    if not machine.is_static_program(cpio.BUSYBOX):
         return Check(
             name="busybox",
             state=State.FAIL,
-            detail=f"{initramfs.BUSYBOX} needs shared libraries, which test guests do not have",
+            detail=f"{cpio.BUSYBOX} needs shared libraries, which test guests do not have",
             fix=_install("busybox-static"),
         )
-    return Check(name="busybox", state=State.OK, detail=f"{initramfs.BUSYBOX}, static")
+    return Check(name="busybox", state=State.OK, detail=f"{cpio.BUSYBOX}, static")
 
 
 def _sandbox() -> Check:

@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The root file system of a test guest: busybox, our init, modules and static selftests.
-
-Written by ourselves because the archive must be the same, byte for byte, for the same contents
-(it is addressed by its digest), must hold a device node without anybody being root, and is simple:
-Documentation/driver-api/early-userspace/buffer-format.rst.  Not compressed: with gzip the
-emulated guest boots no faster and we would compress tens of megabytes for each run.
-"""
+"""The root file system of a test guest: busybox, our init, modules and static selftests."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.model.errors import InfrastructureError
+from reviewbot.tools.cpio import (
+    CONSOLE,
+    DIRECTORY,
+    EXECUTABLE,
+    LINK,
+    PLAIN,
+    Member,
+    archive,
+    busybox,
+)
 
-BUSYBOX = Path("/bin/busybox")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
 _PARAMETERS = re.compile(r"[A-Za-z0-9_=,.: -]*")
 _PARAMETER = re.compile(r"([a-z0-9_]+)\.([A-Za-z0-9_]+)=([0-9]+)")
-_DIRECTORY, _EXECUTABLE, _PLAIN, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +46,6 @@ class GuestTest:
     limit: int
     options: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Member:
-    path: str
-    mode: int
-    data: bytes = b""
-    device: tuple[int, int] = (0, 0)
 
 
 def acceptable_name(name: str) -> bool:
@@ -81,29 +75,29 @@ def build(
     loads, runs = tuple(modules), tuple(tests)
     init = resources.files("reviewbot").joinpath("guest", "init").read_bytes()
     members = [
-        *(_Member(path=name, mode=_DIRECTORY) for name in ("bin", "dev", "modules", "proc", "sys")),
-        *(_Member(path=name, mode=_DIRECTORY) for name in ("tests", "tmp")),
+        *(Member(path=name, mode=DIRECTORY) for name in ("bin", "dev", "modules", "proc", "sys")),
+        *(Member(path=name, mode=DIRECTORY) for name in ("tests", "tmp")),
         # Without it init has no standard output until devtmpfs is there.
-        _Member(path="dev/console", mode=_CONSOLE, device=(5, 1)),
-        _Member(path="bin/busybox", mode=_EXECUTABLE, data=_busybox()),
+        Member(path="dev/console", mode=CONSOLE, device=(5, 1)),
+        Member(path="bin/busybox", mode=EXECUTABLE, data=busybox()),
         # Selftests call system(), which wants a shell.
-        _Member(path="bin/sh", mode=0o120777, data=b"busybox"),
-        _Member(path="init", mode=_EXECUTABLE, data=init),
-        _Member(path="plan", mode=_PLAIN, data=_plan(loads, runs, counters, expected).encode()),
-        *(_Member(path=f"modules/{load.name}", mode=_PLAIN, data=load.data) for load in loads),
+        Member(path="bin/sh", mode=LINK, data=b"busybox"),
+        Member(path="init", mode=EXECUTABLE, data=init),
+        Member(path="plan", mode=PLAIN, data=_plan(loads, runs, counters, expected).encode()),
+        *(Member(path=f"modules/{load.name}", mode=PLAIN, data=load.data) for load in loads),
         *(
-            _Member(path=f"tests/{number}", mode=_EXECUTABLE, data=test.data)
+            Member(path=f"tests/{number}", mode=EXECUTABLE, data=test.data)
             for number, test in enumerate(runs, 1)
         ),
         *(
-            _Member(path=f"tests/{number}.{kind}", mode=_PLAIN, data=_words(test.name, words))
+            Member(path=f"tests/{number}.{kind}", mode=PLAIN, data=_words(test.name, words))
             for number, test in enumerate(runs, 1)
             for kind, words in (("words", test.options), ("checks", test.checks))
             if words
         ),
         *_more(files or {}),
     ]
-    return b"".join(_archive(members))
+    return b"".join(archive(members))
 
 
 def _plan(
@@ -140,38 +134,9 @@ def _words(name: str, words: Iterable[str]) -> bytes:
     return "".join(f"{word}\n" for word in words).encode()
 
 
-def _more(files: Mapping[str, bytes]) -> Iterator[_Member]:
+def _more(files: Mapping[str, bytes]) -> Iterator[Member]:
     """Directories before what is in them: the kernel makes none by itself."""
     parents = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
-    yield from (_Member(path=name, mode=_DIRECTORY) for name in sorted(parents))
+    yield from (Member(path=name, mode=DIRECTORY) for name in sorted(parents))
     for path, data in files.items():
-        yield _Member(path=path, mode=_EXECUTABLE, data=data)
-
-
-def _busybox() -> bytes:
-    try:
-        data = BUSYBOX.read_bytes()
-    except OSError:
-        data = b""
-    # A dynamic busybox (package busybox) would need the host's libraries in the guest.
-    if not data.startswith(b"\x7fELF") or b"/ld-linux" in data[:4096]:
-        raise UserError(f"no static busybox at {BUSYBOX}: apt install busybox-static")
-    return data
-
-
-def _archive(members: Iterable[_Member]) -> Iterator[bytes]:
-    for number, member in enumerate([*members, _Member(path="TRAILER!!!", mode=0)], 1):
-        yield _record(number, member)
-
-
-def _record(number: int, member: _Member) -> bytes:
-    name = member.path.encode() + b"\0"
-    links = 2 if member.mode == _DIRECTORY else 1
-    fields = (number, member.mode, 0, 0, links, 0, len(member.data), 0, 0)
-    numbers = "".join(f"{value:08X}" for value in (*fields, *member.device, len(name), 0))
-    head = b"070701" + numbers.encode() + name
-    return head + _padding(head) + member.data + _padding(member.data)
-
-
-def _padding(data: bytes) -> bytes:
-    return b"\0" * (-len(data) % 4)
+        yield Member(path=path, mode=EXECUTABLE, data=data)

@@ -15,7 +15,7 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.guest import Accelerator
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestRun
-from reviewbot.tools import initramfs
+from reviewbot.tools import cpio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def code_digest() -> str:
 
 def _machine(accelerator: Accelerator) -> tuple[str, ...]:
     """What of this machine shows through to a guest: under KVM the host's kernel and processor."""
-    shell = initramfs.BUSYBOX
+    shell = cpio.BUSYBOX
     busybox = hashlib.sha256(shell.read_bytes()).hexdigest() if shell.is_file() else ""
     if accelerator is not Accelerator.KVM:
         return (busybox,)

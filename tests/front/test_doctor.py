@@ -111,7 +111,7 @@ def test_static_and_dynamic_programs_are_told_apart(tmp_path):
 
 
 def test_a_busybox_with_shared_libraries_is_refused(tools, monkeypatch):
-    monkeypatch.setattr(initramfs, "BUSYBOX", Path(os.path.realpath("/bin/sh")))
+    monkeypatch.setattr(cpio, "BUSYBOX", Path(os.path.realpath("/bin/sh")))
     found = check(tools, "busybox")
     assert (found.state, found.fix) == (State.FAIL, "apt-get install busybox-static")
 

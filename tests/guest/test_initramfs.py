@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.model.errors import InfrastructureError, UserError
-from reviewbot.tools import initramfs
+from reviewbot.tools import cpio, initramfs
 from reviewbot.tools.initramfs import GuestModule, GuestTest
 
 pytestmark = pytest.mark.skipif(
-    not initramfs.BUSYBOX.exists(), reason="needs /bin/busybox: apt install busybox-static"
+    not cpio.BUSYBOX.exists(), reason="needs /bin/busybox: apt install busybox-static"
 )
 MODULE = GuestModule(name="kvm-amd.ko", data=b"module" * 3, parameters="nested=1 avic=0")
 TEST = GuestTest(name="x86_64/state_test", data=b"\x7fELF test", limit=120)
@@ -23,12 +23,12 @@ TEST = GuestTest(name="x86_64/state_test", data=b"\x7fELF test", limit=120)
 def test_an_independent_reader_finds_everything(tmp_path):
     archive = initramfs.build([MODULE], [TEST])
     listed = subprocess.run(
-        [initramfs.BUSYBOX, "cpio", "-t"], input=archive, capture_output=True, check=True
+        [cpio.BUSYBOX, "cpio", "-t"], input=archive, capture_output=True, check=True
     ).stdout.decode()
     assert {"init", "bin/busybox", "dev/console", "tests/1"} <= set(listed.split())
     wanted = ["init", "plan", "modules/kvm-amd.ko", "tests/1"]
     subprocess.run(
-        [initramfs.BUSYBOX, "cpio", "-id", *wanted], input=archive, cwd=tmp_path, check=True,
+        [cpio.BUSYBOX, "cpio", "-id", *wanted], input=archive, cwd=tmp_path, check=True,
         capture_output=True,
     )  # fmt: skip
     assert (tmp_path / "plan").read_text() == (
@@ -45,7 +45,7 @@ def test_the_same_contents_are_the_same_bytes():
 
 def test_init_is_a_shell_script_that_busybox_parses():
     init = Path(initramfs.__file__).parent.parent / "guest" / "init"
-    subprocess.run([initramfs.BUSYBOX, "sh", "-n", init], check=True)
+    subprocess.run([cpio.BUSYBOX, "sh", "-n", init], check=True)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_hostile_module_parameters_are_refused():
 
 @pytest.mark.skipif(not shutil.which("true"), reason="needs a dynamic program")
 def test_a_dynamic_busybox_is_refused_with_the_way_out(monkeypatch):
-    monkeypatch.setattr(initramfs, "BUSYBOX", Path(shutil.which("true")))
+    monkeypatch.setattr(cpio, "BUSYBOX", Path(shutil.which("true")))
     with pytest.raises(UserError, match="apt install busybox-static"):
         initramfs.build([], [])
