@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run something that comes out of a patched tree: without network, home, credentials or host root.
 
-bubblewrap does the isolation.  What runs inside sees a read-only /usr, an empty /tmp, fresh /proc and
-/dev, and the mounts it was given, nothing else of the host; every namespace is its own, all
-capabilities are dropped, further user namespaces are refused, and it dies with us.
+bubblewrap does the isolation (:mod:`reviewbot.tools.bubblewrap`).  With ``[lab] isolation = "vm"`` what runs inside is a
+virtual machine, in which bubblewrap runs the command another time (:mod:`reviewbot.tools.vm`).
 
 Mounts are attached in a private mount namespace by :data:`reviewbot.tools.enter.SCRIPT`.  So no mount is
-ever visible outside, and whatever way we die the kernel drops them with the last process.  Started by root, the inside runs as :data:`UID`, which owns nothing on
-the host; started by anyone else it runs as that user in a user namespace.
+ever visible outside, and whatever way we die the kernel drops them with the last process.  Started by root, the inside
+runs as :data:`UID`, which owns nothing on the host; started by anyone else it runs as that user in a user namespace.
 
 Example, with a copy-on-write view of a layer (:mod:`reviewbot.tools.layers`)::
 
@@ -17,93 +16,83 @@ Example, with a copy-on-write view of a layer (:mod:`reviewbot.tools.layers`)::
 
 import contextlib
 import os
-import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from signal import SIGXFSZ
+from typing import Protocol
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import cgroups, process
+from reviewbot.tools import bubblewrap, cgroups, process
+from reviewbot.tools.bubblewrap import UID, Bind, Limits, Overlay
 from reviewbot.tools.cgroups import Group
 from reviewbot.tools.enter import SCRIPT
 from reviewbot.tools.process import Completed
 
-UID = 1_900_000_000
-"""Who runs inside when root starts a sandbox: above every range that Debian and systemd hand out."""
+__all__ = [
+    "UID",
+    "Bind",
+    "Limits",
+    "Machine",
+    "Overlay",
+    "Task",
+    "contain",
+    "give",
+    "isolate",
+    "machine",
+    "run",
+]
 
 _MIB = 1 << 20
-_GIB = 1 << 30
-_STAGES = ("/mnt", "/media", "/srv", "/opt")
-_SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bind:
-    """A host file or directory shown at ``target`` (absolute, inside)."""
+class Task:
+    """What to run, and all that it gets; see :func:`run`."""
 
-    source: Path
-    target: str
-    writable: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
-    """A copy-on-write view of ``lower`` at ``target``.
-
-    ``place`` holds the directories ``upper`` (what differs from ``lower``) and ``work``; made by
-    :func:`reviewbot.tools.layers.view`.  Not ``writable`` means read-only for what runs inside.
-    """
-
-    lower: Path
-    place: Path
-    target: str
-    writable: bool = False
+    argv: tuple[str, ...]
+    timeout: float
+    mounts: tuple[Bind | Overlay, ...] = ()
+    devices: tuple[Path, ...] = ()
+    cwd: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    merge: bool = False
+    limits: Limits = field(default_factory=Limits)
+    output_limit: int = process.OUTPUT_LIMIT
+    on_line: Callable[[str], None] | None = None
+    stop: threading.Event | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one sandbox may use.
+class Machine(Protocol):
+    """A virtual machine around every task."""
 
-    ``memory``, ``file`` and ``cpu`` are for each process: bytes of address space, bytes of one
-    file, seconds of processor time.  For all of them together: ``processes``, ``disk`` bytes in all
-    writable mounts (looked at every second) and ``files`` there (every four), ``temporary`` bytes in /tmp; and where control groups are
-    allowed (:mod:`reviewbot.tools.cgroups`), ``total_memory`` bytes, by default three quarters of the
-    machine's, and ``processors`` busy at the same time, by default all.
-    """
+    def run(self, task: Task) -> Completed:
+        """What :func:`contain` does, in the machine."""
 
-    memory: int = 8 * _GIB
-    total_memory: int = 0
-    processors: int = 0
-    file: int = 2 * _GIB
-    cpu: int = 3600
-    processes: int = 512
-    disk: int = 8 * _GIB
-    files: int = 1_000_000
-    temporary: int = 1 * _GIB
+    def described(self) -> str:
+        """Its kernel and how that runs; part of the key of results."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """Grows the parameters of the script and of bubblewrap side by side."""
+@dataclass(slots=True)
+class _Isolation:
+    """One of a process, chosen by its settings: it would be handed through every call of every tool."""
 
-    stage: str
-    enter: list[str] = field(default_factory=list)
-    inside: list[str] = field(default_factory=list)
+    machine: Machine | None = None
 
-    def add(self, mount: Bind | Overlay, name: str) -> None:
-        if isinstance(mount, Bind):
-            self.enter.extend(["bind", name, str(mount.source)])
-            written = mount.source
-        else:
-            options = ",index=off" + ("" if os.geteuid() == 0 else ",userxattr")
-            self.enter.extend(["overlay", name, str(mount.lower), str(mount.place), options])
-            written = mount.place / "upper"
-        if mount.writable:
-            self.enter.extend(["watch", name, str(written)])
-        how = "--bind" if mount.writable else "--ro-bind"
-        self.inside.extend([how, f"{self.stage}/{name}", mount.target])
+
+_isolation = _Isolation()
+
+
+def isolate(machine: Machine | None) -> None:
+    """From now on run everything in ``machine``; None: in bubblewrap alone."""
+    _isolation.machine = machine
+
+
+def machine() -> Machine | None:
+    """What :func:`isolate` was told last."""
+    return _isolation.machine
 
 
 def run(
@@ -119,65 +108,100 @@ def run(
     limits: Limits | None = None,
     output_limit: int = process.OUTPUT_LIMIT,
     on_line: Callable[[str], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Completed:
     """Run ``argv`` inside and return what it left; see :func:`reviewbot.tools.process.run`.
 
     ``mounts`` appear in the given order (a later one may lie inside an earlier one's target), ``env``
     is added to an otherwise fixed environment.  ``devices`` are host device nodes to let in
-    (/dev/kvm).  A writable :class:`Bind` must have been handed over with :func:`give`.
+    (/dev/kvm; in a virtual machine it is the machine's own).  A writable :class:`Bind` must have been handed over with
+    :func:`give`.
 
     Non-zero exits and time-outs are returned.  Raises InfrastructureError when the sandbox itself
     could not be set up, or when what runs inside wrote more than ``limits.disk`` or used more memory
-    together than ``limits.total_memory``.
+    together than ``limits.total_memory``; UserError when the settings want a virtual machine that cannot be had.
     """
-    limits = limits or Limits()
+    task = Task(
+        argv=tuple(argv),
+        timeout=timeout,
+        mounts=tuple(mounts),
+        devices=tuple(devices),
+        cwd=cwd,
+        env=env or {},
+        stdin=stdin,
+        merge=merge,
+        limits=limits or Limits(),
+        output_limit=output_limit,
+        on_line=on_line,
+        stop=stop,
+    )
+    return _isolation.machine.run(task) if _isolation.machine else contain(task)
+
+
+def contain(task: Task, name: str = "") -> Completed:
+    """Run a task in bubblewrap and nothing else: what the machine itself is, and programs of ours.
+
+    ``name`` is what error messages call it.
+    """
+    limits, name = task.limits, name or task.argv[0]
     status = os.memfd_create("status")
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, status)
         group = stack.enter_context(_group(limits))
         command = _command(
-            argv=argv,
-            mounts=mounts,
-            devices=devices,
-            cwd=cwd,
-            env=env or {},
+            argv=task.argv,
+            mounts=task.mounts,
+            devices=task.devices,
+            cwd=task.cwd,
+            env=task.env,
             limits=limits,
             status=status,
             enter=group.directories if group else (),
         )
         done = process.run(
             command,
-            timeout=timeout,
-            stdin=stdin,
-            merge=merge,
-            output_limit=output_limit,
-            on_line=on_line,
+            timeout=task.timeout,
+            stdin=task.stdin,
+            merge=task.merge,
+            output_limit=task.output_limit,
+            on_line=task.on_line,
             pass_fds=(status,),
+            stop=task.stop,
         )
         os.lseek(status, 0, os.SEEK_SET)
         started = b"exit-code" in os.read(status, 4096)
         starved = group is not None and group.out_of_memory()
     if starved:
-        raise InfrastructureError(
-            f"{argv[0]}: stopped in the sandbox after using more than "
-            f"{_total(limits) // _MIB} MiB of memory"
-        )
+        raise starved_of(name, limits)
     if done.returncode == -SIGXFSZ:
         raise InfrastructureError(
-            f"{argv[0]}: stopped in the sandbox after writing more than "
+            f"{name}: stopped in the sandbox after writing more than "
             f"{limits.disk // _MIB} MiB, or {limits.files} files, to its directories"
         )
     if not started and done.returncode > 0:
         raise InfrastructureError(
             f"the sandbox cannot be set up: {done.complaint()}; 'reviewbot doctor' says what is missing"
         )
-    return replace(done, argv=tuple(argv))
+    return replace(done, argv=task.argv)
+
+
+def starved_of(name: str, limits: Limits) -> InfrastructureError:
+    """The error of a task that used more memory than it may."""
+    return InfrastructureError(
+        f"{name}: stopped in the sandbox after using more than "
+        f"{total_memory(limits) // _MIB} MiB of memory"
+    )
 
 
 def give(path: Path) -> None:
     """Hand a directory of ours (not what is in it) to whoever runs inside, for a writable mount."""
     if os.geteuid() == 0:
         os.chown(path, UID, UID)
+
+
+def total_memory(limits: Limits) -> int:
+    """Bytes that all processes of a sandbox may use together."""
+    return limits.total_memory or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
 
 
 def _command(
@@ -191,105 +215,35 @@ def _command(
     status: int,
     enter: Sequence[Path],
 ) -> list[str]:
-    command = _Command(_stage([_source(mount) for mount in mounts]))
-    command.enter.extend(word for directory in enter for word in ("enter", str(directory)))
+    staged = bubblewrap.Staged(bubblewrap.stage([bubblewrap.source_of(mount) for mount in mounts]))
+    staged.enter.extend(word for directory in enter for word in ("enter", str(directory)))
     for number, mount in enumerate(mounts):
-        if not _source(mount).exists():
-            raise InfrastructureError(f"{_source(mount)}: not there, needed in the sandbox")
-        command.add(mount, str(number))
-    bubblewrap = [
-        _tool("bwrap"),
-        *("--unshare-all", "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"),
-        *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "lab"),
-        *("--json-status-fd", str(status)),
-        *_system(limits),
-        *command.inside,
-        *(word for device in devices for word in ("--dev-bind", str(device), str(device))),
-        *("--remount-ro", "/", "--remount-ro", "/dev", "--chdir", cwd, *_environment(env), "--"),
-        *_prlimit(limits),
-        *argv,
-    ]
+        if not bubblewrap.source_of(mount).exists():
+            raise InfrastructureError(
+                f"{bubblewrap.source_of(mount)}: not there, needed in the sandbox"
+            )
+        staged.add(mount, str(number))
+    inside = bubblewrap.command_line(
+        argv,
+        status=status,
+        mounts=staged.inside,
+        devices=devices,
+        cwd=cwd,
+        env=env,
+        limits=limits,
+    )
     return [
-        *_namespace(),
-        *("sh", "-c", SCRIPT, "sandbox", command.stage, *command.enter),
-        *("run", str(limits.disk // 1024), str(limits.files), *_identity(devices), *bubblewrap),
+        *bubblewrap.namespace(),
+        *("sh", "-c", SCRIPT, "sandbox", staged.stage, *staged.enter),
+        *("run", str(limits.disk // 1024), str(limits.files)),
+        *bubblewrap.identity(devices),
+        *inside,
     ]
 
 
 def _group(limits: Limits) -> contextlib.AbstractContextManager[Group | None]:
     return cgroups.group(
-        memory=_total(limits),
+        memory=total_memory(limits),
         processes=limits.processes,
         processors=limits.processors or len(os.sched_getaffinity(0)),
     )
-
-
-def _total(limits: Limits) -> int:
-    return limits.total_memory or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
-
-
-def _source(mount: Bind | Overlay) -> Path:
-    return mount.source if isinstance(mount, Bind) else mount.place
-
-
-def _stage(sources: Sequence[Path]) -> str:
-    """A directory that every user can reach and that none of the sources is in."""
-    taken = [os.path.realpath(source) for source in sources]
-    for stage in _STAGES:
-        inside = any(os.path.commonpath([stage, source]) == stage for source in taken)
-        if Path(stage).is_dir() and not Path(stage).is_symlink() and not inside:
-            return stage
-    raise InfrastructureError(f"the sandbox needs one of the directories {', '.join(_STAGES)}")
-
-
-def _namespace() -> list[str]:
-    own = [_tool("unshare"), "--mount", "--propagation", "private"]
-    return own if os.geteuid() == 0 else [*own, "--user", "--map-root-user"]
-
-
-def _identity(devices: Sequence[Path]) -> list[str]:
-    if os.geteuid() != 0:
-        return []
-    groups = ",".join(sorted({str(device.stat().st_gid) for device in devices}))
-    return [
-        *(_tool("setpriv"), "--reuid", str(UID), "--regid", str(UID)),
-        *(["--groups", groups] if groups else ["--clear-groups"]),
-        *("--pdeathsig", "KILL", "--"),
-    ]
-
-
-def _system(limits: Limits) -> list[str]:
-    words = ["--ro-bind", "/usr", "/usr"]
-    for link in map(Path, _SYSTEM_LINKS):
-        if link.is_symlink():
-            words += ["--symlink", str(link.readlink()), str(link)]
-        elif link.is_dir():
-            words += ["--ro-bind", str(link), str(link)]
-    for file in _SYSTEM_FILES:
-        words += ["--ro-bind-try", file, file]
-    size = str(limits.temporary)
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108 - a mount point inside
-    return [*words, "--size", size, "--tmpfs", "/tmp"]  # noqa: S108 - a mount point inside
-
-
-def _environment(extra: Mapping[str, str]) -> list[str]:
-    names = process.clean_environment({"HOME": "/nonexistent", "TMPDIR": "/tmp", **extra})  # noqa: S108 - inside
-    words = ["--clearenv"]
-    for name, value in names.items():
-        words += ["--setenv", name, value]
-    return words
-
-
-def _prlimit(limits: Limits) -> list[str]:
-    return [
-        *("prlimit", f"--as={limits.memory}", f"--fsize={limits.file}", f"--cpu={limits.cpu}"),
-        *(f"--nproc={limits.processes}", "--core=0", "--nofile=4096", "--memlock=65536", "--"),
-    ]
-
-
-def _tool(name: str) -> str:
-    found = shutil.which(name, path=process.PATH)
-    if not found:
-        package = "bubblewrap" if name == "bwrap" else "util-linux"
-        raise InfrastructureError(f"{name} not found; install the Debian package {package}")
-    return found

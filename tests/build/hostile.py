@@ -23,7 +23,7 @@ from conftest import TINY, Kernel, Lab, git
 
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.profile import Module, Profile
-from reviewbot.tools import sandbox
+from reviewbot.tools import bubblewrap, sandbox
 from reviewbot.tools.enter import SCRIPT
 from reviewbot.tools.sandbox import Limits
 
@@ -109,15 +109,15 @@ ATTACKS = {
 def open_command(**wanted: object) -> list[str]:
     """What :func:`reviewbot.tools.sandbox._command` makes, without the isolation."""
     mounts = wanted["mounts"]
-    stage = sandbox._stage([sandbox._source(mount) for mount in mounts])
-    command = sandbox._Command(stage)
+    stage = bubblewrap.stage([bubblewrap.source_of(mount) for mount in mounts])
+    command = bubblewrap.Staged(stage)
     for number, mount in enumerate(mounts):
         command.add(mount, str(number))
     pairs = [word for n, mount in enumerate(mounts) for word in (f"{stage}/{n}", mount.target)]
     os.write(wanted["status"], b'{ "exit-code": 0 }')
     unlimited = str(1 << 40)
     return [
-        *sandbox._namespace(),
+        *bubblewrap.namespace(),
         *("sh", "-c", SCRIPT, "open", stage, *command.enter, "run", unlimited, unlimited),
         *("sh", "-c", _BIND, "open", *pairs, "--", wanted["cwd"], "env", f"HOME={HOME}"),
         *(f"{name}={value}" for name, value in wanted["env"].items()),
