@@ -15,7 +15,7 @@ import pytest
 from reviewbot.engine import doctor
 from reviewbot.engine.doctor import State
 from reviewbot.model.config import Config, InboxConfig, LabConfig, TreeConfig
-from reviewbot.tools import initramfs, layers, machine, process, toolchain
+from reviewbot.tools import cpio, layers, machine, process, toolchain
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

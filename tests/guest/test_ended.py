@@ -13,8 +13,8 @@ from reviewbot.model.guest import Accelerator, GuestSpec, Host, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestResult, TestRun
 from reviewbot.tools import (
+    cpio,
     guest_results,
-    initramfs,
     kept_results,
     process,
     profile,
@@ -169,7 +169,7 @@ def test_another_busybox_or_another_reader_asks_the_guest_again(
     assert first == kept_results.key(tools, kernel, TEST)
     (tmp_path / "busybox").write_bytes(b"\x7fELF another")
     with monkeypatch.context() as patch:
-        patch.setattr(initramfs, "BUSYBOX", tmp_path / "busybox")
+        patch.setattr(cpio, "BUSYBOX", tmp_path / "busybox")
         assert kept_results.key(tools, kernel, TEST) != first
     with monkeypatch.context() as patch:
         patch.setattr(kept_results, "code_digest", lambda: "other code")
