@@ -6,31 +6,25 @@ build goes from tree to tree: make compiles what differs, and links the kernel i
 beyond the profile's own modules differs from the complete build.
 """
 
-import contextlib
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
 
 from reviewbot.model.build import Diagnostic, Image
 from reviewbot.model.codec import key_of
 from reviewbot.model.profile import Profile
-from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.parse import compiler as compiler_log
 from reviewbot.parse.compiler import Place
 from reviewbot.stages.built import errors_in, places_after, status_of
 from reviewbot.stages.images import image_of, load_order
-from reviewbot.tools import affected, kbuild, layers
+from reviewbot.stages.rebuild import Rebuild
+from reviewbot.tools import affected, kbuild
 from reviewbot.tools.context import Tools
-from reviewbot.tools.kbuild import Kernel, Made, Workspace
+from reviewbot.tools.kbuild import Kernel, Made
 from reviewbot.tools.objects import TreeView
 
 VERSION = 2
 """Raised when a stored build would be decided otherwise today."""
-
-_BASE_SECONDS = 4 * 3600.0
-_SAY_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +59,20 @@ class Builder:
     targets: tuple[str, ...]
     bootable: bool = False
     modules: bool = True
-    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    layer: Path | None = None
-    space: Workspace | None = None
-    shown: str = ""
+    rebuild: Rebuild = field(init=False)
     visited: set[str] = field(default_factory=set)
     used_by: dict[str, frozenset[str]] = field(default_factory=dict)
-    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
-    said: float = 0.0
+    places: dict[str, tuple[Place, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        """Nothing is opened yet."""
+        self.rebuild = Rebuild(
+            tools=self.tools,
+            kernel=self.kernel,
+            whole=self.whole,
+            title="complete build",
+            place=f"bisect-{self.kernel.key[:12]}",
+        )
 
     def build(self, tree_id: str, *, seconds: float) -> TreeBuild:
         """The build of a tree, from the cache where it is there; make gets at most ``seconds``.
@@ -82,6 +82,9 @@ class Builder:
         """
         if known := self.known(tree_id):
             return known
+        if self.places is None:
+            log = self.rebuild.how_made().log
+            self.places = places_after({}, compiler_log.read(log, kbuild.ROOTS))
         made = self._make(tree_id, seconds)
         steps = compiler_log.read(made.log, kbuild.ROOTS)
         failed = {step.target for step in steps if errors_in((step,))}
@@ -114,7 +117,7 @@ class Builder:
 
     def close(self) -> None:
         """Remove the workspace."""
-        self.stack.close()
+        self.rebuild.stack.close()
 
     def _key(self, tree_id: str) -> str:
         """Not of the complete build: the same tree comes out the same, whatever it was built from."""
@@ -126,31 +129,24 @@ class Builder:
         return key_of("bisect-build", VERSION, like, made, self.bootable, self.modules)
 
     def _make(self, tree_id: str, seconds: float) -> Made:
-        space = self._space()
         end = time.monotonic() + seconds
         plan = self._plan(tree_id)
-        space.show(self.kernel.repository, self.shown, tree_id)
-        self.shown = tree_id
-        counted = partial(self._count, "build")
-        asked: Made | None = None
-        if plan.configure:
-            asked = space.configure(timeout=seconds, on_step=counted)
-            if not asked.ok:
-                return asked
         wanted = (*self._always(), *plan.objects)
         targets = self.whole if (plan.beyond and self.bootable) or plan.everything else wanted
-        left = max(1.0, end - time.monotonic())
-        made = space.make(tuple(dict.fromkeys(targets)), timeout=left, on_step=counted)
-        if asked is None:
-            return made
-        return replace(made, log=asked.log + made.log, seconds=asked.seconds + made.seconds)
+        return self.rebuild.make(
+            tree_id,
+            tuple(dict.fromkeys(targets)),
+            configure=plan.configure,
+            seconds=max(1.0, end - time.monotonic()),
+            what="build",
+        )
 
     def _plan(self, tree_id: str) -> affected.Plan:
         """What has to be made: whatever any tree shown so far changed may lie in the view as theirs."""
         base = TreeView(self.kernel.repository, self.kernel.tree_id)
         tree = TreeView(self.kernel.repository, tree_id)
         self.visited |= {change.path for change in base.changed_paths(tree)}
-        objects = self._layer() / "objects"
+        objects = self.rebuild.objects()
         unknown = self.visited - self.used_by.keys()
         self.used_by |= affected.users(objects, unknown)
         always = self._always()
@@ -161,46 +157,10 @@ class Builder:
     def _always(self) -> tuple[str, ...]:
         if not self.modules:
             return self.targets
-        return tuple(dict.fromkeys((*self.targets, *load_order(self.profile, self._base_file))))
+        return tuple(
+            dict.fromkeys((*self.targets, *load_order(self.profile, self.rebuild.base_file)))
+        )
 
     def _image(self, tree_id: str) -> Image:
-        read = partial(layers.read, self._space().views[1])
-        return image_of(tree_id, self.profile, read, self.tools.cache, also=self._base_file)
-
-    def _layer(self) -> Path:
-        if self.layer is None:
-            self.layer = kbuild.object_layer(
-                self.tools.cache,
-                self.kernel,
-                self.whole,
-                jobs=self.tools.config.lab.jobs,
-                timeout=_BASE_SECONDS,
-                on_step=partial(self._count, "complete build"),
-            )
-            made = kbuild.how_made(self.layer)
-            self.places = places_after({}, compiler_log.read(made.log, kbuild.ROOTS))
-        return self.layer
-
-    def _space(self) -> Workspace:
-        if self.space is None:
-            layer = self._layer()
-            kernel = self.kernel
-            opened = kbuild.workspace(
-                kbuild.source_layer(self.tools.cache, kernel.repository, kernel.tree_id),
-                layer / "objects",
-                self.tools.scratch / f"bisect-{kernel.key[:12]}",
-                variables=kernel.variables,
-                jobs=self.tools.config.lab.jobs,
-            )
-            self.space = self.stack.enter_context(opened)
-            self.shown = kernel.tree_id
-        return self.space
-
-    def _base_file(self, path: str) -> bytes | None:
-        return layers.read(layers.View.plain(self._layer() / "objects"), path)
-
-    def _count(self, what: str, steps: int) -> None:
-        now = time.monotonic()
-        if now - self.said > _SAY_SECONDS:
-            self.said = now
-            self.tools.progress(Stage.BUILD, f"{what}: {steps} steps")
+        files = self.rebuild
+        return image_of(tree_id, self.profile, files.file, self.tools.cache, also=files.base_file)

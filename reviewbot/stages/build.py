@@ -5,12 +5,8 @@ A patch is judged by what it adds: a message is new when the commit before did n
 place.  Whatever was built before, by this run or another, is taken from the cache.
 """
 
-import contextlib
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied, AppliedPatch
 from reviewbot.model.build import BuildResult, CommitBuild, Image
@@ -32,19 +28,18 @@ from reviewbot.stages.built import (
 )
 from reviewbot.stages.images import image_of, load_order
 from reviewbot.stages.missing import missing_symbols
+from reviewbot.stages.rebuild import Rebuild
 from reviewbot.stages.recipe import recipe
-from reviewbot.tools import kbuild, layers
+from reviewbot.tools import kbuild
 from reviewbot.tools.affected import Plan
 from reviewbot.tools.context import Tools
-from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
+from reviewbot.tools.kbuild import BaseFailed, Kernel, Made
 from reviewbot.tools.objects import TreeView
 
 VERSION = 5
 """Raised when a stored result would be decided otherwise today."""
 
-_BASE_SECONDS = 4 * 3600.0
 _PATCH_SECONDS = 3600.0
-_SAY_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +55,16 @@ def run(request: BuildRequest, tools: Tools) -> BuildResult:
 
     Raises InfrastructureError when sandbox, compiler or disk fail us.
     """
-    series = _Series(request=request, tools=tools, kernel=kernel(request))
+    rebuild = Rebuild(
+        tools=tools,
+        kernel=kernel(request),
+        whole=whole(request.profile),
+        title="base",
+        place="build",
+    )
+    series = _Series(request=request, tools=tools, rebuild=rebuild)
     # Whoever comes second with the same series waits, then finds everything done.
-    with tools.cache.lock(f"build-{series.key(len(request.applied.patches))[:20]}"), series.stack:
+    with tools.cache.lock(f"build-{series.key(len(request.applied.patches))[:20]}"), rebuild.stack:
         return series.build()
 
 
@@ -93,25 +95,20 @@ def whole(profile: Profile) -> tuple[str, ...]:
 
 @dataclass(slots=True, kw_only=True)
 class _Series:
-    """One run of the stage.  Layers and workspace are opened when something has to be compiled."""
+    """One run of the stage."""
 
     request: BuildRequest
     tools: Tools
-    kernel: Kernel
-    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    layer: Path | None = None
-    space: Workspace | None = None
-    shown: str = ""
+    rebuild: Rebuild
     made: str = ""
     plans: tuple[Plan, ...] = ()
-    said: float = 0.0
 
     def build(self) -> BuildResult:
         applied = self.request.applied
         try:
             before = self._base()
         except BaseFailed as failure:
-            failed = self._judged(failure.made, 0, applied.base.commit, {}, self._whole())
+            failed = self._judged(failure.made, 0, applied.base.commit, {}, self.rebuild.whole)
             return self._result(failed.build, (), Status.INFRA, reason=_because(failure, failed))
         base_image = self._image(before, applied.base.commit, applied.base.tree_id)
         base = before.build
@@ -131,15 +128,15 @@ class _Series:
         profile = self.request.profile
         trees = [patch.tree_id for patch in self.request.applied.patches[:number]]
         made = (profile.targets, profile.kernel_target, profile.kernel_image, profile.modules)
-        return key_of("build", VERSION, self.kernel.key, made, trees)
+        return key_of("build", VERSION, self.rebuild.kernel.key, made, trees)
 
     def _base(self) -> Built:
         commit = self.request.applied.base.commit
         kept = self.tools.cache.load("build", self.key(0), Built)
         if kept is not None:
             return replace(kept, build=replace(kept.build, commit=commit))
-        made = kbuild.how_made(self._layer())
-        fresh = self._judged(made, 0, commit, {}, self._whole())
+        made = self.rebuild.how_made()
+        fresh = self._judged(made, 0, commit, {}, self.rebuild.whole)
         # Messages of the base are where the series starts from, not news.
         fresh = replace(fresh, build=replace(fresh.build, new=()), kernel=self.key(0))
         reused = replace(fresh, build=replace(fresh.build, reused=True))
@@ -172,8 +169,8 @@ class _Series:
         # What boots is linked once, when no later patch changes it any more.
         last = not any(plan.code for plan in self._plans()[index:])
         beyond = last and any(one.beyond for one in self._plans())
-        if plan.everything or beyond or set(self._whole()) & set(before.pending):
-            return self._whole()
+        if plan.everything or beyond or set(self.rebuild.whole) & set(before.pending):
+            return self.rebuild.whole
         wanted = (*self._targets_of_profile(), *plan.objects, *before.pending)
         return tuple(dict.fromkeys(wanted))
 
@@ -184,68 +181,21 @@ class _Series:
         "irq_bypass_register_consumer undefined!" of every patch (scripts/Makefile.modpost).
         """
         profile = self.request.profile
-        return tuple(dict.fromkeys((*profile.targets, *load_order(profile, self._base_file))))
-
-    def _whole(self) -> tuple[str, ...]:
-        return whole(self.request.profile)
+        return tuple(
+            dict.fromkeys((*profile.targets, *load_order(profile, self.rebuild.base_file)))
+        )
 
     def _plans(self) -> tuple[Plan, ...]:
         if not self.plans:
-            objects = self._layer() / "objects"
+            objects = self.rebuild.objects()
             self.plans = plans(self.request.applied, objects, self._targets_of_profile())
         return self.plans
 
     def _make(self, tree_id: str, targets: tuple[str, ...], *, configure: bool, say: str) -> Made:
-        space = self._space()
-        space.show(self.kernel.repository, self.shown, tree_id)
-        self.shown = tree_id
         self.tools.progress(Stage.BUILD, say)
-        counted = partial(self._count, say)
-        if configure:
-            asked = space.configure(timeout=_PATCH_SECONDS, on_step=counted)
-            if not asked.ok:
-                return asked
-            made = space.make(targets, timeout=_PATCH_SECONDS, on_step=counted)
-            return replace(made, log=asked.log + made.log, seconds=asked.seconds + made.seconds)
-        return space.make(targets, timeout=_PATCH_SECONDS, on_step=counted)
-
-    def _layer(self) -> Path:
-        if self.layer is None:
-            cache, jobs = self.tools.cache, self.tools.config.lab.jobs
-            self.layer = kbuild.object_layer(
-                cache,
-                self.kernel,
-                self._whole(),
-                jobs=jobs,
-                timeout=_BASE_SECONDS,
-                on_step=partial(self._count, "base"),
-            )
-        return self.layer
-
-    def _space(self) -> Workspace:
-        if self.space is None:
-            applied, cache = self.request.applied, self.tools.cache
-            objects = self._layer() / "objects"
-            source = kbuild.source_layer(cache, applied.repository, applied.base.tree_id)
-            opened = kbuild.workspace(
-                source,
-                objects,
-                self.tools.scratch / "build",
-                variables=self.kernel.variables,
-                jobs=self.tools.config.lab.jobs,
-            )
-            self.space = self.stack.enter_context(opened)
-            self.shown = applied.base.tree_id
-        return self.space
-
-    def _base_file(self, path: str) -> bytes | None:
-        return layers.read(layers.View.plain(self._layer() / "objects"), path)
-
-    def _count(self, what: str, steps: int) -> None:
-        now = time.monotonic()
-        if now - self.said > _SAY_SECONDS:
-            self.said = now
-            self.tools.progress(Stage.BUILD, f"{what}: {steps} steps")
+        return self.rebuild.make(
+            tree_id, targets, configure=configure, seconds=_PATCH_SECONDS, what=say
+        )
 
     def _judged(
         self,
@@ -264,7 +214,7 @@ class _Series:
             commit=commit,
             status=status,
             seconds=round(made.seconds, 3),
-            command=recipe(config, self.kernel.variables, targets),
+            command=recipe(config, self.rebuild.kernel.variables, targets),
             new=new_diagnostics(before, steps),
             log=self.tools.cache.put(made.log.encode()),
         )
@@ -281,12 +231,12 @@ class _Series:
         kept = cache.load("image", built.kernel, Image)
         if kept and all(cache.has(blob) for blob in _blobs(kept)):
             return replace(kept, commit=commit)
-        read = self._base_file
+        read = self.rebuild.base_file
         if built.kernel != self.key(0):
             if self.made != built.kernel:  # compiled by another run: make it boot again
-                self._make(tree_id, self._whole(), configure=True, say="kernel image")
-            read = partial(layers.read, self._space().views[1])
-        image = image_of(commit, self.request.profile, read, cache, also=self._base_file)
+                self._make(tree_id, self.rebuild.whole, configure=True, say="kernel image")
+            read = self.rebuild.file
+        image = image_of(commit, self.request.profile, read, cache, also=self.rebuild.base_file)
         cache.save("image", built.kernel, image)
         return image
 
@@ -297,7 +247,7 @@ class _Series:
             status=status,
             profile=self.request.profile.name,
             config_name=self.request.profile.config_summary,
-            compiler=self.kernel.compiler,
+            compiler=self.rebuild.kernel.compiler,
             base=base,
             patches=tuple(built.build for built in builts),
             reason=reason,

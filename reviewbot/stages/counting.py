@@ -12,15 +12,15 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.coverage import CountedFile
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.profile import Counting, Profile
-from reviewbot.model.run import Stage
+from reviewbot.stages.build import whole
 from reviewbot.stages.images import image_of
+from reviewbot.stages.rebuild import BASE_SECONDS, steps_of
 from reviewbot.stages.variants import merged, without
 from reviewbot.tools import gcov, kbuild, layers
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import Kernel, Workspace
 from reviewbot.tools.sandbox import Bind, Overlay
 
-_BASE_SECONDS = 4 * 3600.0
 _TIP_SECONDS = 3600.0
 
 
@@ -75,21 +75,13 @@ def base(kernel: Kernel, profile: Profile, commit: str, tools: Tools) -> Countin
     """Build it (once).  Raises BaseFailed when it does not build, InfrastructureError when tools fail."""
     if profile.counting is None:
         raise InfrastructureError(f"profile {profile.name} has no table [counting]")
-    said = 0
-
-    def on_step(steps: int) -> None:
-        nonlocal said
-        if steps >= said + 100:
-            said = steps
-            tools.progress(Stage.BUILD, f"counting base: {steps} steps")
-
     layer = kbuild.object_layer(
         tools.cache,
         kernel,
-        _targets(profile),
+        whole(profile),
         jobs=tools.config.lab.jobs,
-        timeout=_BASE_SECONDS,
-        on_step=on_step,
+        timeout=BASE_SECONDS,
+        on_step=steps_of(tools, "counting base"),
     )
     read = partial(layers.read, layers.View.plain(layer / "objects"))
     return CountingBase(
@@ -122,10 +114,6 @@ def tip(below: CountingBase, tree_id: str, commit: str, tools: Tools) -> Iterato
 def _make(space: Workspace, below: CountingBase, tree_id: str) -> None:
     space.show(below.kernel.repository, below.kernel.tree_id, tree_id)
     asked = space.configure(timeout=_TIP_SECONDS)
-    made = space.make(_targets(below.profile), timeout=_TIP_SECONDS) if asked.ok else asked
+    made = space.make(whole(below.profile), timeout=_TIP_SECONDS) if asked.ok else asked
     if not made.ok:
         raise TipFailed("the series does not build with gcov's counters")
-
-
-def _targets(profile: Profile) -> tuple[str, ...]:
-    return (profile.kernel_target, "modules")
