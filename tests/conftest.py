@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from debian import kernel_tree as debians
 
 from reviewbot.model.config import Config
 from reviewbot.tools.cache import Cache
@@ -34,6 +35,12 @@ def shared() -> Path:
     if not (place / "lore").is_dir():
         pytest.skip(f"needs the real mails of {place}; set REVIEWBOT_SHARED")
     return place
+
+
+@pytest.fixture(scope="session")
+def kernel_tree() -> Path:
+    """Debian's 6.12 as a git tree, in the cache that the product uses."""
+    return debians()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import contextlib
 import time
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kernel_history as made
@@ -23,7 +22,7 @@ from reviewbot.model.bisection import BisectRequest, Failure
 from reviewbot.model.config import Config
 from reviewbot.model.sweep import Kind, Reverted, StepOutcome
 from reviewbot.stages import bisect_text, boot
-from reviewbot.tools import profile, source_import
+from reviewbot.tools import profile
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import ObjectStore
@@ -31,12 +30,12 @@ from reviewbot.tools.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from reviewbot.model.sweep import Bisection
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 HWCR = Failure(kind=Kind.TEST, name=made.HWCR_TEST)
 SREGS = Failure(kind=Kind.TEST, name=made.SREGS_TEST)
 UNUSED = Failure(kind=Kind.WARNING, name=f"{made.KVM}/irq.c: 'kvm_irq_unused' defined but not used")
@@ -47,13 +46,12 @@ class Lab:
     """The cache that the product uses, and a new history on the kernel there."""
 
     tools: Tools
+    kernel: Path
     place: Path
     said: list[str] = field(default_factory=list)
 
     def history(self, *commits: made.Made) -> list[str]:
-        tree = self.tools.cache.root / "trees" / "linux-source-6.12"
-        source_import.import_source(SOURCE, tree, "linux-source-6.12")
-        return list(made.make(self.place, tree, list(commits)))
+        return list(made.make(self.place, self.kernel, list(commits)))
 
     def printed(self, commit: str) -> list[str]:
         """Fingerprints of what a kernel reports while it boots."""
@@ -90,9 +88,7 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    if not SOURCE.exists():
-        pytest.skip(f"needs {SOURCE}; deploy/setup-debian installs it")
+def lab(kernel_tree: Path, tmp_path: Path) -> Iterator[Lab]:
     cache = Cache(cache_directory())
     with scratch(cache.root / "scratch") as place:
         said: list[str] = []
@@ -105,7 +101,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
                 f"{time.monotonic() - began:6.1f} {stage} {text}"
             ),
         )
-        yield Lab(tools=tools, place=tmp_path / "linux.git", said=said)
+        yield Lab(tools=tools, kernel=kernel_tree, place=tmp_path / "linux.git", said=said)
         cache.release()
 
 

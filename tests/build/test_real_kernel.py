@@ -4,6 +4,7 @@
 import uuid
 from pathlib import Path
 
+import debian
 import pygit2
 import pytest
 
@@ -13,15 +14,14 @@ from reviewbot.model.build import Level
 from reviewbot.model.config import Config
 from reviewbot.model.status import Status
 from reviewbot.stages import build
-from reviewbot.tools import profile, source_import
+from reviewbot.tools import profile
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
-from reviewbot.tools.objects import ObjectStore
+from reviewbot.tools.objects import ObjectStore, resolve_commit
 from reviewbot.tools.scratch import scratch
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 NESTED = "arch/x86/kvm/svm/nested.c"
 PARA = "arch/x86/include/uapi/asm/kvm_para.h"
 SELFTEST = "tools/testing/selftests/kvm/x86_64/state_test.c"
@@ -46,9 +46,9 @@ class _Series:
     """Commits on Debian's kernel, in an object store of ours."""
 
     def __init__(self, cache):
-        repository = cache.root / "trees" / "linux-source-6.12"
-        self.commit = source_import.import_source(SOURCE, repository, "linux-source-6.12")
+        repository = debian.kernel_tree()
         self.store = ObjectStore(cache, repository)
+        self.commit = resolve_commit(self.store.origin, "HEAD")
         self.repository = repository
 
     def applied(self, patches):
@@ -83,8 +83,6 @@ class _Series:
 
 @pytest.fixture(scope="module")
 def kernel_tools():
-    if not SOURCE.exists():
-        pytest.skip(f"needs {SOURCE}: apt install linux-source-6.12")
     cache = Cache(cache_directory())
     with scratch(cache.root / "scratch") as place:
         yield Tools(

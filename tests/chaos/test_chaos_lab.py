@@ -9,21 +9,11 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 
-
-@pytest.mark.skipif(not SOURCE.exists(), reason=f"needs {SOURCE}; deploy/setup-debian installs it")
-def test_killed_reviews_leave_nothing_and_the_next_says_what_is_right() -> None:
-    imported = subprocess.run(
-        [sys.executable, "-m", "reviewbot", "import-source", str(SOURCE)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    tree = imported.stdout.strip().splitlines()[-1]
+def test_killed_reviews_leave_nothing_and_the_next_says_what_is_right(kernel_tree: Path) -> None:
     lab = Path(__file__).with_name("lab.py")
     done = subprocess.run(
-        [sys.executable, str(lab), "--tree", tree, "--kills", "3"],
+        [sys.executable, str(lab), "--tree", str(kernel_tree), "--kills", "3"],
         check=False,
         stdout=subprocess.PIPE,
         text=True,

@@ -11,23 +11,7 @@ from typing import Any
 
 import pytest
 
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 SECONDS = 3600
-
-
-@pytest.fixture(scope="session")
-def kernel_tree() -> Path:
-    """Debian's 6.12 as a git tree, imported once per machine."""
-    if not SOURCE.exists():
-        pytest.skip(f"needs {SOURCE}; deploy/setup-debian installs it")
-    done = subprocess.run(
-        [sys.executable, "-m", "reviewbot", "import-source", str(SOURCE)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=SECONDS,
-    )
-    return Path(done.stdout.strip().splitlines()[-1])
 
 
 @pytest.fixture(scope="session")

@@ -11,18 +11,16 @@ import msgspec
 import pytest
 
 from reviewbot.cli.environment import cache_directory
-from reviewbot.model.base import Applied, Base, BaseRule, Confidence
+from reviewbot.model.base import Applied, Base, BaseRule
 from reviewbot.model.config import Config
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary
-from reviewbot.tools import profile, source_import
+from reviewbot.tools import profile
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
-from reviewbot.tools.objects import ObjectStore
+from reviewbot.tools.objects import ObjectStore, resolve_commit
 from reviewbot.tools.scratch import scratch
 from reviewbot.tools.testbed import Kernel
-
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 
 
 @pytest.fixture
@@ -89,28 +87,16 @@ def _compiled(body):
 
 
 @pytest.fixture(scope="session")
-def lab():
+def lab(kernel_tree):
     """Debian's 6.12 built once per machine, by the build stage, in the product's own cache."""
-    if not SOURCE.exists():
-        pytest.skip(f"needs {SOURCE}: apt install linux-source-6.12")
     from reviewbot.stages import build
     from reviewbot.tools import accelerator
 
     cache = Cache(cache_directory())
-    repository = cache.root / "trees" / "linux-source-6.12"
-    commit = source_import.import_source(SOURCE, repository, "linux-source-6.12")
-    store = ObjectStore(cache, repository)
-    base = Base(
-        tree="linux",
-        path=str(repository),
-        ref="HEAD",
-        tip=commit,
-        commit=commit,
-        tree_id=store.tree_of(commit),
-        rule=BaseRule.EXPLICIT,
-        confidence=Confidence.HIGH,
-        why="a test",
-    )
+    store = ObjectStore(cache, kernel_tree)
+    commit = resolve_commit(store.origin, "HEAD")
+    tree_id = store.tree_of(commit)
+    base = Base.given(str(kernel_tree), commit, tree_id, rule=BaseRule.EXPLICIT, why="a test")
     applied = Applied(status=Status.PASS, base=base, repository=str(store.path), patches=())
     kvm = profile.load("kvm")
     with scratch(cache.root / "scratch") as place:

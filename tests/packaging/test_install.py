@@ -10,6 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import debian
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,6 @@ README = CHECKOUT / "README.md"
 EXAMPLE = CHECKOUT / "docs/example/nsvm-gpat.mbox"
 SHARED = Path(os.environ.get("REVIEWBOT_SHARED", CHECKOUT.parent / "shared"))
 SAMPLE = SHARED / "lore/kvm-sample.bundle"
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 
 pytestmark = pytest.mark.slow
 
@@ -69,15 +69,14 @@ def installed(wheel, tmp_path_factory):
 @pytest.fixture(scope="module")
 def small_tree(tmp_path_factory):
     """What the rules look at in the example, as a git repository: seconds instead of a minute."""
-    if not SOURCE.exists():
-        pytest.skip(f"needs {SOURCE}; apt-get install linux-source-6.12")
+    source = debian.archive()
     place = tmp_path_factory.mktemp("tree")
     folders = (
         *("Documentation/virt/kvm", "arch/x86/include", "arch/x86/kvm", "include/linux"),
         *("include/uapi", "scripts", "tools/testing/selftests/kvm"),
     )
     inside = [f"linux-source-6.12/{folder}" for folder in folders]
-    run("tar", "-xf", SOURCE, "-C", place, *inside, cwd="/")
+    run("tar", "-xf", source, "-C", place, *inside, cwd="/")
     (tree,) = place.iterdir()
     run("git", "init", "-q", cwd=tree)
     run("git", "add", "-A", "-f", cwd=tree)

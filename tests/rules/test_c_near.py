@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A C file parsed by its difference is the file parsed whole, whatever was changed."""
 
-import os
 import random
 import subprocess
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +13,6 @@ from reviewbot.parse.c_attributes import blanked
 from reviewbot.parse.c_near import edits
 from reviewbot.parse.c_syntax import SourceText, nodes_of
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reviewbot"
-TREE = "linux-source-6.12"
 FILES = ("x86.c", "vmx/vmx.c", "svm/nested.c", "lapic.h", "mmu/mmu_internal.h")
 TEXT = b"""// SPDX-License-Identifier: GPL-2.0-only
 #include <linux/kvm_host.h>
@@ -149,13 +145,10 @@ def test_facts_are_those_of_the_new_version():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_kernel_files_changed_at_random(name):
-    repository = CACHE / "trees" / TREE
-    if not repository.exists():
-        pytest.skip(f"{TREE} is not imported; run: reviewbot import-source")
+def test_kernel_files_changed_at_random(name, kernel_tree):
     where = f"HEAD:arch/x86/kvm/{name}"
     data = subprocess.run(
-        ["git", "-C", repository, "show", where], check=True, capture_output=True
+        ["git", "-C", kernel_tree, "show", where], check=True, capture_output=True
     ).stdout
     known, chance = SourceText(data), random.Random(name)  # noqa: S311 - no secret
     for _ in range(40):

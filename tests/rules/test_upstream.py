@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from debian import kernel_tree
 
-from reviewbot.cli.environment import cache_directory
 from reviewbot.model.base import Base, BaseRule, Confidence
 from reviewbot.model.finding import CheckResult, RuleStatus, Severity
 from reviewbot.parse.mail import parse_mail
@@ -21,7 +21,6 @@ from reviewbot.rulekit.runner import collect, run_rule
 from reviewbot.stages import apply, check
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import ObjectStore, resolve_commit
-from reviewbot.tools.source_import import import_source
 
 OLD, NEW = "6.1", "6.12"
 KVM = (
@@ -53,16 +52,8 @@ ARGUED = {
 
 @pytest.fixture(scope="module")
 def trees() -> dict[str, Path]:
-    """Both trees where 'reviewbot import-source' keeps them: made once, then found at once."""
-    found = {}
-    for version in (OLD, NEW):
-        name = f"linux-source-{version}"
-        source = Path(f"/usr/src/{name}.tar.xz")
-        if not source.is_file():
-            pytest.skip(f"needs {source}; apt-get install {name}")
-        found[version] = cache_directory() / "trees" / name
-        import_source(source, found[version], name)
-    return found
+    """Both trees."""
+    return {version: kernel_tree(version) for version in (OLD, NEW)}
 
 
 @pytest.fixture(scope="module")

@@ -2,34 +2,15 @@
 """Sweeps as the user runs them, on a branch of the real kernel tree, with the cache that the product uses."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from branch import Branch
-from sweep_desk import SECONDS, Desk
+from sweep_desk import Desk
 
 from reviewbot.tools.nights import Nights
-
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
-
-
-@pytest.fixture(scope="session")
-def kernel_tree() -> Path:
-    """Debian's 6.12 as a git tree, imported once per machine."""
-    if not SOURCE.exists():
-        pytest.skip(f"needs {SOURCE}; deploy/setup-debian installs it")
-    done = subprocess.run(
-        [sys.executable, "-m", "reviewbot", "import-source", str(SOURCE)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=SECONDS,
-    )
-    return Path(done.stdout.strip().splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
