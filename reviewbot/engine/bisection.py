@@ -17,7 +17,7 @@ from reviewbot.stages.bisect_range import MOST, Range, indexes, make
 from reviewbot.stages.bisect_rates import EXACT, NOISY
 from reviewbot.stages.bisect_step import BOOTED, BUILT, Steps
 from reviewbot.stages.bisecting import OUTSIDE, Belief, choose
-from reviewbot.tools import commit_mail, commit_range, history
+from reviewbot.tools import commit_mail, commit_range, git, history
 from reviewbot.tools.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -264,6 +264,7 @@ class _Search:
             subject=about.subject,
             author=about.author,
             message_id=thread or commit_mail.find(self.store, about, self.request.archives),
+            patch_id=git.patch_id_of(self.store.path, commit),
             reverted=self._revert(number, commit) if self.request.verify else Reverted.NOT_TRIED,
         )
 

@@ -172,12 +172,16 @@ class Reverted(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Culprit:
-    """The commit that did it.  ``author`` is "Name <address>"; ``message_id`` of its lore thread, or ""."""
+    """The commit that did it.  ``author`` is "Name <address>"; ``message_id`` of its lore thread, or "".
+
+    ``patch_id`` is git's, which a rebase does not change; "" for a merge, and for who does not ask.
+    """
 
     commit: str
     subject: str
     author: str
     message_id: str = ""
+    patch_id: str = ""
     reverted: Reverted = Reverted.NOT_TRIED
 
 

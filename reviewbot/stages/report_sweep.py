@@ -113,7 +113,7 @@ def _by_culprit(found: Sequence[Bisection]) -> list[tuple[Bisection, ...]]:
             and one.kind in _TELLING
             and who.reverted not in _DOUBTFUL
         ):
-            groups.setdefault(who.commit, []).append(one)
+            groups.setdefault(_patch(who), []).append(one)
     return [tuple(some) for some in groups.values()]
 
 
@@ -139,7 +139,7 @@ def _culprits(
         subject=_title(report, culprit, replies=bool(thread)),
         date=email.utils.formatdate(report.night.ended, usegmt=True),
         # Without the branch: of two that are swept at once, one writes to its author.
-        message_id=_message_id(sender, "culprit", "", culprit.commit, []),
+        message_id=_message_id(sender, "culprit", "", _patch(culprit), []),
         in_reply_to=thread[0] if thread else "",
         references=thread,
         body=body,
@@ -153,7 +153,12 @@ def _culprits(
         state=state,
         note=f"sweep {report.night.id}",
     )
-    return SweepMail(entry=entry, says=f"culprit/{culprit.commit}")
+    return SweepMail(entry=entry, says=f"culprit/{_patch(culprit)}")
+
+
+def _patch(culprit: Culprit) -> str:
+    """What an author is told of once: a patch that is rebased, or is on two branches, is the same one."""
+    return culprit.patch_id or culprit.commit
 
 
 def _title(report: SweepReport, culprit: Culprit, *, replies: bool) -> str:

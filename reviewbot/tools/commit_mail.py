@@ -7,7 +7,7 @@ from reviewbot.model.errors import ReviewbotError
 from reviewbot.parse.references import identify
 from reviewbot.tools import epoch
 from reviewbot.tools.commit_range import Described
-from reviewbot.tools.git import diffs_of, patch_ids
+from reviewbot.tools.git import patch_id_of, patch_ids
 from reviewbot.tools.objects import ObjectStore
 
 _BEFORE_SECONDS = 2 * 86400.0
@@ -21,7 +21,7 @@ def find(store: ObjectStore, commit: Described, archives: Sequence[str]) -> str:
 
     git am keeps a mail's date as the author's, so mails from then on are looked at.
     """
-    wanted = next(iter(patch_ids(store.path, diffs_of(store.path, [commit.commit]))), "")
+    wanted = patch_id_of(store.path, commit.commit)
     paths = [change.encode() for change in _paths(store, commit)]
     if not wanted or not paths:
         return ""

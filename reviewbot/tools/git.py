@@ -145,6 +145,11 @@ def diffs_of(store: Path, commits: Iterable[str]) -> bytes:
     return must(done, "read the recent commits").stdout
 
 
+def patch_id_of(store: Path, commit: str) -> str:
+    """The patch-id of a commit, which stays the same when it is rebased; "" for a merge or a root."""
+    return next(iter(patch_ids(store, diffs_of(store, [commit]))), "")
+
+
 def is_ancestor(store: Path, commit: str, tip: str, *, timeout: float = 10.0) -> bool:
     """Whether ``commit`` is in the history of ``tip``; False also for one that is not in the store.
 

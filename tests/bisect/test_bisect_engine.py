@@ -152,6 +152,16 @@ def test_the_culprit_its_author_and_its_revert(world: World) -> None:
     assert len(found.steps) <= 1 + 3 + 8, "halving, and repeats where they are cheap"
 
 
+def test_a_rebased_culprit_has_the_same_patch_id(world: World) -> None:
+    first = world.commits(FINE, {"this": "\n"}, BROKEN, quiet=True)
+    pushed = world.commits({**FINE, "other": "\n"}, {"that": "\n"}, BROKEN, quiet=True)
+    found, rebased = world.bisect(first), world.bisect(pushed)
+    assert found.culprit
+    assert rebased.culprit
+    assert (found.culprit.commit, rebased.culprit.commit) == (first[-1], pushed[-1])
+    assert found.culprit.patch_id == rebased.culprit.patch_id != ""
+
+
 def test_a_revert_that_conflicts_is_said_to(world: World) -> None:
     found = world.bisect(world.commits(FINE, {}, BROKEN, {"kernel": "still broken\n"}, {}))
     assert found.culprit
