@@ -280,7 +280,8 @@ class _Reader:
             path = path.removeprefix(root)
         while path.startswith(("./", "../")):
             path = path.split("/", 1)[1]
-        return path
+        # "arch/x86/kvm/../../../virt/kvm/kvm_main.c" is how KVM's Makefile names files of virt/kvm.
+        return posixpath.normpath(path) if "/../" in path else path
 
 
 def _is_linker(path: str) -> bool:

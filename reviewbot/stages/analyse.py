@@ -25,7 +25,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 1
+VERSION = 2
 """Raised when a stored result would be decided otherwise today."""
 
 _SECONDS = 3600.0
@@ -141,7 +141,8 @@ class _Tip:
             if touched.kconfig:
                 space.configure(timeout=_SECONDS)
             after = self._side(space, touched.tip, tuple(sorted((*there, *new))))
-            found = Analysis(tools=self._reports(before, after))
+            included = sparse.included(there, layer / "objects")
+            found = Analysis(tools=self._reports(before, after, included))
             return self._symbols(self._exports(found, before, after), space)
 
     def _side(self, space: Workspace, tree: TreeView, sources: tuple[str, ...]) -> _Side:
@@ -158,7 +159,9 @@ class _Tip:
     def _documented(self) -> tuple[str, ...]:
         return kernel_documents.documented(set(self.touched.paths) - set(self.touched.removed))
 
-    def _reports(self, before: _Side, after: _Side) -> tuple[ToolReport, ...]:
+    def _reports(
+        self, before: _Side, after: _Side, included: sparse.Included
+    ) -> tuple[ToolReport, ...]:
         found = []
         if self.touched.sources and self.sparse_version is None:
             found.append(sparse.absent(self.kernel, after.sources))
@@ -166,7 +169,10 @@ class _Tip:
             sides = (before.objects, after.objects)
             log = self._keep(after.objects.log if after.objects else "")
             wanted = (before.sources, self.touched.sources)
-            found.append(sparse.report(self.kernel, sides, wanted, self.touched.added, log))
+            lines = self.touched.added
+            found.append(
+                sparse.report(self.kernel, sides, wanted, lines, log=log, included=included)
+            )
         checks = (
             (kernel_documents.COMMENTS, self._documented(), before.comments, after.comments),
             (kernel_documents.REFERENCES, self.referring, before.references, after.references),

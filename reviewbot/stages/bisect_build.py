@@ -23,7 +23,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import Kernel, Made
 from reviewbot.tools.objects import TreeView
 
-VERSION = 2
+VERSION = 3
 """Raised when a stored build would be decided otherwise today."""
 
 

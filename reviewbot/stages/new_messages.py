@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which messages of a tool are new with the series, and which of those are on its lines: pure."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from reviewbot.model.build import Diagnostic, Level
 from reviewbot.model.coverage import Span
@@ -10,6 +11,7 @@ from reviewbot.parse.compiler import place
 
 Added = Mapping[str, tuple[Span, ...]]
 """Spans of lines that the series adds, by path."""
+_QUOTED = re.compile(r"'[^']*'")
 
 
 def new_messages(
@@ -20,18 +22,44 @@ def new_messages(
     Tools that do not name a function say the same words of many places, so words are counted: when
     a file has more of them than on the base, as many are new, those on added lines first.  A header
     speaks once, however many files include it.
+
+    Code that moves to another file takes its messages along, and a function that is renamed is named
+    otherwise in them: what the base said and nobody says any more is taken for what is said now, of the
+    same words in another file first, then of other names in the same file.
     """
-    known = Counter(place(one) for one in _distinct(before))
-    mine, others = [], []
-    found = sorted(_distinct(after), key=lambda one: on_added_line(one, added))
-    for one in found:
-        if known[place(one)] > 0:
-            known[place(one)] -= 1
-        elif on_added_line(one, added):
-            mine.append(one)
-        else:
-            others.append(one)
-    return tuple(mine), tuple(others)
+    old = _distinct(before)
+    new = sorted(_distinct(after), key=lambda one: on_added_line(one, added))
+    for sameness in (place, _moved, _renamed):
+        old, new = _without_same(old, new, sameness)
+    mine = tuple(one for one in new if on_added_line(one, added))
+    return mine, tuple(one for one in new if one not in mine)
+
+
+def _moved(one: Diagnostic) -> Hashable:
+    return place(one)[1:]
+
+
+def _renamed(one: Diagnostic) -> Hashable:
+    path, _, text, option = place(one)
+    return path, _QUOTED.sub("''", text), option
+
+
+def _without_same(
+    old: list[Diagnostic], new: list[Diagnostic], key: Callable[[Diagnostic], Hashable]
+) -> tuple[list[Diagnostic], list[Diagnostic]]:
+    """What is left of both without pairs of one ``key``."""
+
+    def beyond(some: list[Diagnostic], others: list[Diagnostic]) -> list[Diagnostic]:
+        known = Counter(map(key, others))
+        left = []
+        for one in some:
+            if known[key(one)] > 0:
+                known[key(one)] -= 1
+            else:
+                left.append(one)
+        return left
+
+    return beyond(old, new), beyond(new, old)
 
 
 def on_added_line(one: Diagnostic, added: Added) -> bool:

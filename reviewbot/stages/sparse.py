@@ -6,7 +6,7 @@ __rcu, __iomem), locks that are not balanced, endianness, symbols that should be
 """
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +38,16 @@ def configured(files: Iterable[str], objects: Path) -> tuple[str, ...]:
     return tuple(path for path in files if layers.read(view, _command_file(path)) is not None)
 
 
+Included = Mapping[str, bytes]
+"""By C file, what it was compiled from on the base, as Kbuild notes it."""
+
+
+def included(files: Iterable[str], objects: Path) -> Included:
+    """What ``files`` were compiled from in an object tree."""
+    view = layers.View.plain(objects)
+    return {path: layers.read(view, _command_file(path)) or b"" for path in files}
+
+
 def look(space: Workspace, files: Iterable[str], *, check: bool) -> Made | None:
     """Make the objects of ``files``, with ``check`` also their checks; None: there are none."""
     targets = [object_of(path) for path in files]
@@ -63,9 +73,14 @@ def report(
     sides: tuple[Made | None, Made | None],
     files: tuple[tuple[str, ...], tuple[str, ...]],
     added: Added,
+    *,
     log: str,
+    included: Included,
 ) -> ToolReport:
-    """What is new.  ``sides`` and the ``files`` given to each are those of base and tip."""
+    """What is new.  ``sides`` and the ``files`` given to each are those of base and tip.
+
+    What a header says that the series leaves alone is not its doing where no touched file included it before.
+    """
     before, after = (_checked(made) for made in sides)
     wanted = files[1]
     # A file of the base that could not be checked there has nothing to be compared with.
@@ -85,6 +100,11 @@ def report(
     )
     if not seen:
         return made
+
+    def ours(file: str, one: Diagnostic) -> bool:
+        return one.path in added or one.path.encode() in included.get(file, b"")
+
+    after = {path: tuple(m for m in said if ours(path, m)) for path, said in after.items()}
     mine, others = new_messages(_messages(before, seen), _messages(after, seen), added)
     return replace(made, added=mine, elsewhere=others)
 

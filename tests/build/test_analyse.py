@@ -98,6 +98,49 @@ def test_a_message_that_moves_on_added_lines_is_the_same(kernel, lab):
     assert (said.added, said.elsewhere) == ((), ())
 
 
+def test_messages_go_along_with_code_that_moves_to_another_file(kernel, lab):
+    old, new = UNDECLARED.format("old"), "arch/x86/kvm/more.c"
+    base = {X86: append(old)}
+    applied = kernel.series(
+        {
+            X86: lambda text: text.replace(old, ""),
+            new: "#include <linux/kvm_host.h>\n" + old,
+            "arch/x86/kvm/Makefile": append("kvm-y += arch/x86/kvm/more.o\n"),
+        },
+        base=base,
+    )
+    said = tool(analysed(lab, applied))
+    assert said.files == (new, X86)
+    assert "kvm_old" in lab.cache.get(said.log).decode()
+    assert (said.added, said.elsewhere) == ((), ())
+
+
+def test_a_new_name_for_what_the_base_had_is_not_news(kernel, lab):
+    base = {X86: append(UNDECLARED.format("old"))}
+    renamed = {X86: lambda text: text.replace("kvm_old", "kvm_new")}
+    said = tool(analysed(lab, kernel.series(renamed, base=base)))
+    assert "kvm_new" in lab.cache.get(said.log).decode()
+    assert (said.added, said.elsewhere) == ((), ())
+    two = UNDECLARED.format("newer") + UNDECLARED.format("newest")
+    more = {X86: lambda text: text.replace(UNDECLARED.format("new"), two)}
+    assert len(tool(analysed(lab, kernel.series(more))).added) == 1
+
+
+def test_a_header_that_is_left_alone_is_not_read_out_because_it_is_included(kernel, lab):
+    """Nor by a new file.  What the series does to it, or what was included before, is said as ever."""
+    header, bad = (
+        "include/linux/bad.h",
+        "static __attribute__((unused)) int *kvm_bad(void)\n{\n\treturn 0;\n}\n",
+    )
+    include = {X86: lambda text: "#include <linux/bad.h>\n" + text}
+    said = tool(analysed(lab, kernel.series(include, base={header: bad})))
+    assert "bad.h" in lab.cache.get(said.log).decode()
+    assert (said.added, said.elsewhere) == ((), ())
+    worse = {header: append(bad.replace("kvm_bad", "kvm_worse")), X86: append("\n")}
+    said = tool(analysed(lab, kernel.series(worse)))
+    assert [one.path for one in said.added] == [header]
+
+
 def test_what_a_line_left_alone_brings_is_not_counted(kernel, lab):
     base = {
         X86: append(UNDECLARED.format("declared")),

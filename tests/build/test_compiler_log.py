@@ -242,3 +242,21 @@ u64 __read_mostly kvm_variable = initialiser;
         *("kvm_variable", "local", "used", "initialiser", "absent"),
     ]
     assert set(names) - declares(source, names) == {"local", "used", "initialiser", "absent"}
+
+
+VIRT = """\
+  CC [M]  arch/x86/kvm/../../../virt/kvm/guest_memfd.o
+/lab/src/arch/x86/kvm/../../../virt/kvm/guest_memfd.c: In function \u2018kvm_gmem_folio_configure_direct_map\u2019:
+/lab/src/arch/x86/kvm/../../../virt/kvm/guest_memfd.c:94:9: error: implicit declaration of function \u2018flush_tlb_kernel_range\u2019 [-Werror=implicit-function-declaration]
+   94 |         flush_tlb_kernel_range(start, start + folio_size(folio));
+      |         ^~~~~~~~~~~~~~~~~~~~~~
+"""
+
+
+def test_files_of_virt_kvm_are_called_as_patches_call_them():
+    """Of a real build: arch/x86/kvm/Makefile names them by way of its own directory."""
+    (step,) = compiler.read(VIRT, ROOTS)
+    assert step.target == "virt/kvm/guest_memfd.o"
+    (found,) = step.diagnostics
+    assert (found.path, found.line) == ("virt/kvm/guest_memfd.c", 94)
+    assert found.function == "kvm_gmem_folio_configure_direct_map"
