@@ -16,7 +16,7 @@ from reviewbot.model.sweep_report import SweepReport
 from reviewbot.stages import sweep_plan
 from reviewbot.tools import git
 from reviewbot.tools import profile as profiles
-from reviewbot.tools.objects import ObjectStore, resolve_commit
+from reviewbot.tools.objects import ObjectStore, open_repository, resolve_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +55,9 @@ class Round:
             # Only now: who waited for hours would sweep a tip that nobody has any more.
             missing = self._fetched(branch)
             store = ObjectStore(self.tools.cache, branch.tree.path)
-            tip, mainline = _commit(store, branch, branch.ref), ""
+            tip, mainline = _commit(store, branch, branch.ref, missing), ""
             if branch.settings.mainline and branch.mainline != branch.name:
-                mainline = _commit(store, branch, branch.settings.mainline)
+                mainline = _commit(store, branch, branch.settings.mainline, missing)
             now = time.time()
             self.nights.abandoned(branch.name, now, _DIED)
             self.nights.prune(now - _KEPT_SECONDS)
@@ -80,14 +80,24 @@ class Round:
             return Sweep(request=request, tools=self.tools, nights=self.nights).run(deliver)
 
     def _fetched(self, branch: Branch) -> tuple[str, ...]:
-        """Fetch the tree; a sentence when that did not work, for what is here is swept all the same."""
+        """Fetch the tree; a sentence when that did not work, for what is here is swept all the same.
+
+        Raises UserError for a branch that its remote has no more: it would be unchanged for ever.
+        """
         if not self.fetch or not branch.tree.remote:
             return ()
-        self.tools.progress(Stage.FETCH, f"fetch {branch.tree.remote} of {branch.tree.name}")
-        trouble = git.fetch(Path(branch.tree.path), branch.tree.remote, timeout=_FETCH_SECONDS)
-        if not trouble:
-            return ()
-        return (f"{branch.tree.name} may be out of date, for it could not be fetched: {trouble}",)
+        path, remote = branch.tree.path, branch.tree.remote
+        self.tools.progress(Stage.FETCH, f"fetch {remote} of {branch.tree.name}")
+        before = resolve_commit(open_repository(path), branch.ref)
+        trouble = git.fetch(Path(path), remote, timeout=_FETCH_SECONDS)
+        if trouble:
+            return (f"{branch.tree.name} may be out of date: {remote} was not fetched: {trouble}",)
+        unmoved = before and before == resolve_commit(open_repository(path), branch.ref)
+        if unmoved and git.gone(Path(path), remote, branch.ref, timeout=_FETCH_SECONDS):
+            raise UserError(
+                f"{remote} has no such branch any more; take {branch.ref} out of [sweeps.{branch.sweep}]"
+            )
+        return ()
 
     def _unchanged(
         self, branch: Branch, store: ObjectStore, tip: str, now: float, missing: tuple[str, ...]
@@ -123,10 +133,12 @@ class Round:
         return night
 
 
-def _commit(store: ObjectStore, branch: Branch, ref: str) -> str:
+def _commit(store: ObjectStore, branch: Branch, ref: str, missing: tuple[str, ...]) -> str:
     commit = resolve_commit(store.origin, ref)
     if commit is None:
+        why = f" ({missing[0]})" if missing else ""
         raise UserError(
-            f"{branch.tree.path} has no {ref}; 'git fetch' it there, or correct [sweeps.{branch.sweep}]"
+            f"{branch.tree.path} has no {ref}{why}; 'git fetch' it there, or correct "
+            f"[sweeps.{branch.sweep}]"
         )
     return commit

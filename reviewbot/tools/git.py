@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The git command, run so that no repository's configuration can run anything on its behalf.
 
-Commands here read our own object store (tools.objects); only :func:`fetch` works in a user's
-repository, and only because its `remote` setting asks for that.
+Commands here read our own object store (tools.objects); only :func:`fetch` and :func:`gone` work in a
+user's repository, and only because its `remote` setting asks for that.
 """
 
 from collections.abc import Iterable, Mapping
@@ -167,27 +167,44 @@ def fetch(repository: Path, remote: str, *, timeout: float) -> str:
     Nothing else changes there: no tags, no FETCH_HEAD, no submodules, no garbage collection, no hooks.
     A machine that is offline is no error: whoever calls notes the reason and goes on.
     """
+    quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc")
+    words = ("fetch", *quiet, "--no-recurse-submodules", "--end-of-options", remote)
+    return _at_remote(repository, remote, words, timeout)[1]
+
+
+def gone(repository: Path, remote: str, ref: str, *, timeout: float) -> bool:
+    """Whether the remote has no branch any more for a remote-tracking branch such as "kvm/queue".
+
+    A fetch leaves such a branch where it was.  Nothing is changed; False also when the remote does not answer.
+    """
+    words = ("remote", "prune", "--dry-run", remote)
+    said, trouble = _at_remote(repository, remote, words, timeout)
+    if trouble:
+        return False
+    names = {line.partition("[would prune] ")[2] for line in said.splitlines()}
+    return ref.removeprefix("refs/").removeprefix("remotes/") in names - {""}
+
+
+def _at_remote(
+    repository: Path, remote: str, words: Iterable[str], timeout: float
+) -> tuple[str, str]:
+    """What a git command that asks a remote printed, and why it failed ("": it did not)."""
     if remote.startswith("-") or "::" in remote:
-        return f"{remote!r} is not the name of a remote"
-    command = [
-        *(str(word) for word in git_command("-C", repository)),
-        *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"),
-        *("--no-recurse-submodules", "--end-of-options", remote),
-    ]
+        return "", f"{remote!r} is not the name of a remote"
     try:
-        git.Git(str(repository)).execute(
-            command,
+        _, said, _ = git.Git(str(repository)).execute(
+            [*(str(word) for word in git_command("-C", repository)), *words],
             env={**clean_environment(), **ENVIRONMENT},
             kill_after_timeout=timeout,
             with_extended_output=True,
         )
     except git.exc.GitCommandError as error:
-        return _fetch_complaint(error, timeout)
+        return "", _fetch_complaint(error, timeout)
     except git.exc.GitCommandNotFound as error:
         raise InfrastructureError(
             "git: not found; 'reviewbot doctor' says what to install"
         ) from error
-    return ""
+    return str(said), ""
 
 
 def _fetch_complaint(error: git.exc.GitCommandError, timeout: float) -> str:
