@@ -11,7 +11,17 @@ from reviewbot.model.coverage import PatchCoverage
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
-from reviewbot.stages import analyse, boot, build, compare, coverage, patch_coverage, test, variants
+from reviewbot.stages import (
+    analyse,
+    boot,
+    build,
+    compare,
+    coverage,
+    decode,
+    patch_coverage,
+    test,
+    variants,
+)
 from reviewbot.tools import profile as profiles
 
 if TYPE_CHECKING:
@@ -84,7 +94,7 @@ class Lab:
             review.skip_from(Stage.COMPARE, "the tests did not finish")
             return
         if review.wanted(Stage.COMPARE):
-            review.attempt(Stage.COMPARE, self._compare)
+            review.attempt(Stage.COMPARE, lambda: self._compare(tip))
         if self.tools.config.lab.coverage:
             self._added_lines(host)
 
@@ -142,10 +152,30 @@ class Lab:
             found = PatchCoverage(unavailable=str(error))
         self.review.keep(coverage=found)
 
-    def _compare(self) -> None:
+    def _compare(self, image: Image) -> None:
         if self.tested is None or self.booted is None:
             return
         boots = ((self.booted[0].boot,), (self.booted[1].boot,))
         request = compare.CompareRequest(tested=self.tested, boots=boots)
         compared = compare.run(request, self.tools)
         self.review.keep(tests=compared.report, new_crashes=compared.new_crashes)
+        self._decode(image)
+
+    def _decode(self, image: Image) -> None:
+        """Never costs the other results: reports without source lines are reports, too."""
+        run = self.review.run
+        if run.applied is None:
+            return
+        request = decode.DecodeRequest(
+            applied=run.applied,
+            profile=self.profile,
+            image=image,
+            crashes=run.new_crashes,
+            boot=run.boot,
+        )
+        try:
+            found = decode.run(request, self.tools)
+        except ReviewbotError as error:
+            self.tools.progress(Stage.COMPARE, f"no source lines for the console: {error}")
+            return
+        self.review.keep(new_crashes=found.crashes, boot=found.boot)

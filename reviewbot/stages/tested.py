@@ -7,6 +7,7 @@ from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestReport, TestResult
+from reviewbot.parse.backtrace import telling
 from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.stages.printable import count, lines_of, one_line
 from reviewbot.stages.tally import Tally
@@ -119,9 +120,10 @@ def test_blocks(counted: Tally) -> tuple[Block, ...]:
 def crash_block(crash: Crash) -> Block:
     """One console report: what, where, and its first lines."""
     during = f", during {one_line(crash.test)}" if crash.test else ""
+    lines = crash.excerpt or (crash.title, *crash.frames)
     return Block(
         heading=f"On the console with the series, not with the base{during}:",
-        lines=shortened(crash.excerpt or (crash.title, *crash.frames)),
+        lines=shortened(telling(lines), more=len(lines)),
     )
 
 
@@ -145,8 +147,8 @@ def _delta_lines(delta: Delta) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def shortened(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The first lines of a log, and how many are left out."""
+def shortened(lines: tuple[str, ...], more: int = 0) -> tuple[str, ...]:
+    """The first lines of a log, and how many are left out of all, which are ``more`` when it is picked from."""
     shown = tuple(line for text in lines[:_LOG_LINES] for line in lines_of(text))
-    left = len(lines) - _LOG_LINES
+    left = max(len(lines), more) - len(lines[:_LOG_LINES])
     return (*shown, f"[... {left} more lines]") if left > 0 else shown

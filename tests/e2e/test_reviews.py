@@ -74,7 +74,11 @@ def test_a_regression_is_confirmed_and_blamed_on_the_series(review: Review) -> N
 def test_a_warning_on_the_console_is_found_though_every_test_passes(review: Review) -> None:
     code, run = review(SMALL / "oops.mbox")
     assert regressions(run) == []
-    assert any("nested_svm_vmrun" in crash["title"] for crash in run["new_crashes"])
+    (crash,) = [one for one in run["new_crashes"] if "nested_svm_vmrun" in one["title"]]
+    places = {line.partition("+0x")[0].split(":")[-1].strip(): line for line in crash["excerpt"]}
+    # The WARN_ON_ONCE() of the patch, and who called it.
+    assert places["nested_svm_vmrun"].endswith("[kvm_amd] (arch/x86/kvm/svm/nested.c:887)")
+    assert "(arch/x86/kvm/x86.c:" in places["kvm_arch_vcpu_ioctl_run"]
     assert code == 1
 
 

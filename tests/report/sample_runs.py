@@ -480,7 +480,7 @@ CRASH = Crash(
         "WARNING: CPU: 1 PID: 83 at arch/x86/kvm/svm/nested.c:1893 svm_set_nested_state+0x3c1/0x490 [kvm_amd]",
         "Modules linked in: kvm_amd kvm ccp",
         "CPU: 1 PID: 83 Comm: state_test Not tainted 6.19.0-rc5 #1",
-        "RIP: 0010:svm_set_nested_state+0x3c1/0x490 [kvm_amd]",
+        "RIP: 0010:svm_set_nested_state+0x3c1/0x490 [kvm_amd] (arch/x86/kvm/svm/nested.c:1893)",
         "Call Trace:",
         " <TASK>",
         " kvm_arch_vcpu_ioctl+0x9d2/0x1210 [kvm]",
