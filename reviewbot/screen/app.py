@@ -12,7 +12,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
 from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.message import Message
@@ -22,6 +21,7 @@ from reviewbot.screen.actions import SeriesActions
 from reviewbot.screen.asked import Shot
 from reviewbot.screen.background import Background
 from reviewbot.screen.list_screen import ListScreen
+from reviewbot.screen.typing_ahead import OrderlyApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class Handed(Message):
         self.task = task
 
 
-class TriageScreen(App[None]):
+class TriageScreen(OrderlyApp):
     """``where`` names the mails, ``views`` are words by name, ``wish`` is what to begin with."""
 
     TITLE = "reviewbot triage"
@@ -171,8 +171,9 @@ class TriageScreen(App[None]):
             if isinstance(one, SeriesActions) and one.is_mounted:
                 one.show_shot()
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         self._ticks += 1
+        await self.type_on()
         if not self.background.busy("look"):
             self.background.do("look", self.archive.stamp, self._stamped, self._quiet)
         if self._ticks % _JOBS == 1 and not self.background.busy("jobs"):

@@ -61,6 +61,7 @@ class SeriesScreen(SeriesActions):
         self._diff: Sequence[Line] | None = None
         self._stop = threading.Event()
         self._reading = self._stale = False
+        self._seeks = 0  # the way to a finding that was asked for before there were any lines
 
     def compose(self) -> ComposeResult:
         """See Screen."""
@@ -133,6 +134,9 @@ class SeriesScreen(SeriesActions):
         if self._at < 0 and read.patches:
             self._at = read.first
         self._show_part()
+        if self._seeks and self._part == "patches":
+            self.action_finding(self._seeks)
+        self._seeks = 0
         if self._stale:
             self._read_again()
 
@@ -230,13 +234,15 @@ class SeriesScreen(SeriesActions):
 
     def action_finding(self, way: int) -> None:
         """The next finding, in this patch or the nearest that has one."""
-        if self._part != "patches":
+        fresh = self._part != "patches"
+        if fresh:
             self.action_part("patches")
-            way_in = max(self._at, 0)
-        elif self.page.stop(way):
+        if self._at < 0 and self._reading:
+            self._seeks = way
             return
-        else:
-            way_in = self._at + way
+        if not fresh and self.page.stop(way):
+            return
+        way_in = max(self._at, 0) if fresh else self._at + way
         for at in range(way_in, len(self._read.patches)) if way > 0 else range(way_in, -1, -1):
             if any(one.stop for one in self._read.patches[at].lines):
                 self._leave_place()

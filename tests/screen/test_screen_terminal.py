@@ -100,6 +100,15 @@ def test_start_move_open_and_quit(terminal):
     terminal.is_sane()
 
 
+def test_keys_typed_at_once_go_where_they_lead(terminal):
+    terminal.run("--from", "kvm.mbox")
+    terminal.see("4 series", "1/4", gone="reading")
+    terminal.keys("G", "Enter", "f")
+    terminal.see("[2 patch 4/8]", "| ERROR: read of IA32_PAT bypasses")
+    terminal.keys("q", "/", "arm64", "Enter", "Enter", "j", "q", "q")
+    terminal.see("left=0")
+
+
 def test_it_follows_the_size_of_the_terminal(terminal):
     terminal.run("--from", "kvm.mbox")
     terminal.see("4 series", gone="reading")
