@@ -3,19 +3,17 @@
 
 QEMU's own output, the guest's console and its results are three files in one directory of the guest's
 own.  Progress is what makes them grow; init's heartbeat (``reviewbot/guest/init``) keeps a silent test from looking
-like a hang.  QEMU is ended by a byte into a FIFO that a fixed script waits for beside it, so that a
-QEMU that no longer answers its monitor dies too.
+like a hang.  QEMU is ended with its sandbox, so that one that no longer answers its monitor dies too.
 """
 
 import os
 import shlex
 import shutil
 import signal
-import stat
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,14 +26,11 @@ from reviewbot.tools.process import Completed
 from reviewbot.tools.qemu_command import ALIVE, CONSOLE, COUNTERS, RESULTS, arguments
 from reviewbot.tools.sandbox import Bind, Limits
 
-STOP = "stop"
 _INSIDE = "/guest"
 _POLL = 0.1
 _GRACE = 10.0  # seconds between a guest's last word and its power-off
 _UNKILLABLE = 30.0  # seconds after a test's own limit (and its KILL 5 s later) before we say "hung"
 _OUTPUT = 64 << 20  # bytes of console or results; a guest that prints more is ended by the limit
-# The reader of the FIFO goes when the script does: the sandbox has its own process namespace.
-_SCRIPT = '"$@" & qemu=$!; { read -r _ < stop; kill -KILL $qemu; } & wait $qemu'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +86,11 @@ def run(
     )
     try:
         with ThreadPoolExecutor(max_workers=1) as pool:
-            running = pool.submit(_start, spec, place)
+            running = pool.submit(_start, spec, place, watch.stop)
             try:
-                watch.until_end(running, place)
+                watch.until_end(running)
             finally:
-                _stop(place, running)
+                watch.stop.set()
         return watch.life(running.result(), cache)
     finally:
         for stream in streams.values():
@@ -111,8 +106,6 @@ def _prepare(spec: GuestSpec, place: Path) -> dict[str, int]:
         for source, name in ((spec.kernel, "bzImage"), (spec.initramfs, "initramfs.cpio")):
             shutil.copyfile(source, place / name)
             (place / name).chmod(0o644)
-        os.mkfifo(place / STOP)
-        sandbox.give(place / STOP)
         streams = {}
         for name in (CONSOLE, RESULTS, ALIVE, COUNTERS):
             streams[name] = os.open(place / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
@@ -120,10 +113,10 @@ def _prepare(spec: GuestSpec, place: Path) -> dict[str, int]:
     return streams
 
 
-def _start(spec: GuestSpec, place: Path) -> Completed:
+def _start(spec: GuestSpec, place: Path, stop: threading.Event) -> Completed:
     kvm = spec.host.accelerator is Accelerator.KVM
     return sandbox.run(
-        ["sh", "-c", _SCRIPT, "guest", *arguments(spec)],
+        arguments(spec),
         timeout=spec.timeout + _GRACE * 3,
         mounts=[Bind(source=place, target=_INSIDE, writable=True)],
         devices=[Path("/dev/kvm")] if kvm else [],
@@ -137,25 +130,8 @@ def _start(spec: GuestSpec, place: Path) -> Completed:
             cpu=int(spec.timeout * (spec.cpus + 1)) + 60,
         ),
         output_limit=1 << 20,
+        stop=stop,
     )
-
-
-def _stop(place: Path, running: "Future[Completed]") -> None:
-    """End QEMU if it still runs.  Without a reader there is nothing to end (yet: try again)."""
-    while not running.done():
-        try:
-            handle = os.open(place / STOP, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        except OSError:
-            handle = -1
-        if handle >= 0:
-            try:
-                if stat.S_ISFIFO(os.fstat(handle).st_mode):
-                    os.write(handle, b"stop\n")
-            except OSError:
-                pass
-            finally:
-                os.close(handle)
-        time.sleep(_POLL)
 
 
 @dataclass(slots=True)
@@ -167,6 +143,7 @@ class _Watch:
     on_test: Callable[[guest.Started], None] | None
     on_done: Callable[[str, str], None] | None
     cancel: threading.Event
+    stop: threading.Event = field(default_factory=threading.Event)
     began: float = field(default_factory=time.monotonic)
     ended: float = 0.0
     up_after: float | None = None
@@ -179,7 +156,7 @@ class _Watch:
     _last_word: float | None = None
     _test_deadline: float | None = None
 
-    def until_end(self, running: "Future[Completed]", place: Path) -> None:
+    def until_end(self, running: "Future[Completed]") -> None:
         """Return when QEMU has gone, or when it should be ended (``verdict`` says why)."""
         self._moved = time.monotonic()
         while not running.done() and self.verdict is None:
@@ -190,7 +167,8 @@ class _Watch:
             if self._last_word is not None and now > self._last_word + _GRACE:
                 break
         self.ours = not running.done()
-        _stop(place, running)
+        self.stop.set()
+        wait((running,))
         self.ended = time.monotonic()
         self._grow(self.ended)
 

@@ -35,6 +35,7 @@ __all__ = [
     "Bind",
     "Limits",
     "Machine",
+    "NoDeviceError",
     "Overlay",
     "Task",
     "contain",
@@ -65,6 +66,10 @@ class Task:
     stop: threading.Event | None = None
 
 
+class NoDeviceError(InfrastructureError):
+    """A virtual machine does not have a device that a task wants."""
+
+
 class Machine(Protocol):
     """A virtual machine around every task."""
 
@@ -73,6 +78,9 @@ class Machine(Protocol):
 
     def described(self) -> str:
         """Its kernel and how that runs; part of the key of results."""
+
+    def vendor(self) -> str:
+        """The nesting that guests in it get: "amd", "intel" or ""."""
 
 
 @dataclass(slots=True)
@@ -115,7 +123,7 @@ def run(
     ``mounts`` appear in the given order (a later one may lie inside an earlier one's target), ``env``
     is added to an otherwise fixed environment.  ``devices`` are host device nodes to let in
     (/dev/kvm; in a virtual machine it is the machine's own).  A writable :class:`Bind` must have been handed over with
-    :func:`give`.
+    :func:`give`.  ``stop``, when set by another thread, ends it as the time limit does.
 
     Non-zero exits and time-outs are returned.  Raises InfrastructureError when the sandbox itself
     could not be set up, or when what runs inside wrote more than ``limits.disk`` or used more memory

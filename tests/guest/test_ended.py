@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Whose fault the end of a guest is, and which results may be used again.  No guest is started."""
 
-import os
 import signal
 from dataclasses import replace
 
@@ -40,22 +39,11 @@ OOPS = """\
 
 
 @pytest.fixture
-def ended(tmp_path):
-    """How QEMU's own start script tells of an emulator that is this shell script."""
-    place = tmp_path / "guest"
-    place.mkdir()
-    os.mkfifo(place / qemu.STOP)
-    for path in (place, place / qemu.STOP):
-        sandbox.give(path)
+def ended():
+    """How the sandbox tells of an emulator that is this shell script."""
 
     def end(script):
-        return sandbox.run(
-            ["sh", "-c", qemu._SCRIPT, "guest", "sh", "-c", script],
-            timeout=20,
-            mounts=[sandbox.Bind(source=place, target="/guest", writable=True)],
-            cwd="/guest",
-            merge=True,
-        )
+        return sandbox.run(["sh", "-c", script], timeout=20, merge=True)
 
     return end
 
