@@ -190,11 +190,9 @@ def _print(run: Run, findings: tuple[Finding, ...], tools: Tools, form: str) -> 
     if form == "text":
         said = "".join(f"{line}\n" for line in report_lint.lines(run, findings)).encode()
     else:
-        from reviewbot.rulekit.registry import rules_for  # noqa: PLC0415 - for sarif only
         from reviewbot.stages import report  # noqa: PLC0415 - jinja2
 
-        rules = rules_for(tools.config) if form == "sarif" else ()
-        said = report.run(run, form, report.settings(tools.config, rules))
+        said = report.run(run, form, report.settings(tools.config, form))
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.buffer.write(said)
         sys.stdout.buffer.flush()

@@ -140,11 +140,9 @@ def _deliver_report(
     run: Run, runs: Store, tools: Tools, *, form: str, output: str | None, send: bool
 ) -> None:
     """Keep all renderings beside the run, print or write the wanted one, send if asked."""
-    from reviewbot.rulekit.registry import rules_for  # noqa: PLC0415 - for sarif only
     from reviewbot.stages import report  # noqa: PLC0415 - jinja2 only now
 
-    rules = rules_for(tools.config) if form == "sarif" else ()
-    settings = report.settings(tools.config, rules)
+    settings = report.settings(tools.config, form)
     rendered = {name: report.run(run, name, settings) for name in dict.fromkeys((*KEPT, form))}
     places = {
         name: runs.save_report(run, f"report.{_SUFFIX.get(name, name)}", content)

@@ -37,11 +37,9 @@ def runs(limit: int) -> None:
 @click.pass_context
 def show(ctx: click.Context, run_id: str, form: str) -> None:
     """Print the report of RUN again: an id of 'reviewbot runs', the start of one, or "last"."""
-    from reviewbot.rulekit.registry import rules_for  # noqa: PLC0415 - for sarif only
     from reviewbot.stages import report  # noqa: PLC0415 - jinja2 only when needed
 
     invocation: Invocation = ctx.obj
     config = invocation.config()
     run = store().load(run_id)
-    rules = rules_for(config) if form == "sarif" else ()
-    sys.stdout.buffer.write(report.run(run, form, report.settings(config, rules)))
+    sys.stdout.buffer.write(report.run(run, form, report.settings(config, form)))

@@ -1,34 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run -> bytes in one of seven formats, and the mails that would be sent.
 
-Pure given the settings; :func:`settings` reads the templates once.
+Pure given the settings; :func:`settings` reads the templates once.  What one format alone needs is imported
+when it is asked for.
 """
+
+from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import jinja2
 
 from reviewbot.model.codec import to_json
-from reviewbot.model.config import Config
 from reviewbot.model.errors import UserError
-from reviewbot.model.mail import Mail
-from reviewbot.model.run import Run
-from reviewbot.model.series import Address
-from reviewbot.rulekit.rule import Rule
 from reviewbot.stages import report_mail
 from reviewbot.stages.compose import mbox
 from reviewbot.stages.printable import one_line, printable, row, wrap
 from reviewbot.stages.recipients import sender_of
 from reviewbot.stages.report_html import html
-from reviewbot.stages.report_junit import junit
 from reviewbot.stages.report_kcidb import KcidbSettings, kcidb
 from reviewbot.stages.report_kcidb import settings as kcidb_settings
-from reviewbot.stages.report_sarif import sarif
 from reviewbot.stages.report_text import text
 from reviewbot.tools import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.model.config import Config
+    from reviewbot.model.mail import Mail
+    from reviewbot.model.run import Run
+    from reviewbot.model.series import Address
+    from reviewbot.rulekit.rule import Rule
 
 VERSION = 1
 FORMATS = ("text", "json", "html", "mbox", "sarif", "junit", "kcidb")
@@ -52,11 +57,16 @@ class ReportSettings:
     kcidb: KcidbSettings = field(default_factory=KcidbSettings)
 
 
-def settings(config: Config, rules: tuple[Rule, ...] = ()) -> ReportSettings:
-    """Settings for the shipped templates.  Raises UserError when mail.sender is no address.
+def settings(config: Config, form: str = "") -> ReportSettings:
+    """Settings for the shipped templates; those for SARIF have the rules as well.
 
-    ``rules`` are needed for SARIF only.
+    Raises UserError when mail.sender is no address, BadRuleError for a rule that cannot be read.
     """
+    rules: tuple[Rule, ...] = ()
+    if form == "sarif":
+        from reviewbot.rulekit.registry import rules_for  # noqa: PLC0415 - parsers
+
+        rules = rules_for(config)
     return ReportSettings(
         templates=templates.load(),
         sender=sender_of(config.mail.sender),
@@ -77,8 +87,12 @@ def run(run: Run, form: str, settings: ReportSettings) -> bytes:
     if form == "mbox":
         return mbox(mails(run, settings))
     if form == "sarif":
+        from reviewbot.stages.report_sarif import sarif  # noqa: PLC0415 - all that rules import
+
         return sarif(run, settings.rules, settings.help_url)
     if form == "junit":
+        from reviewbot.stages.report_junit import junit  # noqa: PLC0415 - the library for XML
+
         return junit(run)
     if form == "kcidb":
         return kcidb(run, settings.kcidb)

@@ -32,7 +32,7 @@ def validator():
 
 
 def rendered(run, rules, help_url=""):
-    settings = replace(report.settings(Config(), rules), help_url=help_url)
+    settings = replace(report.settings(Config()), rules=rules, help_url=help_url)
     said = report.run(run, "sarif", settings)
     assert said.isascii()
     assert b"\x1b" not in said
