@@ -40,15 +40,20 @@ def tree_for(room) -> str:
     return str(place)
 
 
+async def begin(pilot, said: str = "the review has begun") -> None:
+    """Ask for a review by the rules alone, and wait for the answer."""
+    await pilot.press("r")
+    await see(pilot, "the rules alone")
+    await pilot.press("enter")
+    await see(pilot, said)
+
+
 def test_rules_run_beside_and_their_findings_come_by_themselves(room):
     place = tree_for(room)
 
     async def work(pilot):
         await see(pilot, "1 series", gone="reading")
-        await pilot.press("r")
-        await see(pilot, "the rules alone")
-        await pilot.press("enter")
-        await see(pilot, "the review has begun")
+        await begin(pilot)
         await pilot.press("enter")
         await see(pilot, "Your review,", "x ends it")
         await see(pilot, ": reviewed", gone="Your review,")
@@ -88,10 +93,7 @@ def test_what_cannot_be_reviewed_says_why(room):
 
     async def work(pilot):
         await see(pilot, "1 series", gone="reading")
-        await pilot.press("r")
-        await see(pilot, "the rules alone")
-        await pilot.press("enter")
-        await see(pilot, "no kernel tree is known")
+        await begin(pilot, "no kernel tree is known")
 
     drive(room.app(room.archive()), work)
 
@@ -101,16 +103,10 @@ def test_a_review_can_be_ended_and_leaving_ends_it(room):
 
     async def work(pilot):
         await see(pilot, "1 series", gone="reading")
-        await pilot.press("r")
-        await see(pilot, "the rules alone")
-        await pilot.press("enter")
-        await see(pilot, "the review has begun")
+        await begin(pilot)
         await pilot.press("x")
         await see(pilot, "ended before it was done")
-        await pilot.press("r")
-        await see(pilot, "the rules alone")
-        await pilot.press("enter")
-        await see(pilot, "the review has begun")
+        await begin(pilot)
         await pilot.press("q")
         await see(pilot, "q again ends it and leaves")
         await pilot.press("q")
