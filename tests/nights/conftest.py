@@ -11,6 +11,7 @@ import pytest
 TESTS = Path(__file__).parent.parent
 sys.path += [str(TESTS / "report"), str(TESTS / "web"), str(TESTS / "nights")]
 
+from looks import browser  # noqa: E402, F401 - a fixture, beside the tests of series' pages
 from nights_served import Swept, swept_in  # noqa: E402 - lies beside this file
 from shelves import RULES, Served  # noqa: E402 - lies beside the tests of series' pages
 

@@ -1,24 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The pages of nightly sweeps in a real Chromium: nothing hangs over, nothing runs, the keyboard is enough."""
 
-import struct
-
 import pytest
-from chromium import PROGRAM, chromium
+from looks import NEEDS_CHROMIUM, STOPS, look_at, tab
 from nights_served import LOG
-from test_web_browser import FOCUS, OVERHANG, STOPS, brightness
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(PROGRAM is None, reason="needs Debian's chromium: deploy/setup-debian test"),
-]
-OPEN = "document.querySelectorAll('details').forEach(one => { one.open = true }); 0"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +30,9 @@ def addresses(swept):
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_hangs_over_and_nothing_runs(served, browser, addresses, width, scheme):
     for path in addresses:
-        browser.look(width, scheme)
-        browser.open(f"http://{served.place}{path}")
-        for _ in range(2):  # as it comes, and with all that is folded opened
-            assert browser.ask("document.documentElement.scrollWidth") <= width, path
-            assert browser.ask(OVERHANG) == [], path
-            browser.ask(OPEN)
-        shown = browser.picture()
-        assert struct.unpack(">II", shown[16:24]) == (width, 900)
-        assert (brightness(shown) > 128) is (scheme == "light"), path
-        assert browser.ask("window.pwned === undefined"), path
-        others = [
-            x for x in browser.requests if not x.startswith((f"http://{served.place}/", "data:"))
-        ]
-        assert others == [], path
-        assert browser.said == [], f"{path}: the policy or the page is wrong"
+        assert look_at(browser, served, path, width, scheme) == [], (
+            f"{path}: the policy or the page is wrong"
+        )
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -69,13 +44,10 @@ def test_the_keyboard_reaches_everything_in_order(served, browser, addresses, wi
         assert wanted[0] == ["A", "#content"], path
         found = []
         for _ in range(60):
-            browser.press("Tab")
-            tag, what, outlined, visible = browser.ask(FOCUS)
-            if tag == "BODY":
+            stop = tab(browser, path)
+            if stop[0] == "BODY":
                 break
-            found.append([tag, what])
-            assert outlined, f"{path}: {tag} {what} does not show that it has the focus"
-            assert visible, f"{path}: {tag} {what}"
+            found.append(stop)
         links = [one for one in wanted if one[0] in ("A", "SUMMARY")]
         reached = [one for one in found if one[0] in ("A", "SUMMARY")]
         assert reached == links[: len(reached)], path

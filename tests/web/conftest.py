@@ -12,6 +12,7 @@ TESTS = Path(__file__).parent.parent
 sys.path += [str(TESTS / "report"), str(TESTS / "web")]
 
 from coverage_runs import counted  # noqa: E402 - lies beside this file
+from looks import browser  # noqa: E402, F401 - a fixture
 from sample_runs import CASES  # noqa: E402 - lies beside the reports' tests
 from shelves import EVIL, Served, Shelf, named, revised, shelf_in  # noqa: E402 - see above
 from test_hostile_text import poisoned  # noqa: E402 - see above

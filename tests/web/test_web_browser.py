@@ -3,43 +3,12 @@
 
 import contextlib
 import json
-import struct
-import zlib
 
 import pytest
-from chromium import PROGRAM, chromium
+from looks import NEEDS_CHROMIUM, STOPS, look_at, tab
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(PROGRAM is None, reason="needs Debian's chromium: deploy/setup-debian test"),
-]
-
+pytestmark = NEEDS_CHROMIUM
 HOSTILE = "20260102-000000-0001"
-# What sticks out of the window and out of everything that can be scrolled.
-OVERHANG = """[...document.querySelectorAll('body *')].filter(one => {
-  const box = one.getBoundingClientRect();
-  if (!box.width || box.right <= innerWidth + 1 || one.closest('.jump')) return false;
-  for (let up = one.parentElement; up; up = up.parentElement)
-    if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(up).overflowX)) return false;
-  return true;
-}).map(one => one.tagName + '.' + one.className)"""
-FOCUS = """(() => { const one = document.activeElement;
-  const style = getComputedStyle(one);
-  return [one.tagName, one.getAttribute('href') || one.name || one.textContent.trim().slice(0, 40),
-          style.outlineStyle !== 'none', one.getBoundingClientRect().width > 0]; })()"""
-# Browsers let the keyboard into what scrolls and holds nothing else that has the focus.
-STOPS = """(() => {
-  const plain = 'a[href], input, select, button, summary';
-  return [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && (one.matches(plain) ||
-    (['auto', 'scroll'].includes(getComputedStyle(one).overflowX) && one.scrollWidth > one.clientWidth &&
-     !one.querySelector(plain)))).map(one =>
-    [one.tagName, one.getAttribute('href') || one.name || one.textContent.trim().slice(0, 40)]); })()"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -67,36 +36,12 @@ def addresses(served):
     ]
 
 
-def brightness(picture: bytes) -> float:
-    """The red of a PNG's first pixel: the page's background, which is grey."""
-    width, kinds = struct.unpack(">I", picture[16:20])[0], picture[25]
-    data, place = b"", 8
-    while place < len(picture):
-        size, kind = struct.unpack(">I4s", picture[place : place + 8])
-        if kind == b"IDAT":
-            data += picture[place + 8 : place + 8 + size]
-        place += 12 + size
-    line = zlib.decompressobj().decompress(data, 1 + width * (4 if kinds == 6 else 3))
-    return line[1]  # on the first line every filter leaves the first pixel as it is
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_hangs_over_and_nothing_runs(served, browser, addresses, width, scheme):
     for path in addresses:
-        browser.look(width, scheme)
-        browser.open(f"http://{served.place}{path}")
-        assert browser.ask("document.documentElement.scrollWidth") <= width, path
-        assert browser.ask(OVERHANG) == [], path
-        shown = browser.picture()
-        assert struct.unpack(">II", shown[16:24]) == (width, 900)
-        assert (brightness(shown) > 128) is (scheme == "light"), path
-        assert browser.ask("window.pwned === undefined"), path
-        others = [
-            x for x in browser.requests if not x.startswith((f"http://{served.place}/", "data:"))
-        ]
-        assert others == [], path
-        complaints = [x for x in browser.said if "404" not in x and "400" not in x]
+        said = look_at(browser, served, path, width, scheme)
+        complaints = [x for x in said if "404" not in x and "400" not in x]
         assert complaints == [], f"{path}: the policy or the page is wrong"
 
 
@@ -122,11 +67,7 @@ def test_the_keyboard_reaches_everything_in_order(served, browser, addresses, wi
         wanted = browser.ask(STOPS)
         assert wanted[0] == ["A", "#content"], path
         for number, stop in enumerate(wanted[:60]):
-            browser.press("Tab")
-            tag, what, outlined, visible = browser.ask(FOCUS)
-            assert [tag, what] == stop, f"{path}: Tab {number + 1}"
-            assert outlined, f"{path}: {tag} {what} does not show that it has the focus"
-            assert visible, f"{path}: {tag} {what}"
+            assert tab(browser, path) == stop, f"{path}: Tab {number + 1}"
 
 
 def test_the_filter_works_with_the_keyboard_alone(served, browser):
