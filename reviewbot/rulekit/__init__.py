@@ -24,6 +24,7 @@ from reviewbot.rulekit.intercepts import (
     Switching,
     asks_guest,
     constants,
+    switched,
     switching,
 )
 from reviewbot.rulekit.interface import (
@@ -197,6 +198,7 @@ __all__ = [
     "slots",
     "softened",
     "structs",
+    "switched",
     "switching",
     "tested_before",
     "together",

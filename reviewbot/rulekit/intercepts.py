@@ -59,8 +59,7 @@ class Switching:
 
 def switching(call: Call) -> Switching:
     """What one of the calls above does."""
-    place = 2 if call.name == _OLD else 1
-    text = call.arguments[place] if len(call.arguments) > place else ""
+    text = switched(call)
     kind = "intercept" if call.name in MSR_CALLS else "control"
     if call.name in {_CLEAR, _SET}:
         kind = "instruction"
@@ -76,6 +75,12 @@ def switching(call: Call) -> Switching:
         if all(value in _ONE + _NONE for value in values):
             blocks = not passes
     return Switching(kind=kind, names=constants(text), passes=passes, blocks=blocks)
+
+
+def switched(call: Call) -> str:
+    """The argument of one of the calls above that says what is switched, "" when it is not there."""
+    place = 2 if call.name == _OLD else 1
+    return call.arguments[place] if len(call.arguments) > place else ""
 
 
 def constants(text: str) -> frozenset[str]:

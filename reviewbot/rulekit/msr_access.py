@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from reviewbot.parse.c import CFile
 from reviewbot.rulekit.context import Context
 from reviewbot.rulekit.fragments import fragments
-from reviewbot.rulekit.intercepts import MSR_CALLS, switching
+from reviewbot.rulekit.intercepts import MSR_CALLS, switched, switching
 from reviewbot.rulekit.module_parameter import identifiers
 from reviewbot.rulekit.trees import View
 
@@ -17,7 +17,8 @@ MERGE_CALLS = (
     *(f"{_MACRO}_{how}" for how in ("read", "write", "rw")),
 )
 """Calls that compute L2's intercept of an MSR from those of KVM and L1."""
-_POSITIONS = {"set_msr_interception": 2, MERGE_CALLS[0]: 3} | dict.fromkeys(MERGE_CALLS[1:], 0)
+_MERGED = {MERGE_CALLS[0]: 3} | dict.fromkeys(MERGE_CALLS[1:], 0)
+"""Which of their arguments is the MSR."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,8 @@ def family(msr: str) -> str:
 def _calls(source: CFile, names: tuple[str, ...]) -> Iterator[Intercept]:
     for name in names:
         for call in source.calls(name):
-            text = "".join(call.arguments[_POSITIONS.get(name, 1) :][:1])
+            place = _MERGED.get(name)
+            text = switched(call) if place is None else "".join(call.arguments[place:][:1])
             if text:
                 yield Intercept(
                     msr=named_msr(text),

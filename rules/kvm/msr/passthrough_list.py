@@ -45,7 +45,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from reviewbot.rulekit import Call, Context, Fact, Finding, Problem, Severity, View, rule
+from reviewbot.rulekit import Call, Context, Fact, Finding, Problem, Severity, View, rule, switched
 
 SOURCES = (
     "arch/x86/kvm/vmx/*.c",
@@ -63,7 +63,7 @@ REFERENCE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One vendor's list.  ``argument`` is the position of the MSR in the calls."""
+    """One vendor's list."""
 
     directory: str
     home: str
@@ -72,7 +72,6 @@ class Model:
     limit: str
     slots: tuple[str, ...]
     calls: tuple[str, ...]
-    argument: int
 
 
 MODELS = (
@@ -89,7 +88,6 @@ MODELS = (
             "vmx_enable_intercept_for_msr",
             "vmx_set_intercept_for_msr",
         ),
-        argument=1,
     ),
     Model(
         directory="arch/x86/kvm/svm/",
@@ -99,7 +97,6 @@ MODELS = (
         limit="MAX_DIRECT_ACCESS_MSRS",
         slots=("direct_access_msr_slot",),
         calls=("set_msr_interception",),
-        argument=2,
     ),
 )
 
@@ -131,7 +128,7 @@ def scan(view: View, model: Model, files: list[str]) -> Iterator[Problem]:
             if name.encode() not in text:
                 continue
             for call in view.c(path).calls(name):
-                msr = named_msr(call, model)
+                msr = named_msr(call)
                 if msr and msr not in known and not handled_elsewhere(view, model, msr):
                     yield _problem(model, msr, path, call)
 
@@ -174,11 +171,9 @@ def words(element: str) -> list[str]:
     return element.translate(str.maketrans("{},=", "    ")).split()
 
 
-def named_msr(call: Call, model: Model) -> str:
+def named_msr(call: Call) -> str:
     """The MSR's name if the call has one, "" for variables and x2APIC registers."""
-    if len(call.arguments) <= model.argument:
-        return ""
-    text = call.arguments[model.argument].strip()
+    text = switched(call).strip()
     return text if text.startswith("MSR_") and text.isidentifier() else ""
 
 
