@@ -36,6 +36,14 @@ class Makefile:
             if name.startswith(prefix)
         }
 
+    def names(self, file: str) -> bool:
+        """Whether a value has the file, in whichever directory ("x86/state_test", "$(KVM)/kvm_main.o")."""
+        return any(
+            entry.word.strip("()").rpartition("/")[2] == file
+            for entries in self.variables.values()
+            for entry in entries
+        )
+
 
 def read_makefile(data: bytes) -> Makefile:
     """Read a Makefile; never raises for its contents."""

@@ -39,3 +39,9 @@ def test_recipes_are_no_assignments():
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(data):
     read_makefile(data)
+
+
+def test_a_file_is_named_in_whichever_directory():
+    makefile = read_makefile(TEXT + b"kvm-y := $(addprefix ../virt/, main.o) $(KVM)/pfn.o\n")
+    assert all(makefile.names(one) for one in ("two_test", "three_test", "main.o", "pfn.o"))
+    assert not any(makefile.names(one) for one in ("not", "test", "echo", "one", "x86", "n.o"))

@@ -303,4 +303,4 @@ def built(view: View, path: str) -> bool:
     ]
     makefiles.append("virt/kvm/Makefile.kvm")
     wanted = f"{place.stem}.o"
-    return any(wanted in view.text(makefile) for makefile in makefiles)
+    return any(view.makefile(one).names(wanted) for one in makefiles if view.exists(one))

@@ -192,9 +192,8 @@ def only_positive(listed: str) -> Problem:
 
 def scan(view: View, paths: list[str]) -> Iterator[Problem]:
     """Programs of one tree that are in no Makefile."""
-    makefiles = "\n".join(view.text(path) for path in MAKEFILES)
     for path in paths:
-        if not view.exists(path) or listed(path, makefiles) or "main" not in view.c(path).functions:
+        if not view.exists(path) or listed(view, path) or "main" not in view.c(path).functions:
             continue
         yield Problem(
             key=path,
@@ -211,10 +210,10 @@ def scan(view: View, paths: list[str]) -> Iterator[Problem]:
         )
 
 
-def listed(path: str, makefiles: str) -> bool:
+def listed(view: View, path: str) -> bool:
     """Whether a Makefile names the program; arch/arm64/foo may be split and listed as "foo" only."""
     name = path.rpartition("/")[2].removesuffix(".c")
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", makefiles) is not None
+    return any(view.makefile(one).names(name) for one in MAKEFILES if view.exists(one))
 
 
 def home(view: View) -> str:
