@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-import re
-import time
 from typing import TYPE_CHECKING
 
-from reviewbot.model.sweep import FOUND_BY_LOOKING, Against, Ending, Kind, Move, Reverted, Standing
+from reviewbot.model.sweep import Against, Ending, Kind, Move, Reverted
+from reviewbot.stages.nightly_words import text as text_of
 from reviewbot.stages.printable import count, listed, one_line
+from reviewbot.stages.sweep_regzbot import introduced, regzbot_lines, with_commands
+from reviewbot.stages.sweep_words import KINDS, commit, day, since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import jinja2
 
-    from reviewbot.model.sweep import Bisection, Movement, Regression
+    from reviewbot.model.sweep import Bisection, Movement
     from reviewbot.model.sweep_report import SweepReport
 
 Rows = list[tuple[str, str]]
@@ -34,12 +35,6 @@ _IN_FULL = (
     Move.BROKE, Move.WARNED, Move.SLOWER, Move.GREW, Move.UNCONFIRMED, Move.FLAKY, Move.GONE,
     Move.FASTER, Move.SHRANK, Move.FIXED,
 )  # fmt: skip
-_KINDS = {
-    Kind.BUILD: "build", Kind.WARNING: "compiler", Kind.BOOT: "boot", Kind.TEST: "test",
-    Kind.CONSOLE: "console", Kind.RULE: "rule", Kind.DOCUMENT: "documentation",
-}  # fmt: skip
-_COMMAND = re.compile(r"^(\s*)(?=#\s*[a-z])", re.IGNORECASE | re.MULTILINE)
-"""A line of a mail that some bot may take for a command to it."""
 
 
 def decisive(report: SweepReport) -> tuple[Movement, ...]:
@@ -93,12 +88,12 @@ def text(report: SweepReport, templates: jinja2.Environment, *, regzbot: bool) -
     night = report.night
     said = templates.get_template("sweep.txt.j2").render(
         branch=night.branch,
-        tip=_commit(night.commit, report.tip_subject),
+        tip=commit(night.commit, report.tip_subject),
         summary=summary(report),
         blocks=[*_moved(report), *_going_on(report)],
         facts=list(_facts(report)),
     )
-    return _with_commands(said, regzbot_lines(report) if regzbot else ())
+    return with_commands(said, regzbot_lines(report) if regzbot else ())
 
 
 def culprit_text(
@@ -109,24 +104,17 @@ def culprit_text(
     assert culprit is not None  # noqa: S101 - the caller has grouped by it
     moved = {(one.kind, one.name): one for one in decisive(report)}
     blocks = [
-        (f"{_KINDS[one.kind]}: {one.name}", _rows(moved.get((one.kind, one.name)), one, brief=True))
+        (f"{KINDS[one.kind]}: {one.name}", _rows(moved.get((one.kind, one.name)), one, brief=True))
         for one in some[:_MOST]
     ]
     said = templates.get_template("sweep_culprit.txt.j2").render(
         branch=report.night.branch,
-        commit=_commit(culprit.commit, culprit.subject),
+        commit=commit(culprit.commit, culprit.subject),
         what=count(len(some), "test") if _only_tests(some) else one_line(listed(_names(some), 3)),
         blocks=blocks,
         facts=list(_facts(report, brief=True)),
     )
-    return _with_commands(said, _introduced(some) if regzbot else ())
-
-
-def _with_commands(said: str, commands: Iterable[str]) -> str:
-    """The text with our commands below it, and none that a commit's subject brought to a line's start."""
-    tame = _COMMAND.sub(r"\1| ", said)
-    lines = list(commands)
-    return "\n".join((tame.rstrip("\n"), "", *lines, "")) if lines else tame
+    return with_commands(said, introduced(some) if regzbot else ())
 
 
 def _only_tests(some: Sequence[Bisection]) -> bool:
@@ -137,7 +125,7 @@ def _names(some: Sequence[Bisection]) -> tuple[str, ...]:
     return tuple(
         f"the build of {one.name}"
         if one.kind is Kind.BUILD
-        else f"the {_KINDS[one.kind]} {one.name}"
+        else f"the {KINDS[one.kind]} {one.name}"
         for one in some
     )
 
@@ -149,11 +137,11 @@ def _moved(report: SweepReport) -> Iterator[tuple[str, Rows]]:
     for move in _IN_FULL:
         some = [one for one in movements if one.move is move]
         for one in some[:_MOST]:
-            kind = f"{_KINDS[one.kind]}: " if one.kind else ""
+            kind = f"{KINDS[one.kind]}: " if one.kind else ""
             key = (one.kind, one.name) if one.kind else None
             rows = _rows(one, searches.get(key) if key else None)
             if key and key in closed:
-                rows.append(("since", _since(closed[key])))
+                rows.append(("since", since(closed[key])))
             yield f"{move.value.capitalize()}: {kind}{one.name}", rows
         if len(some) > _MOST:
             yield f"... and {len(some) - _MOST} more: {move.value}", []
@@ -177,7 +165,7 @@ def _search(found: Bisection, *, brief: bool) -> Rows:
     if found.culprit:
         who = found.culprit
         if not brief:
-            rows += [("culprit", _commit(who.commit, who.subject)), ("author", who.author)]
+            rows += [("culprit", commit(who.commit, who.subject)), ("author", who.author)]
             if who.message_id:
                 rows.append(("thread", f"<{who.message_id}>"))
         steps = f", {count(len(found.steps), 'step')} in {found.good[:12]}..{found.bad[:12]}"
@@ -198,22 +186,22 @@ def _going_on(report: SweepReport) -> Iterator[tuple[str, Rows]]:
     """Failures of earlier nights that are over without anybody having seen when, and that are still there."""
     fresh = {(one.kind, one.name) for one in decisive(report) if one.move in WORTH_A_MAIL}
     over: Rows = [
-        ("", f"{one.standing}: {_KINDS[one.kind]}: {one.name}, since {_since(one)}; {one.why}")
+        ("", f"{one.standing}: {KINDS[one.kind]}: {one.name}, since {since(one)}; {one.why}")
         for one in report.closed
         if (one.kind, one.name) not in fresh and one.why
     ]
     if over:
         yield "Over:", over[:_MOST]
     for found in late(report)[:_MOST]:
-        yield f"Culprit found: {_KINDS[found.kind]}: {found.name}", _rows(None, found)
+        yield f"Culprit found: {KINDS[found.kind]}: {found.name}", _rows(None, found)
     searches = (*report.found, *report.bisections)
     culprits = {(one.kind, one.name): one.culprit for one in searches if one.culprit}
     rows: Rows = []
     for one in report.open:
         if (one.kind, one.name) not in fresh:
             who = culprits.get((one.kind, one.name))
-            since = f", since {_commit(who.commit, who.subject)}" if who else ""
-            rows.append((_day(one.since)[5:], f"{_KINDS[one.kind]}: {one.name}{since}"))
+            by = f", since {commit(who.commit, who.subject)}" if who else ""
+            rows.append((day(one.since)[5:], f"{KINDS[one.kind]}: {one.name}{by}"))
     if rows:
         yield "Still failing:", rows[:_MOST]
     both = [
@@ -224,6 +212,22 @@ def _going_on(report: SweepReport) -> Iterator[tuple[str, Rows]]:
     if both:
         names = tuple(one.name for one in both)
         yield "Also failing where the branch leaves mainline:", [("", listed(names, 20))]
+    if alone := _compared_with_nothing(report):
+        yield "Failing, with nothing to compare with:", alone
+
+
+def _compared_with_nothing(report: SweepReport) -> Rows:
+    """What a first night sees fail of which nobody knows whether it ever passed."""
+    if not report.incomparable or report.night.ending is Ending.UNCHANGED:
+        return []
+    known = {(one.kind, one.name) for one in report.movements}
+    rows = [
+        ("", f"{KINDS[one.kind]}: {one.name}: {text_of(one)}")
+        for one in report.night.seen
+        if one.failures and (one.kind, one.name) not in known
+    ]
+    more = [("", f"and {len(rows) - _MOST} more")] if len(rows) > _MOST else []
+    return rows[:_MOST] + more
 
 
 def _facts(report: SweepReport, *, brief: bool = False) -> Iterator[tuple[str, str]]:
@@ -255,7 +259,7 @@ def _range(report: SweepReport) -> str:
         fresh = count(len(moved.commits), "new commit")
         said = [f"force-pushed over {moved.old[:12]}: {fresh}"]
         said += [f"{len(moved.rebased)} only rebased", f"{len(moved.dropped)} dropped"]
-        said += [f"dropped {_commit(one.commit, one.subject)}" for one in moved.dropped[:5]]
+        said += [f"dropped {commit(one.commit, one.subject)}" for one in moved.dropped[:5]]
     if moved.upstream:
         said.append(f"{count(moved.upstream, 'commit')} from mainline")
     if moved.merges:
@@ -263,35 +267,3 @@ def _range(report: SweepReport) -> str:
     if moved.merge_base:
         said.append(f"merge base {moved.merge_base[:12]}")
     return "; ".join(said)
-
-
-def regzbot_lines(report: SweepReport) -> Iterator[str]:
-    """What the regression tracker reads (Documentation/process/handling-regressions.rst)."""
-    found = [one for one in report.bisections if one.kind not in FOUND_BY_LOOKING]
-    yield from _introduced(found)
-    for one in report.closed:
-        if one.standing is not Standing.FIXED:
-            continue
-        what = one_line(f"{_KINDS[one.kind]} {one.name}")[:200]
-        yield f"#regzbot resolve: {what} passes again at {report.night.commit[:12]}"
-
-
-def _introduced(found: Sequence[Bisection]) -> Iterator[str]:
-    for one in found:
-        # A tracker's record names a commit in public: not one whose revert changed nothing.
-        if one.culprit and one.culprit.reverted is not Reverted.DOES_NOT_CURE:
-            yield f"#regzbot introduced: {one.culprit.commit[:12]}"
-            yield f"#regzbot title: {one_line(f'KVM: {_KINDS[one.kind]} {one.name} fails')[:200]}"
-
-
-def _since(one: Regression) -> str:
-    where = f", in {one.good[:12]}..{one.bad[:12]}" if one.good and one.bad else ""
-    return f"{_day(one.since)}{where}"
-
-
-def _day(moment: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(moment))
-
-
-def _commit(commit: str, title: str) -> str:
-    return f'{commit[:12]} ("{title}")' if title else commit[:12]

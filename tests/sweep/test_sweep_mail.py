@@ -227,6 +227,10 @@ def test_regzbot_is_told_where_it_began_and_that_it_ended():
     body = mails(one, replace(OWNER, regzbot=True))[0].entry.mail.body
     assert "#regzbot resolve: test x86_64/smm_test passes again at 111111111111" in body
     assert "2026-11-18" in body
+    silent = replace(closed, name="x86_64/flaky", why="passed 9 times since it failed 2 of 3")
+    body = mails(replace(one, closed=(closed, silent), open=(closed,)))[0].entry.mail.body
+    flat = " ".join(body.split())
+    assert "Over: fixed: test: x86_64/flaky, since 2026-11-18; passed 9 times since it" in flat
 
 
 def test_hostile_text_stays_text():
@@ -246,6 +250,25 @@ def test_hostile_text_stays_text():
 def test_a_partial_night_says_so():
     one = replace(BROKEN, night=replace(BROKEN.night, ending=Ending.PARTIAL))
     assert "(partial)" in sweep_text.subject(one)
+
+
+def test_a_first_night_names_what_fails_though_it_blames_nobody():
+    """Of what the merge base shows as well, or does not, is said that alone."""
+    night = BROKEN.night
+    old = replace(moved("x86_64/old", Move.STILL), against=Against.MERGE_BASE)
+    seen = [replace(night.seen[0], name=f"x86_64/t{n}", detail="x == y") for n in range(14)]
+    seen += [replace(seen[0], name="x86_64/old"), replace(seen[0], name="fine", failures=0)]
+    first = a_night(old, incomparable="there is no earlier sweep to compare with")
+    first = replace(first, night=replace(night, seen=tuple(seen)))
+    environment = report.plain(report.settings(Config()))
+    said = sweep_text.text(first, environment, regzbot=False)
+    assert "Failing, with nothing to compare with:\n" in said
+    assert "test: x86_64/t0: fail: x == y" in said
+    assert "and 2 more" in said
+    assert said.count("x86_64/old") == 1
+    assert "fine" not in said
+    later = sweep_text.text(replace(first, incomparable=""), environment, regzbot=False)
+    assert "nothing to compare" not in later
 
 
 def test_a_slower_test_comes_with_its_interval():
