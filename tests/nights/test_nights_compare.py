@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from nightly import night
 
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import (
@@ -19,7 +20,6 @@ from reviewbot.model.sweep import (
     Kind,
     Measure,
     Move,
-    Night,
     Past,
     Seen,
     Standing,
@@ -34,16 +34,7 @@ if TYPE_CHECKING:
 
     from reviewbot.model.sweep import Movement
 
-NIGHT = Night(
-    id="tonight",
-    branch="kvm/queue",
-    commit="c" * 40,
-    tree_id="t" * 40,
-    started=100.0,
-    ended=200.0,
-    ending=Ending.COMPLETE,
-    machine="kvm",
-)
+NIGHT = night(100, id="tonight", machine="kvm")
 EARLIER = replace(NIGHT, id="earlier", started=0.0)
 NAME = "x86_64/state_test"
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from nightly import night
 from nights_served import NIGHTS
 from shelves import RULES, SCRIPT, Served
 from test_web_pages import Links
 
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
+from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Seen
 from reviewbot.tools import templates
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.nights import Nights
@@ -250,10 +251,7 @@ def test_slugs_are_unlike_and_harmless():
 
 def test_what_differs_from_mainline_is_no_news_but_the_first_night_has_nothing_else():
     seen = Seen(kind=Kind.TEST, name="t", status=Status.FAIL, runs=3, failures=3)
-    first = Night(
-        id="1", branch="b", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE,
-        machine="m", seen=(seen,),
-    )  # fmt: skip
+    first = night(1, seen, id="1")
     nights = (replace(first, id="3", machine="other"), replace(first, id="2"), first)
     moved = tuple(
         Movement(kind=Kind.TEST, name="t", move=Move.BROKE, against=against, before="", after="")
@@ -270,17 +268,14 @@ def test_what_differs_from_mainline_is_no_news_but_the_first_night_has_nothing_e
 def test_a_failure_that_the_record_explains_is_flaky_in_the_grid():
     seen = Seen(kind=Kind.TEST, name="t", status=Status.FAIL, runs=1, failures=1)
     mixed = replace(seen, name="u", runs=3)
-    night = Night(
-        id="n", branch="b", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE,
-        seen=(seen, mixed),
-    )  # fmt: skip
+    tonight = night(1, seen, mixed, id="n")
 
     def states(move: Move) -> list[str]:
         moved = [
             Movement(kind=Kind.TEST, name=name, move=move, against=Against.PREVIOUS, before="", after="")
             for name in ("t", "u")
         ]  # fmt: skip
-        rows = grid((night,), {"n": moved}).moving
+        rows = grid((tonight,), {"n": moved}).moving
         return [row.cells[0].state for row in sorted(rows, key=lambda row: row.name)]
 
     assert states(Move.FLAKY) == ["flaky", "flaky"]

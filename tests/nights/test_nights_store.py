@@ -49,11 +49,7 @@ from dataclasses import replace
 from pathlib import Path
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Ending, Kind, Night, Seen
-from reviewbot.model.sweep_range import RangeCommit, SweepRange
 from reviewbot.tools.nights import Nights
-from reviewbot.tools.nights_file import STEPS
-from reviewbot.tools.nights_logs import END
-from reviewbot.tools.nights_pursuit import RANGE
 
 store, first = Nights(Path(sys.argv[1])), int(sys.argv[2])
 night = Night(id="x", branch="kvm/queue", commit="c", tree_id="t", started=0.0, ended=1.0, ending=Ending.COMPLETE)

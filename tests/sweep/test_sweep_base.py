@@ -8,12 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nightly import night
 
 from reviewbot.engine.sweep_judge import Judge
 from reviewbot.engine.sweep_other import Others
 from reviewbot.model.config import Config
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Against, Ending, Kind, Move, Night, Seen
+from reviewbot.model.sweep import Against, Kind, Move, Night, Seen
 from reviewbot.tools.nights import Nights
 
 TEST = "x86_64/state_test"
@@ -25,19 +26,8 @@ def seen(runs: int, failures: int, name: str = TEST) -> Seen:
     return Seen(kind=Kind.TEST, name=name, status=status, runs=runs, failures=failures)
 
 
-def night(name: str, branch: str, *some: Seen) -> Night:
-    return Night(
-        id=name,
-        branch=branch,
-        commit="b" * 40,
-        tree_id="c" * 40,
-        started=1.0,
-        ended=2.0,
-        ending=Ending.COMPLETE,
-        machine="tcg",
-        merge_base="a" * 40,
-        seen=some,
-    )
+def called(name: str, branch: str, *some: Seen) -> Night:
+    return night(1, *some, id=name, branch=branch, merge_base="a" * 40)
 
 
 @pytest.fixture
@@ -54,18 +44,18 @@ def others(nights: Nights) -> Others:
 
 
 def test_what_fails_tonight_and_passed_once_on_the_base_is_run_there_again(nights):
-    tip = night("tip", "kvm/queue", seen(3, 3), seen(1, 0, "fine"), seen(3, 3, "old"))
-    base = night("base", "kvm/mainline@base", seen(1, 0), seen(1, 0, "fine"), seen(3, 3, "old"))
+    tip = called("tip", "kvm/queue", seen(3, 3), seen(1, 0, "fine"), seen(3, 3, "old"))
+    base = called("base", "kvm/mainline@base", seen(1, 0), seen(1, 0, "fine"), seen(3, 3, "old"))
     assert set(others(nights)._unconfirmed(tip, base)) == {TEST}
-    sure = night("base", "kvm/mainline@base", seen(1 + REPEATS, 0))
+    sure = called("base", "kvm/mainline@base", seen(1 + REPEATS, 0))
     assert not others(nights)._unconfirmed(tip, sure)
 
 
 def blamed(nights: Nights, base: Seen, tip: Seen) -> bool:
     judge = Judge(nights=nights, branch="kvm/queue", night="tip", machine="tcg")
     moved = judge.against(
-        night("tip", "kvm/queue", tip),
-        night("base", "kvm/mainline@base", base),
+        called("tip", "kvm/queue", tip),
+        called("base", "kvm/mainline@base", base),
         Against.MERGE_BASE,
     )
     return any(one.move is Move.BROKE for one in moved)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nightly import night
 
 from reviewbot.engine.sweep_earlier import delivered, take_over, untold
 from reviewbot.engine.sweep_judge import Judge
@@ -34,23 +35,13 @@ def build(status: Status) -> Seen:
     return Seen(kind=Kind.BUILD, name="kvm", status=status, failures=int(status is not Status.PASS))
 
 
-def night(number: int, tree: str, ending: Ending, status: Status) -> Night:
-    return Night(
-        id=f"night-{number}",
-        branch="kvm/queue",
-        commit=tree * 40,
-        tree_id=tree * 40,
-        started=float(number),
-        ended=number + 0.5,
-        ending=ending,
-        machine=MACHINE,
-        seen=(build(status),),
-    )
+def ended(number: int, tree: str, ending: Ending, status: Status) -> Night:
+    return night(number, build(status), commit=tree * 40, tree_id=tree * 40, ending=ending)
 
 
-GOOD = night(1, "a", Ending.COMPLETE, Status.PASS)
-CUT_OFF = night(2, "b", Ending.PARTIAL, Status.FAIL)
-TONIGHT = night(3, "c", Ending.COMPLETE, Status.FAIL)
+GOOD = ended(1, "a", Ending.COMPLETE, Status.PASS)
+CUT_OFF = ended(2, "b", Ending.PARTIAL, Status.FAIL)
+TONIGHT = ended(3, "c", Ending.COMPLETE, Status.FAIL)
 
 
 @pytest.fixture
@@ -97,10 +88,10 @@ def test_after_a_clock_was_set_back_what_broke_is_new_once_and_its_repair_is_tol
     assert moves(nights) == [Move.BROKE]
     nights.record(broke)
     judge = Judge(nights=nights, branch="kvm/queue", night="night-4", machine=MACHINE)
-    after = replace(night(4, "d", Ending.COMPLETE, Status.PASS), started=-9.0, ended=-8.0)
+    after = replace(ended(4, "d", Ending.COMPLETE, Status.PASS), started=-9.0, ended=-8.0)
     assert [one.move for one in judge.since_last(after)] == [Move.FIXED]
-    fixed_in(nights, replace(night(5, "d", Ending.FAILED, Status.PASS), started=-20.0))
-    (told,) = untold(nights, replace(night(6, "d", Ending.PARTIAL, Status.PASS), started=-19.0))
+    fixed_in(nights, replace(ended(5, "d", Ending.FAILED, Status.PASS), started=-20.0))
+    (told,) = untold(nights, replace(ended(6, "d", Ending.PARTIAL, Status.PASS), started=-19.0))
     assert told.closed == "night-5"
 
 
@@ -114,21 +105,21 @@ def fixed_in(nights: Nights, night_: Night) -> None:
 def test_a_repair_that_nobody_was_told_of_is_told_by_the_next_night_and_once(
     nights: Nights,
 ) -> None:
-    fixed_in(nights, night(2, "b", Ending.FAILED, Status.PASS))
-    tonight = night(3, "b", Ending.PARTIAL, Status.PASS)
+    fixed_in(nights, ended(2, "b", Ending.FAILED, Status.PASS))
+    tonight = ended(3, "b", Ending.PARTIAL, Status.PASS)
     (told,) = untold(nights, tonight)
     assert (told.name, told.standing, told.closed) == ("kvm", Standing.FIXED, "night-2")
     nights.record(tonight)
     delivered(nights, tonight, [told])
-    assert untold(nights, night(4, "d", Ending.COMPLETE, Status.PASS)) == ()
+    assert untold(nights, ended(4, "d", Ending.COMPLETE, Status.PASS)) == ()
 
 
 def test_what_was_told_or_is_broken_again_is_not_told(nights: Nights) -> None:
-    failed = night(2, "b", Ending.FAILED, Status.PASS)
+    failed = ended(2, "b", Ending.FAILED, Status.PASS)
     fixed_in(nights, failed)
     assert untold(nights, TONIGHT) == (), "it fails tonight"
     delivered(nights, failed)
-    assert untold(nights, night(3, "b", Ending.COMPLETE, Status.PASS)) == ()
+    assert untold(nights, ended(3, "b", Ending.COMPLETE, Status.PASS)) == ()
 
 
 def test_a_search_that_is_cut_off_does_not_take_the_others_with_it(

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pygit2
 import pytest
+from nightly import night
 
 from reviewbot.engine.sweep_judge import Judge
 from reviewbot.engine.sweep_pursuit import Pursuit
@@ -19,7 +20,6 @@ from reviewbot.model.sweep import (
     Against,
     Bisection,
     Culprit,
-    Ending,
     Kind,
     Move,
     Movement,
@@ -48,18 +48,9 @@ CULPRIT = Culprit(commit="c" * 40, subject="KVM: Break it", author="Jo <jo@examp
 FOUND = replace(CUT_OFF, culprit=CULPRIT, confidence=1.0, unfinished=False, reason="")
 
 
-def night(number: int, commit: str = "b" * 40) -> Night:
-    return Night(
-        id=f"night-{number}",
-        branch="kvm/queue",
-        commit=commit,
-        tree_id=commit,
-        started=float(number),
-        ended=number + 0.5,
-        ending=Ending.COMPLETE,
-        machine="tcg",
-        seen=(Seen(kind=Kind.TEST, name=TEST, status=Status.FAIL, runs=1, failures=1),),
-    )
+def failing(number: int, commit: str = "b" * 40) -> Night:
+    seen = Seen(kind=Kind.TEST, name=TEST, status=Status.FAIL, runs=1, failures=1)
+    return night(number, seen, commit=commit, tree_id=commit)
 
 
 @pytest.fixture
@@ -70,7 +61,7 @@ def nights(tmp_path: Path) -> Iterator[Nights]:
 
 def searched(nights: Nights, number: int, found: Bisection, good: str = "a" * 40) -> None:
     """A night in which the failure was there, and what became of its search."""
-    nights.record(night(number))
+    nights.record(failing(number))
     nights.open_regression(
         "kvm/queue", Kind.TEST, TEST, night=f"night-{number}", since=float(number), good=good
     )
@@ -123,7 +114,7 @@ def test_an_owed_search_begins_where_the_failure_did(
 
     monkeypatch.setattr(Pursuit, "_bisect", search)
     bench = SimpleNamespace(
-        seen={(Kind.TEST, TEST): night(9).seen[0]},
+        seen={(Kind.TEST, TEST): failing(9).seen[0]},
         place=SimpleNamespace(tip=tip, store=SimpleNamespace(path=Path(repository.path))),
         profile=SimpleNamespace(name="kvm"),
     )
@@ -141,7 +132,7 @@ def test_an_owed_search_begins_where_the_failure_did(
 
 
 def test_a_culprit_that_is_found_late_is_mailed() -> None:
-    quiet = SweepReport(sweep="kvm", night=night(9), movements=(STILL,), bisections=(CUT_OFF,))
+    quiet = SweepReport(sweep="kvm", night=failing(9), movements=(STILL,), bisections=(CUT_OFF,))
     found = replace(quiet, bisections=(FOUND,))
     assert not sweep_text.changed(quiet)
     assert sweep_text.changed(found)
