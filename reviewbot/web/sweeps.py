@@ -144,6 +144,7 @@ class SweepPages:
             grid=table,
             latest=latest[0] if latest else None,
             regressions=regressions,
+            failing=sum(one.cells[0].bad and one.cells[0].state != "flaky" for one in table.moving),
             matters=matters(regressions, searches),
             moved=[(night, told) for night, some in moved if (told := news(some))],
             moods={one.id: mood(one, every.get(one.id, ())) for one in nights},

@@ -225,6 +225,28 @@ def test_without_nights_there_is_no_such_page(tmp_path, swept):
     assert not (tmp_path / "none.sqlite").exists()
 
 
+def test_a_first_night_does_not_pass_for_a_good_one(tmp_path, swept):
+    """Nothing is open, as nothing is known of before; what fails is said all the same."""
+    slow = Seen(kind=Kind.TEST, name="memslot_perf_test", status=Status.TIMEOUT, failures=1)
+    fine = Seen(kind=Kind.TEST, name="x86_64/state_test", status=Status.PASS)
+    first = night(1, slow, fine, id="first", ending=Ending.PARTIAL)
+    store = Nights(tmp_path / "nights.sqlite")
+    store.record(first)
+    store.close()
+    shelf = NightsShelf(tmp_path / "nights.sqlite", Cache(tmp_path / "cache"))
+    site = Site(templates.load_web(), swept.site.reviews, shelf)
+
+    def said(path: str) -> str:
+        return site.page(EMPTY, LINKS, path, {}, json=False).body.decode()
+
+    branch, only = said("/sweeps/kvm-queue"), said("/sweeps/kvm-queue/first")
+    assert "no open regression, 1 failing" in branch
+    assert "What failed in the only night" in branch
+    assert "the first sweep, 1 failing; partial" in only
+    assert "There is no earlier sweep to compare with" in only
+    assert "nothing moved" not in only
+
+
 def test_an_export_has_no_dead_links(tmp_path, swept):
     target = StaticSite(tmp_path / "site")
     for one in pages(swept.site, EMPTY):
