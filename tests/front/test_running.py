@@ -109,6 +109,56 @@ def test_units_are_locked_down(units, name, most):
     assert float(found[1]) <= most, done.stdout
 
 
+def system_calls(filters: list[str]) -> set[str]:
+    """What the values of a unit's SystemCallFilter= let through, first to last."""
+    groups: dict[str, list[str]] = {}
+    done = subprocess.run(
+        ["systemd-analyze", "--no-pager", "syscall-filter"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith("@"):
+            members = groups.setdefault(line.strip(), [])
+        elif line.startswith("    ") and not line.lstrip().startswith("#"):
+            members.append(line.strip())
+
+    def expanded(name: str) -> set[str]:
+        if not name.startswith("@"):
+            return {name}
+        return {call for member in groups[name] for call in expanded(member)}
+
+    allowed: set[str] = set()
+    for value in filters:
+        named = {call for name in value.removeprefix("~").split() for call in expanded(name)}
+        allowed = allowed - named if value.startswith("~") else allowed | named
+    return allowed
+
+
+@analyze
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace: apt-get install strace")
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="no bwrap: apt-get install bubblewrap")
+def test_the_worker_may_make_its_sandbox(tmp_path):
+    """The unit forbade sethostname(2), so that no sandbox could be set up; nothing shorter than running it shows that."""
+    program = (
+        "from reviewbot.tools import sandbox;"
+        " print(sandbox.contain(sandbox.Task(argv=('hostname',), timeout=60)).text())"
+    )
+    trace = tmp_path / "trace"
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", trace, sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "lab"), done.stderr
+    made = set(re.findall(r"^\d+ +([a-z_0-9]+)\(", trace.read_text(), re.MULTILINE))
+    assert {"clone", "mount", "sethostname"} <= made
+    missing = made - system_calls(values(UNITS / "reviewbot-worker.service", "SystemCallFilter"))
+    assert not missing, f"reviewbot-worker.service forbids {', '.join(sorted(missing))}"
+
+
 @pytest.mark.parametrize("name", EXPOSURE)
 def test_units_start_commands_that_exist(name):
     unit = UNITS / f"reviewbot-{name}.service"
