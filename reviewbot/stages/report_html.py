@@ -16,21 +16,19 @@ from markupsafe import Markup
 from reviewbot.model.run import Run, VerdictKind
 from reviewbot.model.series import FileDiff, Hunk, Patch
 from reviewbot.parse.landing import as_landed
-from reviewbot.stages import added_lines, analysed, other_builds, reproduce
+from reviewbot.stages import reproduce
+from reviewbot.stages.blocks import blocks
 from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.quote import hunk_header, moved, new_numbers, quoted_line
 from reviewbot.stages.remarks import Remark, broken_build, remarks
 from reviewbot.stages.summary import (
-    base_block,
-    conflict_block,
     not_tested,
     rows,
-    symbols_block,
 )
 from reviewbot.stages.tally import Tally, tally
-from reviewbot.stages.tested import Block, crash_block, host_phrase, test_blocks
+from reviewbot.stages.tested import crash_block, host_phrase
 
 MOST_LINES = 3000
 """Lines of a patch that are shown; a page of a 50 MB patch would help nobody."""
@@ -100,17 +98,6 @@ def html(run: Run, templates: jinja2.Environment) -> str:
 def facts(run: Run, counted: Tally) -> dict[str, object]:
     """What the parts of the page besides its patches show, by the names the templates use."""
     patches = run.series.patches if run.series else ()
-    blocks = [
-        block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
-    ]
-    blocks += [
-        Block(heading=other_builds.heading(one), lines=other_builds.lines(one))
-        for one in counted.variants
-    ]
-    blocks += [Block(heading=heading, lines=lines) for heading, lines in analysed.blocks(run)]
-    blocks += test_blocks(counted)
-    if missed := added_lines.lines(run):
-        blocks.append(Block(heading=added_lines.HEADING, lines=missed))
     return {
         "run": run,
         "counted": counted,
@@ -123,7 +110,7 @@ def facts(run: Run, counted: Tally) -> dict[str, object]:
         "not_tested": not_tested(run, counted),
         "findings": run.check.findings if run.check else (),
         "outcomes": sorted(run.check.outcomes, key=lambda o: o.code) if run.check else (),
-        "blocks": blocks,
+        "blocks": blocks(run, counted),
         "crashes": [(crash, crash_block(crash)) for crash in run.new_crashes],
         "host": host_phrase(run.tests.host) if run.tests and run.tests.host else "",
         "ours": reproduce.ours(run),

@@ -12,22 +12,19 @@ import jinja2
 
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
-from reviewbot.stages import added_lines, analysed, other_builds, reproduce
+from reviewbot.stages import reproduce
+from reviewbot.stages.blocks import blocks
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import one_line, wrap
 from reviewbot.stages.quote import moved, passages
 from reviewbot.stages.remarks import Remark, broken_build, needs_reply, remarks
 from reviewbot.stages.summary import (
-    base_block,
     build_lines,
-    conflict_block,
     finding_lines,
     not_tested,
     rows,
-    symbols_block,
 )
 from reviewbot.stages.tally import Tally, tally
-from reviewbot.stages.tested import Block, crash_block, test_blocks
 
 MOST_FINDINGS = 12
 MOST_NOTES = 5
@@ -60,18 +57,6 @@ def summary(
     ``inline`` is the section of a patch that is answered by the same mail.
     """
     named = (*counted.errors, *counted.warnings)
-    blocks = [
-        block for block in (conflict_block(run), symbols_block(run), base_block(run)) if block
-    ]
-    blocks += [
-        Block(heading=other_builds.heading(one), lines=other_builds.lines(one))
-        for one in counted.variants
-    ]
-    blocks += [Block(heading=heading, lines=lines) for heading, lines in analysed.blocks(run)]
-    blocks += test_blocks(counted)
-    blocks += [crash_block(crash) for crash in counted.crashes[:MOST_CRASHES]]
-    if missed := added_lines.lines(run):
-        blocks.append(Block(heading=added_lines.HEADING, lines=missed))
     # What no reply to a patch will explain is explained here.
     lines = finding_lines(run, named)
     patches = run.series.patches if run.series else ()
@@ -89,7 +74,7 @@ def summary(
         inline=inline,
         more_notes=max(0, len(counted.notes) - MOST_NOTES),
         unplaced=unplaced[:MOST_REMARKS],
-        blocks=blocks,
+        blocks=blocks(run, counted, counted.crashes[:MOST_CRASHES]),
         more_crashes=max(0, len(counted.crashes) - MOST_CRASHES),
         remarks_on_series=run.series.notes if run.series else (),
         newer=_newer(run),
