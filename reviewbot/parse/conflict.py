@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from reviewbot.model.base import Conflict
 from reviewbot.model.series import ChangeKind, FileDiff, Hunk, Patch
+from reviewbot.parse.hunks import added_content
 from reviewbot.parse.text import one_line
 
 _FAILED = re.compile(r"^error: patch failed: (.+):(\d+)$", re.MULTILINE)
@@ -72,17 +73,9 @@ def _whole_file(said: str, patch: Patch, path: str, read: Read) -> str:
             return "the patch names this file in a way that only git understands"
         return "the file does not exist in the tree"
     diff = _diff_of(patch, path)
-    if diff and diff.kind is ChangeKind.ADD and _added(diff) == read(path):
+    if diff and diff.kind is ChangeKind.ADD and added_content(diff) == read(path):
         return "already applied: the new file is in the tree with the same content"
     return "the patch creates this file, but the tree has one already"
-
-
-def _added(diff: FileDiff) -> bytes:
-    lines = [line for hunk in diff.hunks for line in hunk.lines]
-    text = "".join(f"{line[1:]}\n" for line in lines if line.startswith("+"))
-    if lines and lines[-1].startswith("\\"):
-        text = text.removesuffix("\n")
-    return text.encode("utf-8", "replace")
 
 
 def _why_not(diff: FileDiff | None, hunk: Hunk | None, read: Read) -> str:
