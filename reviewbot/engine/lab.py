@@ -172,10 +172,12 @@ class Lab:
             image=image,
             crashes=run.new_crashes,
             boot=run.boot,
+            deltas=run.tests.deltas if run.tests else (),
         )
         try:
             found = decode.run(request, self.tools)
         except ReviewbotError as error:
             self.tools.progress(Stage.COMPARE, f"no source lines for the console: {error}")
             return
-        self.review.keep(new_crashes=found.crashes, boot=found.boot)
+        tests = run.tests and replace(run.tests, deltas=found.deltas)
+        self.review.keep(new_crashes=found.crashes, boot=found.boot, tests=tests)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from reviewbot.model.codec import key_of
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.run import Stage
+from reviewbot.model.status import Status
 from reviewbot.parse import backtrace
 from reviewbot.parse.backtrace import Frame  # noqa: TC001 - the codec looks at the types of fields
 from reviewbot.parse.elf_functions import Function, functions
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.model.build import Image
     from reviewbot.model.guest import BootResult, Crash
     from reviewbot.model.profile import Profile
+    from reviewbot.model.test import Delta, TestResult
     from reviewbot.tools.context import Tools
     from reviewbot.tools.kbuild import Workspace
 
@@ -48,13 +50,14 @@ _SUFFIX = re.compile(r"\.(?:isra|part|constprop|cold)(?:\.\d+)*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeRequest:
-    """What the series' kernel, ``image``, showed: reports on consoles, and its boot."""
+    """What the series' kernel, ``image``, showed: reports on consoles, its boot, and tests with their last lines."""
 
     applied: Applied
     profile: Profile
     image: Image
     crashes: tuple[Crash, ...]
     boot: BootResult | None = None
+    deltas: tuple[Delta, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class Decoded:
 
     crashes: tuple[Crash, ...]
     boot: BootResult | None
+    deltas: tuple[Delta, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,8 @@ def run(request: DecodeRequest, tools: Tools) -> Decoded:
     boot = request.boot
     texts = [crash.excerpt for crash in request.crashes[:_MOST_REPORTS]]
     texts += [boot.last_lines] if boot else []
+    ended = [one.output for delta in request.deltas for one in delta.tip if _ended(one)]
+    texts += ended[:_MOST_REPORTS]
     named = {_module(path) for path, _ in request.image.modules}
     wanted = dict.fromkeys(
         one
@@ -92,7 +98,7 @@ def run(request: DecodeRequest, tools: Tools) -> Decoded:
         if (one := backtrace.frame(line)) and one.module in named
     )
     if not wanted:
-        return Decoded(crashes=request.crashes, boot=boot)
+        return Decoded(crashes=request.crashes, boot=boot, deltas=request.deltas)
     places = _known(request, tuple(wanted)[:_MOST_FRAMES], tools)
 
     def said(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,7 +107,22 @@ def run(request: DecodeRequest, tools: Tools) -> Decoded:
     return Decoded(
         crashes=tuple(replace(one, excerpt=said(one.excerpt)) for one in request.crashes),
         boot=replace(boot, last_lines=said(boot.last_lines)) if boot else None,
+        deltas=tuple(
+            replace(
+                delta,
+                tip=tuple(
+                    replace(one, output=said(one.output)) if _ended(one) else one
+                    for one in delta.tip
+                ),
+            )
+            for delta in request.deltas
+        ),
     )
+
+
+def _ended(result: TestResult) -> bool:
+    """Whether a test took its guest down, so that the console's last lines are its own."""
+    return result.status is Status.CRASH
 
 
 def _known(request: DecodeRequest, wanted: Sequence[Frame], tools: Tools) -> dict[Frame, str]:

@@ -10,6 +10,8 @@ import test_real_kernel
 from test_real_kernel import kernel_tools  # noqa: F401 - a fixture
 
 from reviewbot.model.guest import BootResult, Crash, CrashKind, Outcome
+from reviewbot.model.status import Status
+from reviewbot.model.test import Change, Delta, TestCase, TestResult, Why
 from reviewbot.parse.elf_functions import functions
 from reviewbot.stages import build, decode
 from reviewbot.tools import profile
@@ -81,8 +83,19 @@ def decoded(kernel_tools):  # noqa: F811
         console="",
         last_lines=(f"[    2.000001] {place('nested_svm_vmexit', 'kvm_amd').strip()}",),
     )
+    ended = TestResult(
+        name="t", status=Status.CRASH, seconds=0.0, exit_code=None, output=boot.last_lines
+    )
+    case = TestCase(name="t", why=Why.TOUCHED, limit=1.0)
+    passed = replace(ended, status=Status.PASS)
+    delta = Delta(test=case, change=Change.UNKNOWN, base=(ended,), tip=(passed, ended))
     asked = decode.DecodeRequest(
-        applied=applied, profile=request.profile, image=image, crashes=(crash,), boot=boot
+        applied=applied,
+        profile=request.profile,
+        image=image,
+        crashes=(crash,),
+        boot=boot,
+        deltas=(delta,),
     )
     found = decode.run(asked, kernel_tools)
     assert decode.run(asked, kernel_tools) == found  # from the cache
@@ -108,6 +121,15 @@ def test_a_place_is_said_with_the_line_of_the_series_source(decoded) -> None:
         path, number = said(line)
         assert path == NESTED
         assert entry < number <= whole[-1]
+
+
+def test_of_a_test_that_took_its_guest_down_the_last_lines_are_decoded(decoded) -> None:
+    """Not of one that did not, nor of the base's kernel, which is another one."""
+    _, found, _ = decoded
+    (delta,) = found.deltas
+    assert delta.tip[1].output == found.boot.last_lines
+    assert delta.base[0].output == delta.tip[0].output
+    assert not LINE.search(delta.base[0].output[0])
 
 
 def test_other_modules_and_files_that_the_series_leaves_alone_are_decoded_too(decoded) -> None:
