@@ -45,8 +45,7 @@ class CommandLog:
 
     def __init__(self, url: str) -> None:
         database.prepare(url)
-        self._engine = database.connect(url)
-        database.migrate(self._engine, "commands", _STEPS)
+        self._engine = database.tables(url, "commands", _STEPS)
 
     def claim(self, wanted: Carried) -> Claim:
         """Be the one who carries ``wanted`` out; also after a crash in the middle of it.

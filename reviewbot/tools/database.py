@@ -111,6 +111,17 @@ def cause(error: sa.exc.SQLAlchemyError) -> str:
     return said.splitlines()[0] if said else type(error).__name__
 
 
+def tables(url: str, name: str, steps: Sequence[Sequence[str]]) -> sa.Engine:
+    """An engine for the tables of ``name``, which are made or brought to the newest layout.
+
+    "{bytes}" in a statement is the database's own type for them.  Raises what connect and migrate raise.
+    """
+    engine = connect(url)
+    kind = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
+    migrate(engine, name, [[line.replace("{bytes}", kind) for line in step] for step in steps])
+    return engine
+
+
 def migrate(engine: sa.Engine, name: str, steps: Sequence[Sequence[str]]) -> None:
     """Bring the tables of ``name`` to the newest layout: ``steps`` are lists of statements, in order.
 

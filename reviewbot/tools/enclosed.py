@@ -31,10 +31,7 @@ class Enclosed:
 
     def __init__(self, url: str) -> None:
         database.prepare(url)
-        self._engine = database.connect(url)
-        kind = "BYTEA" if self._engine.dialect.name == "postgresql" else "BLOB"
-        steps = [[line.replace("{bytes}", kind) for line in step] for step in _STEPS]
-        database.migrate(self._engine, "enclosed", steps)
+        self._engine = database.tables(url, "enclosed", _STEPS)
 
     def put(self, source: str, series: str, mails: Sequence[bytes]) -> bool:
         """Keep the mails, in place of those that are there; False when they are over LIMIT."""

@@ -26,10 +26,7 @@ class Finished:
 
     def __init__(self, url: str) -> None:
         """Raises UserError or InfrastructureError when the database is not there."""
-        self._engine = database.connect(url)
-        kind = "BYTEA" if self._engine.dialect.name == "postgresql" else "BLOB"
-        steps = [[line.replace("{bytes}", kind) for line in step] for step in _STEPS]
-        database.migrate(self._engine, "finished", steps)
+        self._engine = database.tables(url, "finished", _STEPS)
 
     def put(self, job: str, run: Run) -> None:
         """Keep a review under its job's id."""

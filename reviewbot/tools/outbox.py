@@ -51,8 +51,7 @@ class Outbox:
 
     def __init__(self, url: str) -> None:
         database.prepare(url)
-        self._engine = database.connect(url)
-        database.migrate(self._engine, "outbox", _STEPS)
+        self._engine = database.tables(url, "outbox", _STEPS)
 
     def add(self, entry: Entry) -> bool:
         """Enter a mail; False when one with its Message-ID is there, whatever became of it."""

@@ -46,8 +46,7 @@ class Publications:
 
     def __init__(self, url: str) -> None:
         database.prepare(url)
-        self._engine = database.connect(url)
-        database.migrate(self._engine, "publications", _STEPS)
+        self._engine = database.tables(url, "publications", _STEPS)
 
     def add(self, entry: Publication) -> bool:
         """Enter a row that waits; False when there is one of its name, whatever became of it."""

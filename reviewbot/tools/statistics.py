@@ -60,8 +60,7 @@ class Statistics:
 
     def __init__(self, url: str) -> None:
         Outbox(url).close()  # whose table says what was sent
-        self._engine = database.connect(url)
-        database.migrate(self._engine, "statistics", _STEPS)
+        self._engine = database.tables(url, "statistics", _STEPS)
 
     def reported(
         self, mail: str, series: str, said: Iterable[tuple[SubjectKind, str, str]]
