@@ -90,7 +90,7 @@ def _known(config: Config, message_id: str) -> Reviewed | None:
         triage = Triage(ledger, desk, {})
         triage.read_runs(store())
         read_finished(triage, config)
-        found = [one for one in desk.reviews().values() if message_id in one.mails]
+        found = [one for one in triage.reviews().values() if message_id in one.mails]
     return max(found, key=lambda one: one.made, default=None)
 
 

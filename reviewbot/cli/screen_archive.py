@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -15,13 +16,13 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.job import JobState
 from reviewbot.screen.asked import Said, Shot
+from reviewbot.stages.known import whole
 from reviewbot.tools import database, mailbox, process
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.file_times import file_times
 from reviewbot.tools.places import place
 
 if TYPE_CHECKING:
-    import contextlib
     import threading
     from collections.abc import Callable, Mapping
 
@@ -112,17 +113,19 @@ class ScreenArchive:
         if working:
             return store().read(working)
         review = item.review
-        if review is None:
+        newest = self._read(review.run, review.origin) if review else None
+        if review is None or newest is None:
             return None
-        if review.origin == "run":
-            return store().read(review.run)
+        parts = {one.part: self._read(one.run, one.origin) for one in review.earlier}
+        return whole(newest, {part: one for part, one in parts.items() if one})
+
+    def _read(self, run: str, origin: str) -> Run | None:
+        if origin == "run":
+            return store().read(run)
         from reviewbot.tools.finished import Finished  # noqa: PLC0415 - see jobs
 
-        finished = Finished(self._database_url())
-        try:
-            return finished.get(review.origin)
-        finally:
-            finished.close()
+        with contextlib.closing(Finished(self._database_url())) as finished:
+            return finished.get(origin)
 
     def series(self, item: Item) -> Series:
         """See Archive."""

@@ -85,7 +85,7 @@ def diff(
         old, new = _two(desk, desk.find(name), revisions)
         before, after = (series_of(desk, one, tools) for one in (old, new))
         compared = compare(before, after, named, tools)
-        reviews = desk.desk.reviews()
+        reviews = desk.reviews()
     colour = colourful()
     if compared.why_not:
         why = one_line(compared.why_not)

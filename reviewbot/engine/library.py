@@ -18,6 +18,7 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.errors import InfrastructureError, ReviewbotError, UserError
 from reviewbot.model.triage import Card
 from reviewbot.stages import triage_unlisted
+from reviewbot.stages.known import by_series
 from reviewbot.tools import database
 from reviewbot.tools.desk import Desk
 from reviewbot.tools.file_times import file_times
@@ -103,7 +104,7 @@ class Library:
             reviews = tuple(desk.all_reviews())
             listed = [triage_unlisted.without_marks(one, now) for one in triage.items()]
         self.tried = self._objections()
-        newest = {one.series: one for one in sorted(reviews, key=lambda one: one.made)}
+        newest = by_series(reviews)
         known = {one.card.message_id for one in listed}
         known |= {name for one in listed for _, name in one.history}
         cards = self._cards(newest, known, stamps)

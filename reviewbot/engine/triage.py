@@ -16,6 +16,7 @@ from reviewbot.model.watch import WatchState
 from reviewbot.parse.digest import digest
 from reviewbot.parse.footprint import clashes
 from reviewbot.parse.mail import parse_mail
+from reviewbot.stages.known import by_series
 from reviewbot.stages.triage_card import card
 from reviewbot.stages.triage_review import VERSION, reviewed
 from reviewbot.stages.triage_standing import item
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reviewbot.engine.store import Store
-    from reviewbot.model.triage import Card, Digest, Item
+    from reviewbot.model.triage import Card, Digest, Item, Reviewed
     from reviewbot.model.watch import Arrival
     from reviewbot.tools.desk import Desk
     from reviewbot.tools.finished import Finished
@@ -146,7 +147,7 @@ class Triage:
         chains = self.desk.chains()
         older = _older(chains)
         names, marks = self.desk.names(), self.desk.marks()
-        reviews, meetings = self.desk.reviews(), self.desk.clashes()
+        reviews, meetings = self.reviews(), self.desk.clashes()
         now = self.clock()
         found = []
         for one in self.desk.cards(tips=not everything):
@@ -170,6 +171,10 @@ class Triage:
                 )
             )
         return found
+
+    def reviews(self) -> dict[str, Reviewed]:
+        """What reviews say of each revision, by message-id."""
+        return by_series(self.desk.all_reviews())
 
     def find(self, name: str) -> Item:
         """The newest revision of a series, by short id, the start of one, or a message-id of any revision.

@@ -128,6 +128,27 @@ class Found:
     place: str = ""
 
 
+class Part(StrEnum):
+    """What a review can look at, or leave to another."""
+
+    FINDINGS = "findings"
+    BASE = "base"
+    BUILD = "build"
+    TESTS = "tests"
+    COVERAGE = "coverage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """That a part is from an earlier review of the same revision on the same tree; fields as in Reviewed."""
+
+    part: Part
+    run: str
+    origin: str
+    made: float
+    base: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
     """What reviewbot's last look at a revision came to.
@@ -137,6 +158,7 @@ class Reviewed:
     ``regressions`` counts tests that got worse and new crashes, ``tests`` those that were compared.
     ``mails`` are the message-ids of cover (or "") and patches, ``unbuilt`` the patches that do not build.
     ``counted`` added lines can run here, of which selftests ran ``ran``; 0 when nothing was counted.
+    ``checked`` when rules were run; ``earlier`` are parts that an earlier review looked at, and this one did not.
     """
 
     run: str
@@ -161,6 +183,12 @@ class Reviewed:
     tests_line: str = ""
     counted: int = 0
     ran: int = 0
+    checked: bool = False
+    earlier: tuple[Earlier, ...] = ()
+
+    def earlier_of(self, part: Part) -> Earlier | None:
+        """Where a part is from, None for this review itself."""
+        return next((one for one in self.earlier if one.part == part), None)
 
     @property
     def covered(self) -> int | None:

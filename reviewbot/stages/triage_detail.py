@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from reviewbot.model.triage import Answer
+from reviewbot.model.triage import Answer, Part
 from reviewbot.stages.printable import count, one_line, printable, wrap
 from reviewbot.stages.triage_standing import why_rank
 from reviewbot.stages.triage_table import age, paint
@@ -91,23 +91,43 @@ def _remarks(card: Card) -> str:
 
 
 def _review(review: Reviewed) -> Iterator[tuple[str, str]]:
-    where = f"run {review.run}" if review.origin == "run" else f"job {review.origin}"
+    where = named(review.run, review.origin)
     yield "Reviewed", f"{review.line} ({where})"
+    if earlier := review.earlier_of(Part.FINDINGS):
+        yield "Rules", f"were not run again{_earlier(review, earlier.part)}"
     applies = {
         Answer.YES: f"yes, on {review.tree} ({review.base[:12]})",
         Answer.NO: f"no, on {review.tree}: {review.why_not}",
         Answer.UNKNOWN: "",
-    }
-    yield "Applies", applies[review.applies]
+    }[review.applies]
+    yield "Applies", applies and applies + _earlier(review, Part.BASE)
     builds = {Answer.YES: "yes", Answer.NO: "no", Answer.UNKNOWN: ""}[review.builds]
-    yield "Builds", ", ".join(word for word in (builds, review.build_line) if word)
+    built = ", ".join(word for word in (builds, review.build_line) if word)
+    yield "Builds", built and built + _earlier(review, Part.BUILD)
     if review.tests or review.regressions:
         worse = count(review.regressions, "regression")
         first = f": {review.tests_line}" if review.tests_line else ""
-        yield "Tests", f"{review.tests} compared with the base, {worse}{first}"
+        told = f"{review.tests} compared with the base, {worse}{first}"
+        yield "Tests", told + _earlier(review, Part.TESTS)
     if review.counted:
         lines = count(review.counted, "added line")
-        yield "Coverage", f"{review.ran} of {lines} that can run here ran in the tests"
+        told = f"{review.ran} of {lines} that can run here ran in the tests"
+        yield "Coverage", told + _earlier(review, Part.COVERAGE)
+
+
+def _earlier(review: Reviewed, part: Part) -> str:
+    """Which review says so, when it is not the newest."""
+    one = review.earlier_of(part)
+    if one is None:
+        return ""
+    place = f", on {one.base[:12]}" if one.base != review.base else ""
+    day = time.strftime("%Y-%m-%d", time.gmtime(one.made))
+    return f"; from the review of {day} ({named(one.run, one.origin)}{place})"
+
+
+def named(run: str, origin: str) -> str:
+    """What a review is called where it can be asked for."""
+    return f"run {run}" if origin == "run" else f"job {origin}"
 
 
 def _patches(item: Item) -> Iterator[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WORSE = (Change.REGRESSION, Change.NEW_FAIL)
 _FINDINGS = 200
-VERSION = 2
+VERSION = 3
 """Raised when more is kept of a review: what was taken in before is then read again."""
 
 
@@ -50,6 +50,7 @@ def reviewed(run: Run, *, origin: str) -> Reviewed | None:
             )
             for one in (check.findings if check else ())
         )[:_FINDINGS],
+        checked=check is not None,
         tree=f"{base.tree}/{base.ref}" if base else "",
         base=base.commit if base else "",
         tip=applied.tip if applied else "",

@@ -173,7 +173,7 @@ def _points(
     add(-10 if card.rfc else 0, "RFC")
     if review:
         clean = not review.findings and not _trouble(review) and review.applies is Answer.YES
-        add(10 if clean and review.verdict else 0, "reviewbot found nothing")
+        add(10 if clean and review.checked and review.verdict else 0, "reviewbot found nothing")
         add(-min(10, 2 * review.count(Severity.WARNING)), "warnings")
         add(-min(20, 10 * review.count(Severity.ERROR)), "errors")
     add(-min(9, 3 * clashes), "clashes with other series")

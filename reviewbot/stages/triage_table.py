@@ -112,9 +112,10 @@ def age(days: float) -> str:
 
 def findings(item: Item) -> str:
     """Errors, warnings and notes: "1E2W", "ok" for none, "" when nobody has looked, or not to the end."""
-    if item.review is None or not (item.review.verdict or item.review.findings):
+    review = item.review
+    if review is None or not (review.findings or (review.checked and review.verdict)):
         return ""
-    counted = [(item.review.count(severity), str(severity)[0].upper()) for severity in Severity]
+    counted = [(review.count(severity), str(severity)[0].upper()) for severity in Severity]
     return "".join(f"{min(99, n)}{letter}" for n, letter in counted if n) or "ok"
 
 
@@ -125,12 +126,12 @@ def covered(item: Item) -> str:
 
 
 def signs(item: Item) -> str:
-    """Applies, builds, tests: "+" yes, "!" no, "." nobody knows."""
+    """Applies, builds, tests: "+" yes, "!" no, "." nobody knows; "*" behind: in part from an earlier review."""
     review = item.review
     if review is None:
         return ""
     tests = "!" if review.regressions else "+" if review.tests else "."
-    return f"{_SIGNS[review.applies]}{_SIGNS[review.builds]}{tests}"
+    return f"{_SIGNS[review.applies]}{_SIGNS[review.builds]}{tests}{'*' if review.earlier else ''}"
 
 
 def sums(items: Iterable[Item], hidden: Mapping[Standing, int]) -> str:
@@ -194,7 +195,7 @@ def _columns(names: Mapping[str, str]) -> tuple[_Column, ...]:
         _Column(head="VER", width=3, cell=lambda item: f"v{item.card.revision}"),
         _Column(head="ACKS", width=5, cell=_acks, tone=_acks_tone, right=True),
         _Column(head="FIND", width=4, cell=findings, tone=_findings_tone),
-        _Column(head="ABT", width=3, cell=signs, tone=_signs_tone),
+        _Column(head="ABT", width=4, cell=signs, tone=_signs_tone),
         _Column(head="RAN", width=4, cell=covered, right=True, from_width=120),
         _Column(
             head="X",

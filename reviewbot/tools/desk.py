@@ -226,16 +226,6 @@ class Desk:
                 ),
             )
 
-    def reviews(self) -> dict[str, Reviewed]:
-        """The latest of each series that was finished, else the latest that was begun, by message-id."""
-        rows = self._rows(
-            "SELECT series, value FROM (SELECT series, value, row_number() OVER"
-            " (PARTITION BY series ORDER BY json_extract(CAST(value AS TEXT), '$.verdict') = '',"
-            " made DESC, run DESC) AS place FROM desk_reviews"
-            " WHERE series != '') WHERE place = 1"
-        )
-        return {str(series): _REVIEWED.decode(data) for series, data in rows}
-
     def all_reviews(self) -> list[Reviewed]:
         """Every review of a series that is remembered, the newest first."""
         rows = self._rows("SELECT value FROM desk_reviews WHERE series != '' ORDER BY made DESC")

@@ -142,5 +142,9 @@ def _review(one: Reviewed, links: Links) -> Record:
         "tests": one.tests,
         "regressions": one.regressions,
         "added_lines": {"counted": one.counted, "ran": one.ran} if one.counted else None,
+        "earlier": [
+            {"part": each.part, "run": each.run, "base": each.base, "page": links.review(each.run)}
+            for each in one.earlier
+        ],
         "page": links.review(one.run),
     }

@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One review -> what its page shows.  Pure; the facts are those of the HTML report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reviewbot.model.guest import Crash
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
+from reviewbot.model.triage import Earlier, Part, Reviewed
 from reviewbot.stages import added_lines
 from reviewbot.stages.judge import label
+from reviewbot.stages.known import whole
 from reviewbot.stages.printable import clipped, printable
 from reviewbot.stages.quote import ELISION, moved, passages
 from reviewbot.stages.remarks import Remark, remarks
 from reviewbot.stages.report_html import archive_link, facts
+from reviewbot.stages.summary import rows
 from reviewbot.stages.tally import Tally, tally
 from reviewbot.web.coverage import covered
+from reviewbot.web.shown import day
+from reviewbot.web.snapshot import Reviews
 
 MOST_PATCHES = 100
 """Patches that are shown on one page with what was said about them; the rest has links."""
@@ -47,13 +53,29 @@ class ShownPatch:
     left: int
 
 
-def review(run: Run) -> dict[str, object]:
-    """What the template needs of a run."""
+_ROWS = {
+    Part.FINDINGS: ("Rules", "Ignored", "Severity"),
+    Part.BASE: ("Base", "Applied"),
+    Part.BUILD: ("Built", "Also built", "Analysed"),
+    Part.TESTS: ("Booted", "Tested"),
+    Part.COVERAGE: ("Coverage",),
+}
+"""What stages.summary.rows calls the parts of a review."""
+
+
+def review(run: Run, earlier: Iterable[Earlier] = ()) -> dict[str, object]:
+    """What the template needs of a run; rows say which of its parts are from ``earlier`` reviews."""
     counted = tally(run)
+    since = {name: one for one in earlier for name in _ROWS[one.part]}
+    shown = [
+        (name, f"{text}{_from(since[name])}" if name in since else text)
+        for name, text in rows(run, counted)
+    ]
     patches = run.series.patches if run.series else ()
     broken = {built.number: built.command for built in counted.broken}
     return {
         **facts(run, counted),
+        "rows": shown,
         "covered": covered(run),
         "not_run": added_lines.HEADING,  # of a block whose place a table takes
         "patches": [
@@ -64,6 +86,17 @@ def review(run: Run) -> dict[str, object]:
         ],
         "consoles": [(one, marked(one)) for one in run.new_crashes],
     }
+
+
+def everything(reviews: Reviews, newest: Reviewed) -> Run | None:
+    """A review, with what it did not look at from earlier ones."""
+    run = reviews.run(newest.run)
+    parts = {one.part: reviews.run(one.run) for one in newest.earlier}
+    return whole(run, {part: one for part, one in parts.items() if one}) if run else None
+
+
+def _from(one: Earlier) -> str:
+    return f" (in the review of {day(one.made)})"
 
 
 def marked(crash: Crash) -> tuple[tuple[bool, str], ...]:

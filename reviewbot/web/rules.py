@@ -57,7 +57,8 @@ def spoken(shot: Snapshot) -> dict[str, Spoken]:
         rule.code: Spoken(code=rule.code, rule=rule, tried=shot.tried.get(rule.code))
         for rule in shot.rules
     }
-    newest = [some[0] for some in shot.reviews_of.values()]
+    looked = [[one for one in some if one.checked] for some in shot.reviews_of.values()]
+    newest = [some[0] for some in looked if some]
     for review in sorted(newest, key=lambda one: one.made, reverse=True):
         for each in review.findings:
             rule = found.setdefault(

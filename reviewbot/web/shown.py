@@ -54,7 +54,8 @@ def changes(
     revisions: Sequence[tuple[int, str, tuple[Reviewed, ...]]],
 ) -> dict[str, tuple[int, int]]:
     """By run, the newest of each revision: findings that went and came since the reviewed one before it."""
-    newest = [reviews[0] for _, _, reviews in revisions if reviews]
+    looked = [[one for one in reviews if one.checked] for _, _, reviews in revisions]
+    newest = [reviews[0] for reviews in looked if reviews]
     return {one.run: counted_changes(before, one) for one, before in pairwise(newest)}
 
 

@@ -9,6 +9,7 @@ from reviewbot.model.finding import Severity
 from reviewbot.model.run import Run
 from reviewbot.model.triage import Reviewed
 from reviewbot.parse.wanted import SORTS
+from reviewbot.stages.known import known
 from reviewbot.stages.nightly_measures import number
 from reviewbot.stages.report import marked_up
 from reviewbot.stages.report_html import archive_link
@@ -18,7 +19,7 @@ from reviewbot.web import records
 from reviewbot.web.links import NAME, Links
 from reviewbot.web.page import ATOM, CSS, HTML, JSON, Asked, Page
 from reviewbot.web.patch import split
-from reviewbot.web.review import review
+from reviewbot.web.review import everything, review
 from reviewbot.web.rules import Spoken, groups, months, section, spoken
 from reviewbot.web.shown import brief, changes, day, moment, revisions_of, tags
 from reviewbot.web.snapshot import Reviews, Snapshot
@@ -123,8 +124,9 @@ class Site:
         revisions = revisions_of(shot, item)
         if asked.json:
             return _json(records.series(item, revisions, links), shot.made)
-        newest = next((some[0] for _, _, some in revisions if some), None)
-        run = self.reviews.run(newest.run) if newest else None
+        reviews = next((some for _, _, some in revisions if some), ())
+        newest = known(reviews) if reviews else None
+        run = everything(self.reviews, newest) if newest else None
         body = self._render(
             "series.html.j2",
             shot,
@@ -141,42 +143,43 @@ class Site:
             tags=tags(item),
             unreviewed=newest is not None and newest.series != item.card.message_id,
             page_run=newest.run if newest else "",
-            **(review(run) if run else {"run": None}),
+            earlier=newest.earlier if newest else (),
+            **(review(run, newest.earlier) if run and newest else {"run": None}),
         )
         return Page(kind=HTML, body=body, modified=shot.made)
 
     def _review(self, asked: Asked) -> Page | None:
         if len(asked.path) not in (2, 4):
             return None
-        known = asked.shot.reviews.get(asked.path[1])
-        run = self.reviews.run(asked.path[1]) if known else None
-        if known is None or run is None:
+        seen = asked.shot.reviews.get(asked.path[1])
+        run = self.reviews.run(asked.path[1]) if seen else None
+        if seen is None or run is None:
             return None
         if len(asked.path) == 4:
-            return self._patch(asked, known, run) if asked.path[2] == "patch" else None
+            return self._patch(asked, seen, run) if asked.path[2] == "patch" else None
         if asked.json:
-            return _json(run, known.made)
+            return _json(run, seen.made)
         shot, links = asked.shot, asked.links
-        item = shot.item_of.get(known.series)
+        item = shot.item_of.get(seen.series)
         body = self._render(
             "review.html.j2",
             shot,
             links,
-            json_link=links.data(links.review(known.run)),
+            json_link=links.data(links.review(seen.run)),
             item=item,
             revisions=revisions_of(shot, item) if item else (),
-            page_run=known.run,
+            page_run=seen.run,
             **review(run),
         )
-        return Page(kind=HTML, body=body, modified=known.made)
+        return Page(kind=HTML, body=body, modified=seen.made)
 
-    def _patch(self, asked: Asked, known: Reviewed, run: Run) -> Page | None:
+    def _patch(self, asked: Asked, seen: Reviewed, run: Run) -> Page | None:
         patches = {str(one.number): one for one in run.series.patches} if run.series else {}
         patch = patches.get(asked.path[3])
         if patch is None:
             return None
         if asked.json:
-            return _json(patch, known.made)
+            return _json(patch, seen.made)
         links = asked.links
         query = queries.parse(asked.values)
         if query.wrong:
@@ -191,18 +194,18 @@ class Site:
             "patch.html.j2",
             asked.shot,
             links,
-            json_link=links.data(links.patch(known.run, patch.number)),
+            json_link=links.data(links.patch(seen.run, patch.number)),
             run=run,
-            known=known,
+            known=seen,
             patch=patch,
             shown=shown,
             total=run.series.total if run.series else 0,
-            item=asked.shot.item_of.get(known.series),
+            item=asked.shot.item_of.get(seen.series),
             archive=archive_link(patch.message_id),
             before=numbers[place - 1] if place else None,
             after=numbers[place + 1] if place + 1 < len(numbers) else None,
         )
-        return Page(kind=HTML, body=body, modified=known.made)
+        return Page(kind=HTML, body=body, modified=seen.made)
 
     def _rules(self, asked: Asked) -> Page | None:
         shot, links = asked.shot, asked.links
@@ -269,9 +272,9 @@ class Site:
 
     def _sums(self, shot: Snapshot) -> tuple[dict[str, Spoken], queries.Choices]:
         """What goes through all series and reviews: once a snapshot."""
-        for known in self._summed:
-            if known[0] is shot:
-                return known[1:]
+        for summed in self._summed:
+            if summed[0] is shot:
+                return summed[1:]
         made = (shot, spoken(shot), queries.choices(shot.items))
         self._summed = (made, *self._summed[:1])
         return made[1:]

@@ -83,7 +83,7 @@ def review(number: int) -> Reviewed:
     return Reviewed(
         run=f"run{number}", origin="run", series=f"series{number}-0@example.org", made=float(number),
         verdict="findings", line="1 warning.", mails=tuple(f"series{number}-{step}@example.org" for step in range(PATCHES + 1)),
-        findings=(finding,) * (number % 4), tree="kvm/next", base="1" * 40, applies=Answer.YES, builds=Answer.YES, tests=11,
+        checked=True, findings=(finding,) * (number % 4), tree="kvm/next", base="1" * 40, applies=Answer.YES, builds=Answer.YES, tests=11,
     )  # fmt: skip
 
 

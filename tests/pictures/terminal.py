@@ -141,7 +141,7 @@ def reviews(home: Path) -> None:
     ):
         desk.put_review("picture", str(at), "", Reviewed(
             run=f"r{at}", origin="run", series=f"{at}-{0 if SERIES[at][3] > 1 else 1}@example.org", made=1.0, verdict="findings",
-            line="1 error, 1 warning, 1 regression." if worse else "nothing found.", findings=findings, tree="kvm-x86/next", base="1" * 40,
+            line="1 error, 1 warning, 1 regression." if worse else "nothing found.", checked=True, findings=findings, tree="kvm-x86/next", base="1" * 40,
             applies=Answer.YES, builds=Answer.YES, tests=tests, regressions=worse, tests_line="x86_64/svm_nested_pat_test" if worse else "",
         ))  # fmt: skip
     desk.close()

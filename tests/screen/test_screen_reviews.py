@@ -4,6 +4,7 @@
 import os
 import subprocess
 import time
+from dataclasses import replace
 
 import sample_runs
 from mails import mail, mbox
@@ -116,3 +117,21 @@ def test_a_review_can_be_ended_and_leaving_ends_it(room):
     while room.store.working() and time.monotonic() < end:
         time.sleep(0.1)
     assert room.store.working() == frozenset()
+
+
+def test_a_later_look_by_the_rules_alone_hides_neither_tests_nor_logs(room):
+    later = replace(sample_runs.only_rules(), id="20260117-101500-0001", started="2026-01-17T10:15:00+00:00")  # fmt: skip
+    room.store.save(later)
+    full = room.findings
+    assert full.build
+    built = replace(full.build.patches[0], log=room.archive_blob(b"CC file.o\n"))
+    room.store.save(replace(full, build=replace(full.build, patches=(built,))))
+
+    async def work(pilot):
+        await see(pilot, "4 series", "2W   +++*", gone="reading")
+        await pilot.press("j", "enter")
+        await see(pilot, "Builds", "from the review of 2026-01-16", "3 logs (1)")
+        await pilot.press("3")
+        await see(pilot, "[3 logs (1)]", "patch 1")
+
+    drive(room.app(), work)
