@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.model.sweep import Ending
+from reviewbot.stages.nightly_words import TAKEN_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +56,7 @@ def take_over(nights: Nights, night: Night, last: str) -> None:
         if one.id not in since or not one.seen:
             continue
         if one.tree_id == night.tree_id:
-            missing = (*one.missing, f"what it saw was taken up by {night.id}")
+            missing = (*one.missing, f"{TAKEN_UP}{night.id}")
             nights.record(replace(one, seen=(), measures=(), missing=missing))
         elif nights.said(_mark(one.id)) is None:
             missing = (*one.missing, f"nobody was told of it, so that {night.id} looks anew")

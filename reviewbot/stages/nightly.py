@@ -65,13 +65,14 @@ def known(nights: Iterable[Night]) -> Night | None:
 
     It goes back to the newest complete night, so that a partial one hides nothing, and for what needs a
     kernel to the newest that had one.  Nights of another machine than the newest, and those that ran
-    nothing, are passed over.
+    nothing, are passed over, as are those whose results a later one took up: a first night that is cut
+    off is followed by one that is the first still.
     """
     made: Night | None = None
     seen: dict[tuple[Kind, str], Seen] = {}
     complete = False
     for one in nights:
-        if one.ending not in (Ending.COMPLETE, Ending.PARTIAL):
+        if one.ending not in (Ending.COMPLETE, Ending.PARTIAL) or not one.seen:
             continue
         made = made or one
         if one.machine != made.machine:

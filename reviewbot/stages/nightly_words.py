@@ -12,6 +12,14 @@ THERE_OR_NOT = frozenset({Kind.WARNING, Kind.RULE, Kind.DOCUMENT, Kind.CONSOLE})
 EXACT = frozenset({Kind.BUILD, Kind.WARNING, Kind.RULE, Kind.DOCUMENT})
 """Kinds for which the same tree says the same, always."""
 
+TAKEN_UP = "what it saw was taken up by "
+"""How a night says that it was cut off and holds nothing any more; the id of the next one follows."""
+
+
+def taken_up(night: Night) -> bool:
+    """Whether a later night of the same tree has what this one saw."""
+    return any(one.startswith(TAKEN_UP) for one in night.missing)
+
 
 def as_past(night: Night, one: Seen | None) -> tuple[Past, ...]:
     """An earlier night's result as the whole history: of mainline there may be no other."""

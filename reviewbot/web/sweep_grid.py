@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Night, Seen
 from reviewbot.stages.nightly_record import bad_runs
+from reviewbot.stages.nightly_words import taken_up
 
 SHOWN = (Kind.BUILD, Kind.BOOT, Kind.TEST, Kind.CONSOLE)
 """Kinds that have rows; of the others a night has too many, they are counted and listed with it."""
@@ -79,13 +80,17 @@ def decisive(
 ) -> dict[str, tuple[Movement, ...]]:
     """What counts of each night, the newest first: since the last sweep, or the merge base in the first one.
 
-    A night is the first when no older one ran on its machine; ``oldest`` when ``nights`` goes back to the
+    A night is the first when no older one of its machine has results; ``oldest`` when ``nights`` goes back to the
     branch's first.  What differs from mainline may have done so for weeks.
     """
     found = {}
     for place, night in enumerate(nights):
         older = nights[place + 1 :]
-        known = not oldest if not older else any(one.machine == night.machine for one in older)
+        known = (
+            not oldest
+            if not older
+            else any(one.machine == night.machine and not taken_up(one) for one in older)
+        )
         against = Against.PREVIOUS if known else Against.MERGE_BASE
         some = movements.get(night.id, ())
         found[night.id] = tuple(one for one in some if one.against is against)

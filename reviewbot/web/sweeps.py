@@ -6,7 +6,7 @@ from typing import Protocol
 
 from reviewbot.model.errors import ReviewbotError
 from reviewbot.model.sweep import Night
-from reviewbot.stages.nightly_words import THERE_OR_NOT
+from reviewbot.stages.nightly_words import THERE_OR_NOT, taken_up
 from reviewbot.stages.report_html import archive_link
 from reviewbot.tools.nights import Nights
 from reviewbot.web import records
@@ -116,7 +116,8 @@ class SweepPages:
         if start >= len(heads) > 0 or number > PAGES:
             return None
         before = heads[start - 1].id if start else ""
-        nights = store.nights(branch, COLUMNS, before=before, ending=RAN)
+        held = store.nights(branch, COLUMNS, before=before, ending=RAN)
+        nights = tuple(one for one in held if not taken_up(one))
         every = moves(store, heads, COLUMNS * PAGES)
         table = grid(nights, every)
         regressions = store.regressions(branch)
@@ -175,7 +176,7 @@ class SweepPages:
             kept=kept(store, night.branch, asked.links),
             night=night,
             held=held,
-            earlier=before[0] if before else None,
+            earlier=next((one for one in before if not taken_up(one)), None),
             range=moved,
             movements=own,
             elsewhere=[one for one in movements if one not in own],

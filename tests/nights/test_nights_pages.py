@@ -19,6 +19,7 @@ from test_web_pages import Links
 
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Seen
+from reviewbot.stages.nightly_words import TAKEN_UP
 from reviewbot.tools import templates
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.nights import Nights
@@ -231,6 +232,8 @@ def test_a_first_night_does_not_pass_for_a_good_one(tmp_path, swept):
     fine = Seen(kind=Kind.TEST, name="x86_64/state_test", status=Status.PASS)
     first = night(1, slow, fine, id="first", ending=Ending.PARTIAL)
     store = Nights(tmp_path / "nights.sqlite")
+    cut = night(0, id="cut", ending=Ending.PARTIAL, missing=(f"{TAKEN_UP}first",))
+    store.record(cut)
     store.record(first)
     store.close()
     shelf = NightsShelf(tmp_path / "nights.sqlite", Cache(tmp_path / "cache"))

@@ -79,6 +79,17 @@ def test_a_night_of_the_same_tree_is_taken_up(nights: Nights) -> None:
     assert (kept.ending, kept.seen) == (Ending.PARTIAL, ())
 
 
+def test_after_a_first_night_that_was_cut_off_the_next_is_the_first_still(tmp_path: Path) -> None:
+    """What it saw is taken up, so that it is no night to compare with, and the merge base decides."""
+    with closing(Nights(tmp_path / "first.sqlite")) as nights:
+        nights.record(replace(CUT_OFF, id="first"))
+        tonight = replace(TONIGHT, tree_id=CUT_OFF.tree_id)
+        take_over(nights, tonight, "")
+        judge = Judge(nights=nights, branch="kvm/queue", night=tonight.id, machine=MACHINE)
+        assert judge.earlier() is None
+        assert judge.since_last(tonight) == ()
+
+
 def test_after_a_clock_was_set_back_what_broke_is_new_once_and_its_repair_is_told(
     nights: Nights,
 ) -> None:
