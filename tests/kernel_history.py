@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,17 +113,32 @@ def make(place: Path, tree: Path, commits: list[Made]) -> tuple[str, ...]:
     repository = pygit2.Repository(str(place))
     found, parent = [str(base.id)], base
     for number, commit in enumerate(commits):
-        tree_id = parent.tree_id
-        for path, change in commit.files.items():
-            tree_id = _with(repository, tree_id, path.split("/"), change)
-        who = pygit2.Signature("An Author", "author@example.org", 1_767_225_600 + number, 0)
-        message = f"{commit.subject}\n\nFor a test.\n\n{commit.trailers}Signed-off-by: An Author <author@example.org>\n"
-        parent = repository[
-            repository.create_commit(None, who, who, message, tree_id, [parent.id])
-        ].peel(pygit2.Commit)
+        parent = _on_top(repository, parent, commit, number)
         found.append(str(parent.id))
     repository.references.create("refs/heads/next", parent.id)
     return tuple(found)
+
+
+def never_built(place: Path) -> None:
+    """Commit onto HEAD of a repository what no run has built before, and make it the branch "topic"."""
+    repository = pygit2.Repository(str(place))
+    name = f"svm_counted_{secrets.token_hex(4)}"
+    code = f"\nint {name}(int value);\nint {name}(int value)\n{{\n\treturn value;\n}}\n"
+    commit = Made("KVM: SVM: Count something", {f"{KVM}/svm/svm.c": added(code)})
+    tip = _on_top(repository, repository.head.peel(pygit2.Commit), commit)
+    repository.references.create("refs/heads/topic", tip.id, force=True)
+
+
+def _on_top(
+    repository: pygit2.Repository, parent: pygit2.Commit, commit: Made, number: int = 0
+) -> pygit2.Commit:
+    tree_id = parent.tree_id
+    for path, change in commit.files.items():
+        tree_id = _with(repository, tree_id, path.split("/"), change)
+    who = pygit2.Signature("An Author", "author@example.org", 1_767_225_600 + number, 0)
+    message = f"{commit.subject}\n\nFor a test.\n\n{commit.trailers}Signed-off-by: An Author <author@example.org>\n"
+    made = repository.create_commit(None, who, who, message, tree_id, [parent.id])
+    return repository[made].peel(pygit2.Commit)
 
 
 def _with(

@@ -20,7 +20,6 @@ import hashlib
 import json
 import os
 import random
-import secrets
 import shutil
 import signal
 import subprocess
@@ -31,7 +30,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SOURCE = "arch/x86/kvm/svm/svm.c"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from kernel_history import never_built
+
 SETTINGS = "[lab]\nvariants = false\n"
 FEW_TESTS = "max_tests = 2\n"
 SECONDS = 900.0
@@ -39,17 +40,6 @@ GRACE = 10.0
 UNDECIDED = ("same", "flaky", "not confirmed")
 """Words for what is not held against a series: under emulation a test may fail once in a hundred runs."""
 _SHARED = ("layers", "blobs", "results/accelerator", "results/build", "results/image")
-_IDENTITY = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Jo Example"), ("EMAIL", "jo@example.org"))
-}
-_MESSAGE = """KVM: SVM: Count something
-
-Count something that no run has counted before.
-
-Signed-off-by: Jo Example <jo@example.org>
-"""
 
 
 def user_cache() -> Path:
@@ -93,26 +83,7 @@ class Bench:
 
     def new_series(self) -> None:
         """Make the tip of the branch a commit that was never built."""
-        text = self._git("show", f"HEAD:{SOURCE}")
-        name = f"svm_counted_{secrets.token_hex(4)}"
-        text += f"\nint {name}(int value);\nint {name}(int value)\n{{\n\treturn value;\n}}\n"
-        blob = self._git("hash-object", "-w", "--stdin", stdin=text).strip()
-        self._git("read-tree", "HEAD")
-        self._git("update-index", "--cacheinfo", f"100644,{blob},{SOURCE}")
-        tree = self._git("write-tree").strip()
-        commit = self._git("commit-tree", "-p", "HEAD", tree, stdin=_MESSAGE).strip()
-        self._git("update-ref", "refs/heads/topic", commit)
-
-    def _git(self, *arguments: str, stdin: str = "") -> str:
-        environment = {**os.environ, **_IDENTITY, "GIT_INDEX_FILE": str(self.place / "index")}
-        return subprocess.run(
-            ["git", "-C", self.topic, *arguments],
-            check=True,
-            input=stdin,
-            text=True,
-            stdout=subprocess.PIPE,
-            env=environment,
-        ).stdout
+        never_built(self.topic)
 
     def start(self, *series: str) -> subprocess.Popen[str]:
         """A review, by default of the branch."""

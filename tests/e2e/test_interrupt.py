@@ -3,7 +3,6 @@
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -11,21 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from kernel_history import never_built
 
 pytestmark = pytest.mark.slow
-
-SOURCE = "arch/x86/kvm/svm/svm.c"
-IDENTITY = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Jo Example"), ("EMAIL", "jo@example.org"))
-}
-MESSAGE = """KVM: SVM: Count something
-
-Count something that no run has counted before.
-
-Signed-off-by: Jo Example <jo@example.org>
-"""
 
 
 @pytest.fixture
@@ -33,25 +20,7 @@ def topic(kernel_tree: Path, tmp_path: Path) -> Path:
     """A repository whose tip is one commit that was never built before."""
     clone = tmp_path / "linux.git"
     subprocess.run(["git", "clone", "-q", "--bare", "--shared", kernel_tree, clone], check=True)
-
-    def git(*arguments: str, stdin: bytes = b"") -> str:
-        return subprocess.run(
-            ["git", "-C", clone, *arguments],
-            check=True,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **IDENTITY, "GIT_INDEX_FILE": str(tmp_path / "index")},
-        ).stdout.decode()
-
-    text = git("show", f"HEAD:{SOURCE}")
-    name = f"svm_counted_{secrets.token_hex(4)}"
-    changed = f"{text}\nint {name}(int value);\nint {name}(int value)\n{{\n\treturn value;\n}}\n"
-    blob = git("hash-object", "-w", "--stdin", stdin=changed.encode()).strip()
-    git("read-tree", "HEAD")
-    git("update-index", "--cacheinfo", f"100644,{blob},{SOURCE}")
-    tree = git("write-tree").strip()
-    commit = git("commit-tree", "-p", "HEAD", tree, stdin=MESSAGE.encode()).strip()
-    git("update-ref", "refs/heads/topic", commit)
+    never_built(clone)
     return clone
 
 
