@@ -7,6 +7,7 @@ the same way, did not say.
 """
 
 import fnmatch
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from reviewbot.model.status import Status
 from reviewbot.parse import compiler as compiler_log
 from reviewbot.stages.built import new_diagnostics, places_after, status_of
 from reviewbot.stages.recipe import recipe
-from reviewbot.tools import kbuild, toolchain
+from reviewbot.tools import affected, kbuild, toolchain
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 from reviewbot.tools.objects import TreeView
@@ -40,11 +41,22 @@ class VariantRequest:
     variables: tuple[str, ...]
 
 
-def run(request: VariantRequest, tools: Tools) -> tuple[VariantBuild, ...]:
-    """One result for each of the profile's variants that the series' files ask for, in order."""
+def run(
+    request: VariantRequest, tools: Tools, stop: threading.Event | None = None
+) -> tuple[VariantBuild, ...]:
+    """One result for each of the profile's variants that the series' files ask for, in order.
+
+    ``stop``, when set by another thread, ends the one that is built, and leaves out the others.
+    """
+    stop = stop or threading.Event()
     touched = _touched(request.applied)
     wanted = [one for one in request.profile.variants if _asked(one, touched)]
-    return tuple(_build(request, variant, tools) for variant in wanted)
+    found = []
+    for variant in wanted:
+        if stop.is_set():
+            break
+        found.append(_build(request, variant, tools, stop))
+    return tuple(found)
 
 
 def _touched(applied: Applied) -> frozenset[str]:
@@ -59,7 +71,12 @@ def _asked(variant: Variant, touched: Iterable[str]) -> bool:
     )
 
 
-def _build(request: VariantRequest, variant: Variant, tools: Tools) -> VariantBuild:
+def _build(
+    request: VariantRequest,
+    variant: Variant,
+    tools: Tools,
+    stop: threading.Event,
+) -> VariantBuild:
     kernel = kernel_of(request, variant)
     if isinstance(kernel, str):
         return _untried(variant, kernel)
@@ -71,7 +88,7 @@ def _build(request: VariantRequest, variant: Variant, tools: Tools) -> VariantBu
             return replace(known, name=variant.name)
         tools.progress(Stage.BUILD, f"tip with {variant.name}")
         try:
-            made = _make(request, variant, kernel, tools)
+            made = _make(request, variant, kernel, tools, stop)
         except BaseFailed as failure:
             return _untried(variant, f"{failure} with {variant.name}")
         except InfrastructureError as error:
@@ -81,7 +98,13 @@ def _build(request: VariantRequest, variant: Variant, tools: Tools) -> VariantBu
         return made
 
 
-def _make(request: VariantRequest, variant: Variant, kernel: Kernel, tools: Tools) -> VariantBuild:
+def _make(
+    request: VariantRequest,
+    variant: Variant,
+    kernel: Kernel,
+    tools: Tools,
+    stop: threading.Event,
+) -> VariantBuild:
     """Build the base so (once), then the tip on top of it.  Raises BaseFailed."""
     applied, jobs = request.applied, tools.config.lab.jobs
     layer = kbuild.object_layer(
@@ -91,16 +114,19 @@ def _make(request: VariantRequest, variant: Variant, kernel: Kernel, tools: Tool
         jobs=jobs,
         timeout=_SECONDS,
         on_step=lambda _: None,
+        stop=stop,
     )
     before = compiler_log.read(kbuild.how_made(layer).log, kbuild.ROOTS)
     source = kbuild.source_layer(tools.cache, applied.repository, applied.base.tree_id)
     place = tools.scratch / f"variant-{key_of(variant.name)[:12]}"
     with kbuild.workspace(
-        source, layer / "objects", place, variables=kernel.variables, jobs=jobs
+        source, layer / "objects", place, variables=kernel.variables, jobs=jobs, stop=stop
     ) as space:
         space.show(applied.repository, applied.base.tree_id, applied.patches[-1].tree_id)
-        asked = space.configure(timeout=_SECONDS)
-        made = space.make(variant.targets, timeout=_SECONDS) if asked.ok else asked
+        # The base was configured so, and nothing that decides about symbols has changed: 2 to 3 s a variant.
+        anew = any(map(affected.configures, _touched(applied)))
+        asked = space.configure(timeout=_SECONDS) if anew else None
+        made = asked if asked and not asked.ok else space.make(variant.targets, timeout=_SECONDS)
     steps = compiler_log.read(made.log, kbuild.ROOTS)
     return VariantBuild(
         name=variant.name,

@@ -44,6 +44,11 @@ class Plan:
         return self.everything or self.configure or bool(self.objects)
 
 
+def configures(path: str) -> bool:
+    """True for a file that decides which symbols there are, and what they default to."""
+    return posixpath.basename(path).startswith("Kconfig")
+
+
 def users(objects: Path, paths: Iterable[str]) -> dict[str, frozenset[str]]:
     """For each source path outside tools/, what below ``objects`` was made from it.
 
@@ -101,7 +106,7 @@ def plan(
         code = True
         name = posixpath.basename(path)
         at_home = posixpath.dirname(path) in homes
-        if name.startswith("Kconfig"):
+        if configures(path):
             configure = True
             everything = everything or not at_home
         elif name.endswith((".c", ".h", ".S")) and not path.startswith(("scripts/", "tools/")):

@@ -8,6 +8,7 @@ are built one after the other, each compiling only what it changes.
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,7 @@ def object_layer(
     jobs: int,
     timeout: float,
     on_step: Callable[[int], None],
+    stop: threading.Event | None = None,
 ) -> Path:
     """A complete build of a base, made once: ``objects`` and ``build.json`` (a :class:`Made`).
 
@@ -139,7 +141,7 @@ def object_layer(
             Bind(source=source, target=SOURCE),
             Bind(source=objects, target=OBJECTS, writable=True),
         )
-        space = Workspace(mounts=mounts, variables=kernel.variables, jobs=jobs)
+        space = Workspace(mounts=mounts, variables=kernel.variables, jobs=jobs, stop=stop)
         _configure(space, kernel)
         made = space.make(targets, timeout=timeout, on_step=on_step)
         if not made.ok:
@@ -194,13 +196,15 @@ class Workspace:
     """Mounts in which make finds source and objects, and what every make is given.
 
     ``jobs`` 0 is one per processor, as everywhere in this module.  ``views`` are source and objects when
-    they are views (see :func:`workspace`).
+    they are views (see :func:`workspace`).  ``stop``, when set by another thread, ends a make as its
+    time limit does.
     """
 
     mounts: tuple[Bind | Overlay, ...]
     variables: tuple[str, ...]
     jobs: int
     views: tuple[layers.View, ...] = ()
+    stop: threading.Event | None = None
 
     def make(
         self,
@@ -234,6 +238,7 @@ class Workspace:
             timeout=timeout,
             on_line=on_line,
             stdin=stdin,
+            stop=self.stop,
         )
         return Made(
             ok=done.ok,
@@ -276,7 +281,13 @@ class Workspace:
 
 @contextlib.contextmanager
 def workspace(
-    source: Path, objects: Path, place: Path, *, variables: Sequence[str], jobs: int
+    source: Path,
+    objects: Path,
+    place: Path,
+    *,
+    variables: Sequence[str],
+    jobs: int,
+    stop: threading.Event | None = None,
 ) -> Iterator[Workspace]:
     """Views of a base's layers in the new directory ``place``, removed at the end."""
     try:
@@ -289,6 +300,7 @@ def workspace(
             variables=tuple(variables),
             jobs=jobs,
             views=views,
+            stop=stop,
         )
     finally:
         if place.exists():

@@ -2,6 +2,7 @@
 """The tip in other configurations: only where the series asks for it, only what is new, nobody blamed wrongly."""
 
 import subprocess
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from reviewbot.model.profile import Variant
 from reviewbot.model.status import Status
 from reviewbot.stages import build, variants
 from reviewbot.stages.recipe import recipe
-from reviewbot.tools import toolchain
+from reviewbot.tools import kbuild, toolchain
 
 MMU = "arch/x86/kvm/mmu.c"
 OBJECTS = ("arch/x86/kvm/x86.o", "arch/x86/kvm/mmu.o")
@@ -118,6 +119,37 @@ def test_a_configuration_that_the_kernel_does_not_know_is_not_tried(kernel, lab)
 def test_a_variant_is_built_for_the_files_it_is_about(kernel, lab, paths, asked):
     applied = kernel.series({MMU: append("\n/* one */\n")})
     assert bool(built(lab, applied, variant(paths=paths))) is asked
+
+
+def test_new_symbols_are_configured(kernel, lab):
+    applied = kernel.series({"Kconfig": append("config KVM_NEW\n"), MMU: append("\n/* one */\n")})
+    (one,) = built(lab, applied, variant())
+    assert (one.status, one.new) == (Status.PASS, ())
+
+
+def test_without_new_symbols_the_configuration_of_the_base_is_kept(kernel, lab, monkeypatch):
+    two = kernel.series({MMU: append("\n/* one */\n")}, {MMU: append("\nint kvm_two;\n")})
+    built(lab, replace(two, patches=two.patches[:1]), variant())
+
+    def configure(*_words, **_more):
+        pytest.fail("configured anew, which takes seconds, though no Kconfig file is touched")
+
+    monkeypatch.setattr(kbuild.Workspace, "configure", configure)
+    (found,) = built(lab, two, variant())
+    assert found.status is Status.PASS
+
+
+def test_none_is_begun_that_nobody_wants_any_more(kernel, lab):
+    applied = kernel.series({MMU: append("\n/* one */\n")})
+    profile = replace(lab.profile, variants=(variant(), variant(name="second")))
+    wanted = build.BuildRequest(applied=applied, profile=profile)
+    request = variants.VariantRequest(
+        applied=applied, profile=profile, variables=build.variables(wanted)
+    )
+    stop = threading.Event()
+    stop.set()
+    assert variants.run(request, lab.tools(), stop) == ()
+    assert lab.said == []
 
 
 def test_a_second_look_compiles_nothing(kernel, lab):
