@@ -25,7 +25,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 2
+VERSION = 3
 """Raised when a stored result would be decided otherwise today."""
 
 _SECONDS = 3600.0

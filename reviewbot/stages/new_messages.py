@@ -3,7 +3,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
 from reviewbot.model.build import Diagnostic, Level
 from reviewbot.model.coverage import Span
@@ -12,10 +12,13 @@ from reviewbot.parse.compiler import place
 Added = Mapping[str, tuple[Span, ...]]
 """Spans of lines that the series adds, by path."""
 _QUOTED = re.compile(r"'[^']*'")
+_VALUES = re.compile(r"'[^']*'|\([^)]*\)|\d+")
+_HABIT = 10
+"""Messages of one kind in one file of the base: with more, another is how things are done there."""
 
 
 def new_messages(
-    before: Iterable[Diagnostic], after: Iterable[Diagnostic], added: Added
+    before: Collection[Diagnostic], after: Collection[Diagnostic], added: Added
 ) -> tuple[tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
     """New messages on added lines, and new ones elsewhere.
 
@@ -25,10 +28,14 @@ def new_messages(
 
     Code that moves to another file takes its messages along, and a function that is renamed is named
     otherwise in them: what the base said and nobody says any more is taken for what is said now, of the
-    same words in another file first, then of other names in the same file.
+    same words in another file first, then of other names in the same file.  Nor is it news when a file goes
+    on saying what it says more than ten times: each field of vmcs12.c is a cast that truncates.
     """
-    old = _distinct(before)
-    new = sorted(_distinct(after), key=lambda one: on_added_line(one, added))
+    kinds = Counter(map(_kind, _distinct(before)))
+    old, new = (
+        [one for one in _distinct(side) if kinds[_kind(one)] <= _HABIT] for side in (before, after)
+    )
+    new.sort(key=lambda one: on_added_line(one, added))
     for sameness in (place, _moved, _renamed):
         old, new = _without_same(old, new, sameness)
     mine = tuple(one for one in new if on_added_line(one, added))
@@ -37,6 +44,10 @@ def new_messages(
 
 def _moved(one: Diagnostic) -> Hashable:
     return place(one)[1:]
+
+
+def _kind(one: Diagnostic) -> Hashable:
+    return one.path, _VALUES.sub("", one.message), one.option
 
 
 def _renamed(one: Diagnostic) -> Hashable:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 _PREFIX = "CONFIG_"
 _WIDTH = 72
 # Decide about messages, not about the configuration.
-_NOT_CONFIGURING = ("W=", "KCFLAGS=", "C=", "CHECK=", "cmd_checkdoc=")
+_NOT_CONFIGURING = ("W=", "KCFLAGS=", "C=", "CHECK=", "CF=", "cmd_checkdoc=")
 
 
 def recipe(config: Sequence[str], variables: Sequence[str], targets: Sequence[str]) -> str:
