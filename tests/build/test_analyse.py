@@ -141,6 +141,33 @@ def test_a_header_that_is_left_alone_is_not_read_out_because_it_is_included(kern
     assert [one.path for one in said.added] == [header]
 
 
+LOCKS = """
+#ifdef __CHECKER__
+#define kvm_lock() __context__(1)
+#else
+#define kvm_lock() do { } while (0)
+#endif
+int kvm_lock_if(int wanted);
+int kvm_lock_if(int wanted)
+{
+	if (wanted)
+		kvm_lock();
+	return wanted;
+}
+"""
+
+
+def test_nothing_is_said_of_locks(kernel, lab, tmp_path):
+    """Sparse does not follow one that is taken on a condition."""
+    (tmp_path / "locks.c").write_text(LOCKS)
+    alone = subprocess.run(
+        ["sparse", tmp_path / "locks.c"], check=True, capture_output=True, text=True
+    )
+    assert "context imbalance in 'kvm_lock_if'" in alone.stderr
+    said = tool(analysed(lab, kernel.series({X86: append(LOCKS)})))
+    assert (said.status, said.added, said.elsewhere) == (Status.PASS, (), ())
+
+
 def test_what_a_line_left_alone_brings_is_not_counted(kernel, lab):
     base = {
         X86: append(UNDECLARED.format("declared")),
