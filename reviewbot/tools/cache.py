@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -164,12 +165,18 @@ class Cache:
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Write a file so that its name never stands for half of it (temporary name, fsync, rename)."""
+    """Write a file so that its name never stands for half of it (temporary name, fsync, rename).
+
+    Only we may read it; in a directory that a group shares (set-group-ID), the group may as well: the worker's
+    reviews are for the web pages, which have a user of their own (deploy/systemd/reviewbot.tmpfiles).
+    """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(target) as stream:
             stream.write(data)
             stream.flush()
+            if target.parent.stat().st_mode & stat.S_ISGID:
+                os.fchmod(stream.fileno(), 0o640)
             os.fsync(stream.fileno())
             Path(stream.name).rename(target)
 

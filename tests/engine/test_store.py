@@ -88,3 +88,18 @@ def test_a_run_that_was_killed_is_not_at_work(store: Store) -> None:
         child.kill()
     assert store.working() == frozenset()
     assert not list((store.root.parent / "at-work").iterdir()), "its lock is cleared away"
+
+
+@pytest.mark.parametrize(("directory", "wanted"), [(0o2770, 0o640), (0o700, 0o600)])
+def test_the_group_that_shares_the_runs_may_read_them(
+    tmp_path: Path, directory: int, wanted: int
+) -> None:
+    """The worker writes them, the web pages show them: two users, one group."""
+    root = tmp_path / "shared"
+    root.mkdir()
+    root.chmod(directory)
+    store = Store(root)
+    run = made("20260117-120000-dddd")
+    store.save(run)
+    mode = (store.place(run) / "run.json").stat().st_mode & 0o777
+    assert mode == wanted, f"{mode:o}"
