@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.engine.store import Store
 from reviewbot.stages.printable import one_line
-from reviewbot.tools import eviction
+from reviewbot.tools import eviction, vm
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.scratch import scratch
@@ -49,6 +49,7 @@ def store() -> Store:
 def tools_for(config: Config, *, quiet: bool) -> Iterator[Tools]:
     """Tools with a scratch directory that goes away at the end, however it ends."""
     cache = Cache(cache_directory())
+    vm.isolate(config.lab, cache)
     with scratch(cache.root / "scratch") as place:
         try:
             yield Tools(

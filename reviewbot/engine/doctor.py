@@ -9,15 +9,15 @@ import shlex
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from reviewbot.engine import doctor_guests
+from reviewbot.engine.doctor_check import Check, State, install
 from reviewbot.engine.optional_tools import OPTIONAL, OptionalTool
 from reviewbot.model.config import TreeConfig
 from reviewbot.model.errors import ReviewbotError
-from reviewbot.model.guest import Accelerator
-from reviewbot.tools import accelerator, b4, cgroups, cpio, layers, machine, sandbox
+from reviewbot.tools import b4, cgroups, cpio, layers, machine, sandbox
 from reviewbot.tools.context import Tools
 from reviewbot.tools.settings import default_path
 
@@ -26,24 +26,6 @@ RECOMMENDED_GIB = 15
 """A kernel tree, its objects for two configurations, headers and selftests, with room for runs."""
 _NEEDED_GIB = 5
 _SECONDS = 30.0
-
-
-class State(StrEnum):
-    """How a check went.  ``warn`` is for what makes reviews slower or less complete."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line of the doctor.  ``fix`` is the command or the change that helps, "" when ok."""
-
-    name: str
-    state: State
-    detail: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +76,7 @@ def run(tools: Tools, *, settings: Path | None = None, settings_error: str = "")
             yield examine()
         except (ReviewbotError, OSError) as error:
             # A check that can not be made has failed.
-            fix = _install(package) if package else "see the message"
+            fix = install(package) if package else "see the message"
             yield Check(name=name, state=State.FAIL, detail=str(error), fix=fix)
 
 
@@ -108,8 +90,10 @@ def _steps(tools: Tools) -> Iterator[tuple[str, str, Callable[[], Check]]]:
     yield "sandbox", "bubblewrap", _sandbox
     yield "limits", "", _limits
     yield "layers", "bubblewrap", partial(_layers, tools)
-    yield "qemu", "qemu-system-x86", partial(_qemu, tools)
-    yield "accelerator", "qemu-system-x86", partial(_accelerator, tools)
+    yield "qemu", "qemu-system-x86", partial(doctor_guests.emulator, tools)
+    if tools.config.lab.isolation == "vm":
+        yield "isolation", "", partial(doctor_guests.isolation, tools)
+    yield "accelerator", "qemu-system-x86", partial(doctor_guests.accelerated, tools)
     for tool in OPTIONAL:
         yield tool.name, tool.package, partial(_optional, tool)
     yield "disk", "", partial(_disk, tools)
@@ -123,10 +107,6 @@ def _steps(tools: Tools) -> Iterator[tuple[str, str, Callable[[], Check]]]:
 def healthy(checks: Iterable[Check]) -> bool:
     """True when no check failed; warnings do not count."""
     return all(check.state is not State.FAIL for check in checks)
-
-
-def _install(package: str) -> str:
-    return f"apt-get install {package}"
 
 
 def _settings(place: Path, error: str) -> Check:
@@ -148,7 +128,7 @@ def _program(program: _Program) -> Check:
             name=program.name,
             state=State.FAIL,
             detail=f"not found; it {program.why}",
-            fix=_install(program.package),
+            fix=install(program.package),
         )
     return Check(name=program.name, state=State.OK, detail=found)
 
@@ -157,7 +137,7 @@ def _compiles(source: _Source) -> Check:
     complaint = machine.compile_complaint(source.text, link_static=source.static)
     if complaint:
         return Check(
-            name=source.name, state=State.FAIL, detail=complaint, fix=_install(source.package)
+            name=source.name, state=State.FAIL, detail=complaint, fix=install(source.package)
         )
     return Check(name=source.name, state=State.OK, detail="a test program compiles")
 
@@ -168,14 +148,14 @@ def _busybox() -> Check:
             name="busybox",
             state=State.FAIL,
             detail=f"{cpio.BUSYBOX} needs shared libraries, which test guests do not have",
-            fix=_install("busybox-static"),
+            fix=install("busybox-static"),
         )
     return Check(name="busybox", state=State.OK, detail=f"{cpio.BUSYBOX}, static")
 
 
 def _sandbox() -> Check:
     """It is there often enough where the distribution forbids user namespaces."""
-    done = sandbox.run(["true"], timeout=_SECONDS)
+    done = sandbox.contain(sandbox.Task(argv=("true",), timeout=_SECONDS))
     if done.ok:
         return Check(name="sandbox", state=State.OK, detail="bubblewrap runs a program")
     return Check(
@@ -211,51 +191,10 @@ def _layers(tools: Tools) -> Check:
     return Check(name="layers", state=State.OK, detail=f"{how}")
 
 
-def _qemu(tools: Tools) -> Check:
-    program = tools.config.lab.qemu
-    found = machine.version(program)
-    if found is None:
-        return Check(
-            name="qemu",
-            state=State.FAIL,
-            detail=f"{program} not found; it boots the kernels",
-            fix=_install("qemu-system-x86"),
-        )
-    return Check(name="qemu", state=State.OK, detail=found)
-
-
-def _accelerator(tools: Tools) -> Check:
-    """Boots a bare program, with hardware KVM (answered once per host) and if that fails without."""
-    emulator = tools.config.lab.qemu
-    real = accelerator.hardware(emulator, tools.cache)
-    if real.usable:
-        return Check(name="accelerator", state=State.OK, detail=f"hardware KVM: {real.why}")
-    emulated = accelerator.bare_boot(emulator, Accelerator.TCG)
-    if not emulated.usable:
-        return Check(
-            name="accelerator",
-            state=State.FAIL,
-            detail=f"nothing boots: {real.why}; emulated, {emulated.why}",
-            fix=_install("qemu-system-x86"),
-        )
-    return Check(
-        name="accelerator",
-        state=State.WARN,
-        detail=f"emulation with SVM, because {real.why}: slower, and no Intel VMX",
-        fix=_kvm_fix(real.why),
-    )
-
-
-def _kvm_fix(why: str) -> str:
-    if "denied" in why or "not ours" in why:
-        return f"chgrp kvm {accelerator.KVM}; chmod 660 {accelerator.KVM}; adduser $USER kvm"
-    return "none needed; faster with nested KVM: kvm_amd.nested=1 or kvm_intel.nested=1 on the host"
-
-
 def _optional(tool: OptionalTool) -> Check:
     if found := tool.version():
         return Check(name=tool.name, state=State.OK, detail=found)
-    return Check(name=tool.name, state=State.WARN, detail=tool.lost, fix=_install(tool.package))
+    return Check(name=tool.name, state=State.WARN, detail=tool.lost, fix=install(tool.package))
 
 
 def _disk(tools: Tools) -> Check:

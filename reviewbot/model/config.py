@@ -51,6 +51,11 @@ class LabConfig:
     """Also compile the series' tip in the profile's other configurations and architectures."""
     analysis: bool = True
     """Also run sparse and the kernel's documentation checks, list exported symbols, try Kconfig symbols."""
+    isolation: str = "process"
+    """What keeps the series' code off this machine while it builds: "process", namespaces and limits; "vm", a virtual
+    machine as well, for hosts with hardware KVM (docs/sandbox.md)."""
+    vm_kernel: str = ""
+    """The kernel image of that machine.  Empty: one of this host's installed kernels."""
     repeats: int = 2
     """How often a suspected regression is repeated, on both kernels."""
     max_tests: int = 10

@@ -12,6 +12,7 @@ import platform
 import shutil
 import struct
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.tools import qemu, sandbox
 from reviewbot.tools.cache import Cache
-from reviewbot.tools.sandbox import Bind, Limits
+from reviewbot.tools.process import Completed
+from reviewbot.tools.sandbox import Bind, Limits, Machine, Task
 
 VERSION = 1
 DEADLINE = 20.0
 """Seconds that a bare program may take; 0.5 are enough wherever KVM works."""
+_NESTED_DEADLINE = 60.0
 KVM = Path("/dev/kvm")
 # What lab.md measured: nested paging works under emulation with these.
 TCG_CPU = "EPYC,+svm,+npt,+vgif"
@@ -56,30 +59,35 @@ def bare_program() -> bytes:
     return header + addresses + _CODE
 
 
-def bare_boot(emulator: str, accelerator: Accelerator, *, deadline: float = DEADLINE) -> Answer:
-    """Run the bare program and say what happened.  Raises UserError without QEMU."""
+def bare_boot(
+    emulator: str,
+    accelerator: Accelerator,
+    *,
+    deadline: float = DEADLINE,
+    run: Callable[[Task], Completed] = sandbox.contain,
+) -> Answer:
+    """Run the bare program on this host, or where ``run`` runs it, and say what happened.  Raises UserError without QEMU."""
     qemu.find(emulator)
     kvm = accelerator is Accelerator.KVM
-    if kvm and not os.access(KVM, os.R_OK | os.W_OK):
-        return Answer(usable=False, why=f"{KVM} is {'not ours' if KVM.exists() else 'absent'}")
     place = Path(tempfile.mkdtemp(prefix="reviewbot-probe-"))
     try:
         (place / "program").write_bytes(bare_program())
         (place / "program").chmod(0o644)
         place.chmod(0o755)
-        done = sandbox.run(
-            [
+        task = Task(
+            argv=(
                 *(emulator, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
                 *("-machine", "pc", "-accel", accelerator.value, "-m", "64"),
                 *("-cpu", "host" if kvm else TCG_CPU, "-kernel", "/probe/program"),
                 *("-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out"),
                 *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
-            ],
+            ),
             timeout=deadline,
-            mounts=[Bind(source=place, target="/probe")],
-            devices=[KVM] if kvm else [],
+            mounts=(Bind(source=place, target="/probe"),),
+            devices=(KVM,) if kvm else (),
             limits=Limits(cpu=int(deadline) + 10),
         )
+        done = run(task)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     if done.timed_out:
@@ -87,6 +95,23 @@ def bare_boot(emulator: str, accelerator: Accelerator, *, deadline: float = DEAD
     if done.stdout.startswith(b"K") and done.returncode == 1:
         return Answer(usable=True, why="a bare program runs")
     return Answer(usable=False, why=f"QEMU says: {done.complaint()[:200]}")
+
+
+def runs_programs(emulator: str, cache: Cache) -> Answer:
+    """Whether hardware KVM runs anything at all, with nesting or without; the answer is kept in the cache."""
+    if not KVM.exists():
+        return Answer(usable=False, why=f"this machine has no {KVM}")
+    key = key_of("bare", _key(emulator))
+    if (known := cache.load("accelerator", key, Answer)) is not None:
+        return known
+    if os.access(KVM, os.R_OK | os.W_OK):
+        answer = bare_boot(emulator, Accelerator.KVM)
+    else:
+        answer = Answer(usable=False, why="it is not ours")
+    if not answer.usable:
+        answer = Answer(usable=False, why=f"{KVM} is there but {answer.why}")
+    cache.save("accelerator", key, answer)
+    return answer
 
 
 def vendor() -> str:
@@ -101,21 +126,34 @@ def hardware(emulator: str, cache: Cache) -> Answer:
     key = _key(emulator)
     if (known := cache.load("accelerator", key, Answer)) is not None:
         return known
-    if not KVM.exists():
-        answer = Answer(usable=False, why=f"this machine has no {KVM}")
+    answer = runs_programs(emulator, cache)
+    if answer.usable and not vendor():
+        answer = Answer(usable=False, why="the processor offers neither SVM nor VMX")
+    cache.save("accelerator", key, answer)
+    return answer
+
+
+def nested(emulator: str, cache: Cache, machine: Machine) -> Answer:
+    """The same in the virtual machine that isolates tasks: only there it counts.  Raises UserError without one."""
+    key = _place_key(emulator)
+    if (known := cache.load("accelerator", key, Answer)) is not None:
+        return known
+    if not machine.vendor():
+        answer = Answer(usable=False, why="guests cannot nest in the virtual machine")
     else:
-        answer = bare_boot(emulator, Accelerator.KVM)
-        if answer.usable and not vendor():
-            answer = Answer(usable=False, why="the processor offers neither SVM nor VMX")
-        elif not answer.usable:
-            answer = Answer(usable=False, why=f"{KVM} is there but {answer.why}")
+        try:
+            answer = bare_boot(
+                emulator, Accelerator.KVM, deadline=_NESTED_DEADLINE, run=machine.run
+            )
+        except sandbox.NoDeviceError as error:
+            answer = Answer(usable=False, why=str(error))
     cache.save("accelerator", key, answer)
     return answer
 
 
 def reject(emulator: str, cache: Cache, why: str) -> None:
     """Remember that hardware KVM is no good here after all: a real kernel did not come up under it."""
-    cache.save("accelerator", _key(emulator), Answer(usable=False, why=why))
+    cache.save("accelerator", _place_key(emulator), Answer(usable=False, why=why))
 
 
 def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
@@ -123,8 +161,11 @@ def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
 
     A real kernel has the last word: take the first under which it boots and loads its modules.
     """
-    answer = hardware(emulator, cache)
-    release = qemu.version(emulator)
+    machine, release = sandbox.machine(), qemu.version(emulator)
+    if machine:
+        # No result of a guest in a machine is one of a guest on the host.
+        release = f"{release} in {machine.described()}"
+    answer = nested(emulator, cache, machine) if machine else hardware(emulator, cache)
     emulated = Host(
         accelerator=Accelerator.TCG,
         qemu=emulator,
@@ -140,10 +181,16 @@ def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
         qemu=emulator,
         qemu_version=release,
         cpu_model="host",
-        vendor=vendor(),
+        vendor=machine.vendor() if machine else vendor(),
         why="a guest with nested KVM boots on it",
     )
     return (real, emulated)
+
+
+def _place_key(emulator: str) -> str:
+    """Where guests run: this host, or a machine on it."""
+    machine = sandbox.machine()
+    return key_of("nested", machine.described(), _key(emulator)) if machine else _key(emulator)
 
 
 def _key(emulator: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools import qemu, sandbox
-from reviewbot.tools.sandbox import Limits
+from reviewbot.tools.sandbox import Task
 
 _LIBRARY = re.compile(r"\s*(?:\S+ => )?(/\S+) \(0x[0-9a-f]+\)\s*")
 _LOADER = re.compile(r"/ld-linux|/ld-musl|/ld64")
@@ -33,7 +33,7 @@ _PLACES = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/qemu", "/usr/share
 def files(emulator: str) -> dict[str, bytes]:
     """By path below the guest's root.  Raises UserError without QEMU or its firmware."""
     program = Path(qemu.find(emulator))
-    done = sandbox.run(["ldd", str(program)], timeout=30, limits=Limits())
+    done = sandbox.contain(Task(argv=("ldd", str(program)), timeout=30))
     lines = (_LIBRARY.fullmatch(line) for line in done.text().split("\n"))
     libraries = [line[1] for line in lines if line]
     loader = next((one for one in libraries if _LOADER.search(one)), None)

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.tools import export, process, removal, sandbox
-from reviewbot.tools.sandbox import Bind, Overlay
+from reviewbot.tools.sandbox import Bind, Overlay, Task
 
 _COPY_SECONDS = 1800.0
 _FILE_LIMIT = 256 << 20
@@ -161,8 +161,12 @@ def _overlay_works(scratch: Path) -> bool:
     lower = scratch / "lower"
     tried = view(lower, scratch / "view", "/probe", writable=True, sharing=Sharing.OVERLAY)
     try:
-        done = sandbox.run(
-            ["sh", "-c", "cat /probe/file && mkdir /probe/made"], mounts=[tried.mount], timeout=20
+        done = sandbox.contain(
+            Task(
+                argv=("sh", "-c", "cat /probe/file && mkdir /probe/made"),
+                mounts=(tried.mount,),
+                timeout=20,
+            )
         )
     except InfrastructureError:
         return False

@@ -39,6 +39,7 @@ _FILES = frozenset(
         "patchwork.token_file",
         "kcidb.token_file",
         "lab.kvm_unit_tests",
+        "lab.vm_kernel",
         "commands.keyring",
     }
 )
@@ -62,6 +63,7 @@ _POSITIVE = frozenset(
 )
 _SEVERITIES = ("error", "warning", "note", "off")
 _CHOICES = {
+    "lab.isolation": ("process", "vm"),
     "mail.encryption": ("", "tls", "ssl", "none"),
     "rules.severity.*": _SEVERITIES,
     "lists.*.severity.*": _SEVERITIES,
