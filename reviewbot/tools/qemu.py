@@ -27,7 +27,7 @@ from reviewbot.tools.qemu_command import ALIVE, CONSOLE, COUNTERS, RESULTS, argu
 from reviewbot.tools.sandbox import Bind, Limits
 
 _INSIDE = "/guest"
-_POLL = 0.1
+_POLL = 0.02
 _GRACE = 10.0  # seconds between a guest's last word and its power-off
 _UNKILLABLE = 30.0  # seconds after a test's own limit (and its KILL 5 s later) before we say "hung"
 _OUTPUT = 64 << 20  # bytes of console or results; a guest that prints more is ended by the limit
