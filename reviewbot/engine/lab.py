@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,11 +28,15 @@ from reviewbot.stages import (
 from reviewbot.tools import profile as profiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
     from reviewbot.engine.pipeline import Review
     from reviewbot.model.base import Applied
-    from reviewbot.model.build import BuildResult, Image
+    from reviewbot.model.build import BuildResult, Image, VariantBuild
     from reviewbot.model.guest import Booted, Host
     from reviewbot.model.test import Tested
+    from reviewbot.tools.kbuild import Workspace
 
 
 class Lab:
@@ -60,19 +67,36 @@ class Lab:
 
     def _build(self, applied: Applied) -> None:
         request = build.BuildRequest(applied=applied, profile=self.profile)
-        built = build.run(request, self.tools)
-        self.review.keep(build=built)
-        if built.status is Status.PASS and self.tools.config.lab.analysis:
-            self._analyse(applied, built)
-        if built.status is Status.PASS and self.tools.config.lab.variants:
-            wanted = variants.VariantRequest(
-                applied=applied, profile=self.profile, variables=build.variables(request)
-            )
-            self.review.keep(build=replace(built, variants=variants.run(wanted, self.tools)))
+        with self._variants(request) as others, build.opened(request, self.tools) as (built, view):
+            self.review.keep(build=built)
+            if built.status is not Status.PASS:
+                return
+            if self.tools.config.lab.analysis:
+                self._analyse(applied, built, view.shows(applied.patches[-1].tree_id))
+            if others:
+                self.review.keep(build=replace(built, variants=others.result()))
 
-    def _analyse(self, applied: Applied, built: BuildResult) -> None:
+    @contextmanager
+    def _variants(
+        self, request: build.BuildRequest
+    ) -> Iterator[Future[tuple[VariantBuild, ...]] | None]:
+        """Build the tip in other configurations beside the patches, most of which keep one processor busy."""
+        applied, stop = request.applied, threading.Event()
+        if not (self.tools.config.lab.variants and applied.patches):
+            yield None
+            return
+        wanted = variants.VariantRequest(
+            applied=applied, profile=self.profile, variables=build.variables(request)
+        )
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            try:
+                yield pool.submit(variants.run, wanted, self.tools, stop)
+            finally:  # of a series that does not build only the reason counts
+                stop.set()
+
+    def _analyse(self, applied: Applied, built: BuildResult, tip: Workspace | None) -> None:
         """Never costs the other results: what could not be looked at is said to be unknown."""
-        asked = analyse.AnalyseRequest(applied=applied, profile=self.profile, built=built)
+        asked = analyse.AnalyseRequest(applied=applied, profile=self.profile, built=built, tip=tip)
         try:
             found = analyse.run(asked, self.tools)
         except ReviewbotError as error:

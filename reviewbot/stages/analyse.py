@@ -33,11 +33,12 @@ _SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyseRequest:
-    """An applied series that builds, and how it was built."""
+    """An applied series that builds, and how it was built; ``tip`` shows the tip with the objects of that build."""
 
     applied: Applied
     profile: Profile
     built: BuildResult
+    tip: Workspace | None = None
 
 
 def run(request: AnalyseRequest, tools: Tools) -> Analysis:
@@ -137,10 +138,13 @@ class _Tip:
             own = kernel_documents.referring(touched.tip, touched.paths)
             self.referring = tuple(sorted({*own, *mentions}))
             before = self._side(space, touched.base, there)
-            space.show(applied.repository, applied.base.tree_id, applied.patches[-1].tree_id)
+            # Where the series was built the tip's objects are there.  Kconfig symbols are tried in our own view.
+            tip = self.request.tip if not touched.kconfig else None
+            if tip is None:
+                space.show(applied.repository, applied.base.tree_id, applied.patches[-1].tree_id)
             if touched.kconfig:
                 space.configure(timeout=_SECONDS)
-            after = self._side(space, touched.tip, tuple(sorted((*there, *new))))
+            after = self._side(tip or space, touched.tip, tuple(sorted((*there, *new))))
             included = sparse.included(there, layer / "objects")
             found = Analysis(tools=self._reports(before, after, included))
             return self._symbols(self._exports(found, before, after), space)

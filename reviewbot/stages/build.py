@@ -5,7 +5,8 @@ A patch is judged by what it adds: a message is new when the commit before did n
 place.  Whatever was built before, by this run or another, is taken from the cache.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied, AppliedPatch
@@ -55,6 +56,13 @@ def run(request: BuildRequest, tools: Tools) -> BuildResult:
 
     Raises InfrastructureError when sandbox, compiler or disk fail us.
     """
+    with opened(request, tools) as (built, _):
+        return built
+
+
+@contextlib.contextmanager
+def opened(request: BuildRequest, tools: Tools) -> Iterator[tuple[BuildResult, Rebuild]]:
+    """The same, with the view that the last patch was compiled in, if one was, for who wants its objects."""
     rebuild = Rebuild(
         tools=tools,
         kernel=kernel(request),
@@ -65,7 +73,7 @@ def run(request: BuildRequest, tools: Tools) -> BuildResult:
     series = _Series(request=request, tools=tools, rebuild=rebuild)
     # Whoever comes second with the same series waits, then finds everything done.
     with tools.cache.lock(f"build-{series.key(len(request.applied.patches))[:20]}"), rebuild.stack:
-        return series.build()
+        yield series.build(), rebuild
 
 
 def variables(request: BuildRequest) -> tuple[str, ...]:

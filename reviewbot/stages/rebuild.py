@@ -76,6 +76,13 @@ class Rebuild:
         """An object file as it was made last."""
         return layers.read(self._space().views[1], path)
 
+    def shows(self, tree_id: str) -> Workspace | None:
+        """The view, made to show another tree; None where nothing was compiled in it."""
+        if self.space:
+            self.space.show(self.kernel.repository, self.shown, tree_id)
+            self.shown = tree_id
+        return self.space
+
     def make(
         self, tree_id: str, targets: tuple[str, ...], *, configure: bool, seconds: float, what: str
     ) -> Made:
@@ -85,8 +92,7 @@ class Rebuild:
         """
         space = self._space()
         end = time.monotonic() + seconds
-        space.show(self.kernel.repository, self.shown, tree_id)
-        self.shown = tree_id
+        self.shows(tree_id)
         on_step = steps_of(self.tools, what)
         if not configure:
             return space.make(targets, timeout=seconds, on_step=on_step)

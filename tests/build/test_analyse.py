@@ -3,13 +3,14 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from reviewbot.model import codec
 from reviewbot.model.analysis import Analysis
 from reviewbot.model.status import Status
-from reviewbot.stages import analyse
+from reviewbot.stages import analyse, build
 from reviewbot.tools import layers
 
 X86 = "arch/x86/kvm/x86.c"
@@ -48,6 +49,27 @@ def test_a_clean_tip_says_what_was_looked_at_and_how_to_repeat_it(kernel, lab):
     assert words[-3:] == ["'CF=-Wno-context", "-fmax-warnings=unlimited'", "arch/x86/kvm/x86.o"]
     assert found.exports == ()
     assert codec.from_json(codec.to_json(found), Analysis) == found
+
+
+def test_the_view_that_it_was_built_in_serves_as_well(kernel, lab):
+    """The last patch is not compiled there, so that the view shows an earlier one."""
+    applied = kernel.series(
+        {X86: append(UNDECLARED.format("new"))}, {"Documentation/of-the-series.rst": "words\n"}
+    )
+    tip = applied.patches[-1].tree_id
+    tools = lab.tools()
+    wanted = build.BuildRequest(applied=applied, profile=lab.profile)
+    with build.opened(wanted, tools) as (result, view):
+        space = view.shows(tip)
+        assert space is not None
+        request = analyse.AnalyseRequest(
+            applied=applied, profile=lab.profile, built=result, tip=space
+        )
+        found = analyse.run(request, tools)
+    assert found.tools
+    shutil.rmtree(lab.cache.root / "results/analysis")
+    alone = analysed(lab, applied)
+    assert replace(found, seconds=0) == replace(alone, seconds=0)
 
 
 def test_the_commands_repeat_it_outside_the_sandbox(kernel, lab, tmp_path):
