@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from clicking import Links, crawl
 from nightly import night
 from nights_served import NIGHTS
 from shelves import RULES, SCRIPT, Served
-from test_web_pages import Links
 
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Seen
@@ -43,29 +43,19 @@ def body(served: Served, path: str) -> str:
     return data.decode()
 
 
-def crawl(served: Served) -> dict[str, str]:
-    """Every page that can be reached by clicking, but for most logs of the harmless nights."""
-    todo, seen = ["/sweeps"], {}
-    while todo:
-        path = todo.pop()
-        if path in seen:
-            continue
-        answer, data = served.get(path)
-        assert answer.status == 200, f"{path}: {answer.status}"
-        seen[path] = data.decode()
-        if "html" in answer.headers["Content-Type"]:
-            plain = (link.partition("#")[0] for link in Links(seen[path]).found)
-            todo += [
-                one
-                for one in plain
-                if one.startswith("/sweeps")
-                and ("/log/" not in one or not re.search("00[1-9]", one))
-            ]
-    return seen
+def pages_of(served: Served) -> dict[str, str]:
+    """Every page of nights, but for most logs of the harmless ones."""
+    return crawl(
+        served,
+        "/sweeps",
+        follow=lambda link: (
+            link.startswith("/sweeps") and ("/log/" not in link or not re.search("00[1-9]", link))
+        ),
+    )
 
 
 def test_every_link_leads_somewhere_and_nothing_hostile_becomes_markup(served):
-    found = crawl(served)
+    found = pages_of(served)
     assert len(found) > 2 * NIGHTS
     for path, text in found.items():
         bad = {c for c in text if not c.isprintable() and c not in "\t\n"}

@@ -4,7 +4,7 @@
 import json
 import re
 
-from test_web_pages import Links
+from clicking import Links
 
 RUN = "20260101-000910-038e"
 

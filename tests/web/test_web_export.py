@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from clicking import Links
 from sample_runs import clean, findings
 from shelves import named, shelf_in
-from test_web_pages import Links
 
 from reviewbot.model.errors import UserError
 from reviewbot.tools import templates

@@ -4,10 +4,10 @@
 import json
 import re
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from clicking import Links, crawl
 from sample_runs import CASES
 from shelves import RULES, SCRIPT, Served
 
@@ -17,52 +17,27 @@ from reviewbot.model.run import Run
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-class Links(HTMLParser):
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.tags: set[str] = set()
-        self.odd: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        for name, value in attrs:
-            if name in ("href", "src", "action"):
-                self.found.append(value)
-            if name.startswith("on") or name in ("style", "autofocus", "srcdoc"):
-                self.odd.append(f"{tag} {name}")
+OTHERS = ("/?", "/feed.atom?", "/index.json?")
 
 
-def crawl(served: Served) -> dict[str, str]:
-    """Every page that can be reached by clicking, but for other orders and parts of the list."""
-    todo, seen = ["/", "/?state=all"], {}
-    while todo:
-        path = todo.pop()
-        if path in seen:
-            continue
-        answer, body = served.get(path)
-        assert answer.status == 200, f"{path}: {answer.status}"
-        seen[path] = body.decode()
-        if "html" not in answer.headers["Content-Type"]:
-            continue
-        for link in Links(seen[path]).found:
-            plain = link.partition("#")[0]
-            if plain.startswith("/") and not plain.startswith(
-                ("/?", "/feed.atom?", "/index.json?")
-            ):
-                todo.append(plain)
-    return seen
+def pages(served: Served) -> dict[str, str]:
+    """Every page, but for other orders and parts of the list."""
+    return crawl(
+        served,
+        "/",
+        "/?state=all",
+        follow=lambda link: link.startswith("/") and not link.startswith(OTHERS),
+    )
 
 
 def test_every_link_leads_somewhere_and_nothing_of_a_mail_becomes_markup(served):
-    pages = crawl(served)
-    assert len(pages) > 150
+    every = pages(served)
+    assert len(every) > 150
     plain = {"a", "b", "body", "br", "button", "code", "dd", "details", "div", "dl", "dt", "footer", "form",
              "h1", "h2", "h3", "head", "header", "html", "i", "input", "label", "li", "link", "main", "mark", "meta",
              "nav", "ol", "option", "p", "pre", "rect", "section", "select", "span", "summary", "strong", "svg", "table",
              "tbody", "td", "th", "thead", "time", "title", "tr", "ul"}  # fmt: skip
-    for path, text in pages.items():
+    for path, text in every.items():
         bad = {c for c in text if not c.isprintable() and c not in "\t\n"}
         assert not bad, f"{path}: control characters {bad!r}"
         if text.startswith("<!DOCTYPE"):
@@ -73,7 +48,7 @@ def test_every_link_leads_somewhere_and_nothing_of_a_mail_becomes_markup(served)
                 x for x in found.found if not x.startswith(("/", "#", "https://lore.kernel.org/r/"))
             ]
             assert set(outside) <= {"data:,"}, f"{path}: {outside}"
-    assert any("&lt;script&gt;" in text and SCRIPT not in text for text in pages.values())
+    assert any("&lt;script&gt;" in text and SCRIPT not in text for text in every.values())
 
 
 def test_a_series_page_shows_verdict_findings_and_history(served):
