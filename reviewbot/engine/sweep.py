@@ -215,8 +215,10 @@ class Sweep:
         """Once in a while, and never at the cost of a night that is late."""
         branch = self.request.branch
         period = int(self.night.started // (branch.settings.coverage_days * 24 * 3600.0))
-        if self.nights.say(f"coverage/{branch.name}/{period}", self.night.id, self.night.started):
-            self.bench.coverage()
+        refreshed = f"coverage/{branch.name}/{period}"
+        if self.nights.said(refreshed) is None:
+            self.bench.coverage()  # cut off, the next night goes on with it
+            self.nights.say(refreshed, self.night.id, self.night.started)
 
     def _leaves_mainline(self) -> bool:
         place = self.bench.place

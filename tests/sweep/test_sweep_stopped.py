@@ -5,12 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
+from types import SimpleNamespace
 
 import pytest
 from branch import Branch, Patch, with_line
 from sweep_desk import Desk
 
+from reviewbot.engine.sweep import Sweep
+from reviewbot.model.config import SweepConfig
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.sweep import Ending, Kind, Night
 from reviewbot.tools.deadline import DeadlineReached, deadline
 from reviewbot.tools.nights import Nights
@@ -44,6 +48,32 @@ def test_nothing_that_expects_errors_catches_the_end():
 
     with pytest.raises(DeadlineReached), deadline(time.time() + 0.05):
         careless()
+
+
+def test_a_coverage_that_was_cut_off_or_failed_is_measured_by_the_next_night(tmp_path):
+    """It comes last, so that it is what a late night cuts off; once a week it is made whole."""
+    ends = [DeadlineReached(), InfrastructureError("no space"), None, None]
+    made = []
+
+    def measure() -> None:
+        made.append(ends.pop(0))
+        if made[-1]:
+            raise made[-1]
+
+    with closing(Nights(tmp_path / "nights.sqlite")) as nights:
+        for number in (1, 2, 3, 4, 8):  # days; the eighth is of another week
+            sweep = SimpleNamespace(
+                nights=nights,
+                bench=SimpleNamespace(coverage=measure),
+                night=SimpleNamespace(id=f"night-{number}", started=number * 86400.0),
+                request=SimpleNamespace(
+                    branch=SimpleNamespace(name="kvm/queue", settings=SweepConfig(coverage_days=7))
+                ),
+            )
+            with suppress(DeadlineReached, InfrastructureError):
+                Sweep._coverage(sweep)
+    assert ends == []
+    assert [bool(one) for one in made] == [True, True, False, False]
 
 
 def names_of(night: Night) -> set[str]:
