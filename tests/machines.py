@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Virtual machines for tests: of the kernel that is installed, or of the one that deploy/vm-kernel has unpacked."""
+"""Virtual machines for tests: of the kernel that is installed, or of the one that deploy/vm-kernel has unpacked.
 
+REVIEWBOT_VM_KERNEL names another.
+"""
+
+import os
 import shutil
 from pathlib import Path
 
@@ -18,7 +22,8 @@ def machines(cache):
     """With hardware KVM where that works, else emulated."""
     if not shutil.which(QEMU):
         pytest.skip(f"needs {QEMU}: apt install qemu-system-x86")
-    named = next((str(image) for image in UNPACKED.glob("vmlinuz-*")), "")
+    unpacked = next((str(image) for image in UNPACKED.glob("vmlinuz-*")), "")
+    named = os.environ.get("REVIEWBOT_VM_KERNEL", unpacked)
     if not named:
         try:
             vm_kernel.find("")

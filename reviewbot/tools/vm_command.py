@@ -131,6 +131,9 @@ def order(task: Task) -> bytes:
         "memory": str(total_memory(limits)),
         "processes": str(limits.processes),
         "devices": " ".join(str(device) for device in task.devices),
+        # busybox knows no fractions of a second.
+        "date": bubblewrap.tool("date"),
+        "stat": bubblewrap.tool("stat"),
     }
     files = {
         "settings": "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()),
