@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from reviewbot.model.test import TestBinary, TestRun
-from reviewbot.tools import testbed
+from reviewbot.tools import share_out, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.testbed import Kernel
 
@@ -23,9 +23,12 @@ def run(
     """First runs or repeats on both kernels, (base, tip); ``on_test`` gets "base" or "tip" and a name.
 
     Two guests at a time: most selftests use one processor (measured on two busy cores, ten tests on
-    each kernel: 15 s side by side, 25 s one after the other).  When one fails, or the user presses Ctrl-C, both end.
+    each kernel: 15 s side by side, 25 s one after the other), of either kernel: mostly the base has run all
+    of them before.  When one fails, or the user presses Ctrl-C, both end.
     """
     cancel = threading.Event()
+    lab = tools.config.lab
+    slots = threading.Semaphore(2 * share_out.guests(lab.guests, lab.memory_mib))
 
     def one(which: str, kernel: Kernel) -> TestRun:
         try:
@@ -36,6 +39,7 @@ def run(
                 repeat=repeat,
                 on_test=lambda name: on_test(which, name),
                 cancel=cancel,
+                slots=slots,
             )
         except BaseException:
             cancel.set()

@@ -126,11 +126,13 @@ def run(
     repeat: int = 0,
     on_test: Callable[[str], None] | None = None,
     cancel: threading.Event | None = None,
+    slots: threading.Semaphore | None = None,
 ) -> TestRun:
     """Run ``tests``, the longest first and in several guests at once; one result each, in their order.
 
     First runs (``repeat`` 0) come from the cache where they are there; each is kept as soon as it has
-    ended, so that a review that was killed goes on where it was.  A test whose guest was lost,
+    ended, so that a review that was killed goes on where it was.  ``slots`` are guests that others start,
+    too: how many of all may run at once; without, ``lab.guests`` of this kernel.  A test whose guest was lost,
     panicked or hung has status CRASH; tests that no guest got to, or whose QEMU was killed by its
     host, have status INFRA.
     """
@@ -138,8 +140,15 @@ def run(
     work = _Work(tools, kernel, repeat, on_test or (lambda _name: None), cancel)
     lab = tools.config.lab
     at_once = share_out.guests(lab.guests, lab.memory_mib)
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        futures = [pool.submit(work.share, share) for share in work.shares(tests, at_once)]
+    free = slots or threading.Semaphore(at_once)
+
+    def one(share: list[TestBinary]) -> Session:
+        with free:
+            return work.share(share)
+
+    shares = work.shares(tests, at_once)
+    with ThreadPoolExecutor(max_workers=max(1, len(shares))) as pool:
+        futures = [pool.submit(one, share) for share in shares]
         try:
             sessions = [future.result() for future in futures]
         except BaseException:
