@@ -13,6 +13,7 @@ from reviewbot.model.errors import InfrastructureError, ReviewbotError
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.sweep import FOUND_BY_LOOKING, Bisection, Culprit, Kind, Move, Movement, Seen
+from reviewbot.parse import unit_tests
 from reviewbot.stages.nightly_words import THERE_OR_NOT
 from reviewbot.stages.sweep_test import SUITE
 from reviewbot.tools import git
@@ -110,6 +111,9 @@ class Pursuit:
         own = one.name.startswith(f"{self.bench.profile.name}: ")
         if one.kind is Kind.WARNING and not own:
             return "warnings of other configurations are not bisected"
+        tests = (one.name,) if one.kind is Kind.TEST else self.bench.where.get(one.name, ())
+        if tests and all(test.startswith(unit_tests.PREFIX) for test in tests):
+            return "what only kvm-unit-tests show is not bisected"
         return ""
 
     def _good(self, seen: Seen) -> str:
@@ -161,7 +165,11 @@ class Pursuit:
             name=one.name,
             detail="" if one.kind in (Kind.WARNING, Kind.CONSOLE, Kind.BOOT) else one.detail,
             status=one.status,
-            tests=self.bench.where.get(one.name, ()),
+            tests=tuple(
+                test
+                for test in self.bench.where.get(one.name, ())
+                if not test.startswith(unit_tests.PREFIX)
+            ),
             runs=one.runs,
             failures=one.failures,
             good_runs=sum(past.runs for past in there),

@@ -173,3 +173,21 @@ def test_a_search_that_is_cut_off_does_not_take_the_others_with_it(
         ("one", "too flaky", False),
         ("two", "no time was left", True),
     ]
+
+
+def test_what_only_kvm_unit_tests_show_is_not_searched_for() -> None:
+    """A step of a bisection has the selftests of a tree, and no others."""
+    crash = {"a" * 8: ("kvm-unit-tests/msr",), "b" * 8: ("kvm-unit-tests/msr", "x86_64/smm_test")}
+    bench = SimpleNamespace(where=crash, profile=SimpleNamespace(name="kvm"))
+    pursuit = Pursuit(
+        judge=SimpleNamespace(), bench=bench, range=None, whose={}, deadline=0.0, until=0.0
+    )
+
+    def beyond(kind: Kind, name: str) -> str:
+        return pursuit._beyond(Seen(kind=kind, name=name, status=Status.FAIL, failures=1))
+
+    why = "what only kvm-unit-tests show is not bisected"
+    assert beyond(Kind.TEST, "kvm-unit-tests/msr") == why
+    assert beyond(Kind.CONSOLE, "a" * 8) == why
+    assert beyond(Kind.CONSOLE, "b" * 8) == beyond(Kind.CONSOLE, "c" * 8) == ""
+    assert beyond(Kind.TEST, "x86_64/smm_test") == ""
