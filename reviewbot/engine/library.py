@@ -11,11 +11,13 @@ import contextlib
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.engine.triage import Triage
 from reviewbot.model.codec import key_of
 from reviewbot.model.errors import InfrastructureError, ReviewbotError, UserError
+from reviewbot.model.run import Run
 from reviewbot.model.triage import Card
 from reviewbot.stages import triage_unlisted
 from reviewbot.stages.known import by_series
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from reviewbot.engine.store import Store
     from reviewbot.model.command import Tried
-    from reviewbot.model.run import Run
     from reviewbot.model.triage import Item, Reviewed
     from reviewbot.tools.cache import Cache
     from reviewbot.tools.source import Source
@@ -46,6 +47,8 @@ _AGE = 600.0
 _MAILS = 60.0
 """Seconds between two looks at the lists."""
 _STAGE = "web-card"
+_SLICE = "web-patch"
+_SLICE_VERSION = 1
 DATABASE = "engine.database"
 """The name of the database among the troubles."""
 
@@ -113,6 +116,8 @@ class Library:
         with self._lock:
             self._jobs = {one.run: one.origin for one in reviews if one.origin != "run"}
             self._stamps = stamps
+        for name in self.large():
+            self.patch(name, 0)
         self._made = now
         self.stamp = self._seen(stamps)
         return True
@@ -126,12 +131,44 @@ class Library:
                 self._runs.move_to_end((name, stamp))
                 return known
         found = self._load(name, job, local=bool(stamp))
-        if found and int(stamp.rpartition(".")[2] or 0) <= _LARGE:
+        if found and _size(stamp) <= _LARGE:
             with self._lock:
                 self._runs[name, stamp] = found
                 while len(self._runs) > _KEPT:
                     self._runs.popitem(last=False)
         return found
+
+    def stamp_of(self, name: str) -> str:
+        """What is another when the review is; of a job that ended, its name."""
+        with self._lock:
+            return self._stamps.get(name) or self._jobs.get(name, "")
+
+    def large(self) -> tuple[str, ...]:
+        """Reviews that are not kept in memory."""
+        with self._lock:
+            return tuple(name for name, stamp in self._stamps.items() if _size(stamp) > _LARGE)
+
+    def patch(self, name: str, number: int) -> Run | None:
+        """The review of which only one patch has its files; of a large one, cut out of it once and kept in the cache.
+
+        Patch 0 is none, and says that all were cut.
+        """
+        stamp = self.stamp_of(name)
+        if _size(stamp) <= _LARGE:
+            return self.run(name)
+        known = self.cache.load(_SLICE, _slice(name, stamp, number), Run)
+        if known:
+            return known
+        none = number and self.cache.load(_SLICE, _slice(name, stamp, 0), Run)
+        if none and none.series and all(one.number != number for one in none.series.patches):
+            return None
+        whole = self.run(name)
+        if whole is None or whole.series is None:
+            return whole
+        numbers = [one.number for one in whole.series.patches]
+        for each in (*numbers, 0):
+            self.cache.save(_SLICE, _slice(name, stamp, each), _only(whole, each))
+        return _only(whole, number) if number in numbers else None
 
     def _load(self, name: str, job: str, *, local: bool) -> Run | None:
         try:
@@ -200,3 +237,23 @@ class Library:
             return
         with contextlib.closing(finished):
             yield finished
+
+
+def _size(stamp: str) -> int:
+    """Bytes of a review of this host; 0 for others."""
+    return int(stamp.rpartition(".")[2]) if stamp.rpartition(".")[2].isdecimal() else 0
+
+
+def _slice(name: str, stamp: str, number: int) -> str:
+    return key_of(name, stamp, number, _SLICE_VERSION)
+
+
+def _only(run: Run, number: int) -> Run:
+    """The run without the files of the other patches."""
+    if run.series is None:
+        return run
+    patches = tuple(
+        one if one.number == number else replace(one, files=(), diff="")
+        for one in run.series.patches
+    )
+    return replace(run, series=replace(run.series, patches=patches))

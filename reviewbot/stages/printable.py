@@ -23,7 +23,8 @@ def printable(text: str) -> str:
 
     Unprintable is what Unicode calls control, format, surrogate, private or unassigned.
     """
-    if text.isprintable():
+    # Nearly all text is, but for the tabs of code, and many megabytes of it go through here.
+    if text.isprintable() or text.replace("\t", "").replace("\n", "").isprintable():
         return text
     unified = text.replace("\r\n", "\n")
     return "".join(c if c.isprintable() or c in "\t\n" else _shown(c) for c in unified)

@@ -26,7 +26,7 @@ PAGES = 16
 """Pages of a patch: one of 17 MB, which was posted once, would have hundreds that nobody turns to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: there are many, and that takes thrice as long
 class Line:
     """One line of one half, without its sign; ``remarks`` are said below it.
 
@@ -177,9 +177,12 @@ def _blocks(
             block.old.append(Line(number=old, text=shown))
             old += 1
         if new is not None:
-            here = tuple(said.get(new, ()))
-            placed.update(id(one) for one in here)
-            state, name = ran.get(new, (None, "")) if sign == "+" else (None, "")
-            block.new.append(Line(number=new, text=shown, remarks=here, ran=state, anchor=name))
+            line = Line(number=new, text=shown)
+            if new in said:
+                line.remarks = tuple(said[new])
+                placed.update(map(id, line.remarks))
+            if sign == "+" and new in ran:
+                line.ran, line.anchor = ran[new]
+            block.new.append(line)
     if block.old or block.new:
         yield block

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from reviewbot import __version__
+from reviewbot.model.finding import Severity
 from reviewbot.model.triage import Item, Reviewed
 from reviewbot.stages.printable import one_line
+from reviewbot.stages.report_html import archive_link
 from reviewbot.stages.triage_diff import counted_changes
 from reviewbot.web.snapshot import Snapshot
 
@@ -63,3 +66,14 @@ def revisions_of(shot: Snapshot, item: Item) -> tuple[tuple[int, str, tuple[Revi
     """(number, message-id, its reviews) of all revisions, the newest first."""
     every = ((item.card.revision, item.card.message_id), *item.history)
     return tuple((number, name, shot.reviews_of.get(name, ())) for number, name in every)
+
+
+WORDS = {
+    "reviewbot": __version__,
+    "severities": tuple(Severity),
+    "day": day,
+    "changes": changes,
+    "mail_of": archive_link,
+    "moment": moment,
+}
+"""What every page's template may use."""

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An address -> the page, as HTML, JSON or Atom.  Pure: it reads nothing but a snapshot and whole reviews."""
 
+import re
 from collections.abc import Callable, Mapping
 
-from reviewbot import __version__
 from reviewbot.model.errors import UserError
-from reviewbot.model.finding import Severity
-from reviewbot.model.run import Run
 from reviewbot.model.triage import Reviewed
 from reviewbot.parse.wanted import SORTS
 from reviewbot.stages.known import known
@@ -16,15 +14,16 @@ from reviewbot.stages.report_html import archive_link
 from reviewbot.stages.tally import tally
 from reviewbot.web import query as queries
 from reviewbot.web import records
+from reviewbot.web.bodies import Bodies
 from reviewbot.web.links import NAME, Links
 from reviewbot.web.page import ATOM, CSS, HTML, JSON, Asked, Page
 from reviewbot.web.patch import split
-from reviewbot.web.review import everything, review
 from reviewbot.web.rules import Spoken, groups, months, section, spoken
-from reviewbot.web.shown import brief, changes, day, moment, revisions_of, tags
+from reviewbot.web.shown import WORDS, brief, revisions_of, tags
 from reviewbot.web.snapshot import Reviews, Snapshot
 from reviewbot.web.sweeps import SweepPages, Sweeps
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 FEED = 50
 """Reviews in the feed."""
 
@@ -41,6 +40,7 @@ class Site:
         self.style = "".join(sources[name] for name in sheets).encode()
         self._templates = marked_up(tuple(sources.items()))
         self._templates.filters |= {"brief": brief, "figure": number}
+        self._bodies = Bodies(reviews, self._templates)
         self._pages: dict[str, Callable[[Asked], Page | None]] = {
             "": self._list,
             "index": self._list,
@@ -59,6 +59,7 @@ class Site:
         for name in self._templates.list_templates(extensions=["j2"]):
             self._templates.get_template(name)
         self._sums(shot)
+        self._bodies.prepare(shot)
 
     def page(
         self, shot: Snapshot, links: Links, path: str, values: Mapping[str, str], *, json: bool
@@ -102,10 +103,11 @@ class Site:
             if said:
                 return self.trouble(shot, links, status, said, json=True)
             return _json(records.listing(found, query, links), shot.made)
-        body = self._render(
+        return self._html(
             "list.html.j2",
-            shot,
-            links,
+            asked,
+            shot.made,
+            status=status,
             json_link=links.data(
                 links.home(page=query.page), "" if links.static else query.encoded()
             ),
@@ -115,7 +117,6 @@ class Site:
             choices=self._sums(shot)[1],
             sorts=SORTS,
         )
-        return Page(kind=HTML, body=body, modified=shot.made, status=status)
 
     def _series(self, asked: Asked) -> Page | None:
         if len(asked.path) != 2 or (item := asked.shot.by_id.get(asked.path[1])) is None:
@@ -126,11 +127,11 @@ class Site:
             return _json(records.series(item, revisions, links), shot.made)
         reviews = next((some for _, _, some in revisions if some), ())
         newest = known(reviews) if reviews else None
-        run = everything(self.reviews, newest) if newest else None
-        body = self._render(
+        told = self._bodies.of(newest, links) if newest else None
+        return self._html(
             "series.html.j2",
-            shot,
-            links,
+            asked,
+            shot.made,
             json_link=links.data(links.series(item.id)),
             item=item,
             revisions=revisions,
@@ -144,39 +145,42 @@ class Site:
             unreviewed=newest is not None and newest.series != item.card.message_id,
             page_run=newest.run if newest else "",
             earlier=newest.earlier if newest else (),
-            **(review(run, newest.earlier) if run and newest else {"run": None}),
+            body=told,
         )
-        return Page(kind=HTML, body=body, modified=shot.made)
 
     def _review(self, asked: Asked) -> Page | None:
         if len(asked.path) not in (2, 4):
             return None
         seen = asked.shot.reviews.get(asked.path[1])
-        run = self.reviews.run(asked.path[1]) if seen else None
-        if seen is None or run is None:
+        if seen is None:
             return None
         if len(asked.path) == 4:
-            return self._patch(asked, seen, run) if asked.path[2] == "patch" else None
-        if asked.json:
-            return _json(run, seen.made)
+            return self._patch(asked, seen) if asked.path[2] == "patch" else None
         shot, links = asked.shot, asked.links
+        if asked.json:
+            run = self.reviews.run(seen.run)
+            return _json(run, seen.made) if run else None
+        told = self._bodies.of(seen, links)
+        if told is None:
+            return None
         item = shot.item_of.get(seen.series)
-        body = self._render(
+        return self._html(
             "review.html.j2",
-            shot,
-            links,
+            asked,
+            seen.made,
             json_link=links.data(links.review(seen.run)),
             item=item,
             revisions=revisions_of(shot, item) if item else (),
             page_run=seen.run,
-            **review(run),
+            body=told,
         )
-        return Page(kind=HTML, body=body, modified=seen.made)
 
-    def _patch(self, asked: Asked, seen: Reviewed, run: Run) -> Page | None:
-        patches = {str(one.number): one for one in run.series.patches} if run.series else {}
-        patch = patches.get(asked.path[3])
-        if patch is None:
+    def _patch(self, asked: Asked, seen: Reviewed) -> Page | None:
+        number = asked.path[3]
+        run = self.reviews.patch(seen.run, int(number)) if _NUMBER.fullmatch(number) else None
+        patches = {str(one.number): one for one in run.series.patches} if run and run.series else {}
+        patch = patches.get(number)
+        if run is None or patch is None:
             return None
         if asked.json:
             return _json(patch, seen.made)
@@ -190,10 +194,10 @@ class Site:
             return None
         numbers = sorted(one.number for one in patches.values())
         place = numbers.index(patch.number)
-        body = self._render(
+        return self._html(
             "patch.html.j2",
-            asked.shot,
-            links,
+            asked,
+            seen.made,
             json_link=links.data(links.patch(seen.run, patch.number)),
             run=run,
             known=seen,
@@ -205,7 +209,6 @@ class Site:
             before=numbers[place - 1] if place else None,
             after=numbers[place + 1] if place + 1 < len(numbers) else None,
         )
-        return Page(kind=HTML, body=body, modified=seen.made)
 
     def _rules(self, asked: Asked) -> Page | None:
         shot, links = asked.shot, asked.links
@@ -228,17 +231,16 @@ class Site:
         if asked.json:
             return _json(records.rule(one, links), shot.made)
         docs = one.rule.docs if one.rule else {}
-        body = self._render(
+        return self._html(
             "rule.html.j2",
-            shot,
-            links,
+            asked,
+            shot.made,
             json_link=links.data(links.rule(one.code)),
             spoken=one,
             rule=one.rule,
             sections=[(name, section(text)) for name, text in docs.items()],
             months=months(one),
         )
-        return Page(kind=HTML, body=body, modified=shot.made)
 
     def _feed(self, asked: Asked) -> Page | None:
         if len(asked.path) > 1 or asked.json:
@@ -279,19 +281,16 @@ class Site:
         self._summed = (made, *self._summed[:1])
         return made[1:]
 
+    def _html(
+        self, name: str, asked: Asked, modified: float, *, status: int = 200, **values: object
+    ) -> Page:
+        body = self._render(name, asked.shot, asked.links, **values)
+        return Page(kind=HTML, body=body, modified=modified, status=status)
+
     def _render(self, name: str, shot: Snapshot, links: Links, **values: object) -> bytes:
         template = self._templates.get_template(name)
-        common = {
-            "links": links,
-            "shot": shot,
-            "reviewbot": __version__,
-            "swept": self.sweeps is not None and self.sweeps.any(),
-            "severities": tuple(Severity),
-            "day": day,
-            "changes": changes,
-            "mail_of": archive_link,
-            "moment": moment,
-        }
+        swept = self.sweeps is not None and self.sweeps.any()
+        common = {**WORDS, "links": links, "shot": shot, "swept": swept}
         return template.render(**(common | values)).encode("utf-8", "replace")
 
 

@@ -17,6 +17,15 @@ class Reviews(Protocol):
     def run(self, name: str) -> Run | None:
         """The review called so, None when there is none that can be read."""
 
+    def patch(self, name: str, number: int) -> Run | None:
+        """The same, of which only that patch has its files: quick, however large the others are."""
+
+    def stamp_of(self, name: str) -> str:
+        """What is another when the review is."""
+
+    def large(self) -> tuple[str, ...]:
+        """Reviews that take long to read, so that their pages are better made beforehand."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:

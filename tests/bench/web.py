@@ -21,10 +21,12 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path += [str(TESTS / "report"), str(TESTS / "web")]
 
+from large_runs import large  # noqa: E402 - lies beside this file
 from sample_runs import CASES  # noqa: E402 - lies beside the reports' tests
 from shelves import named  # noqa: E402 - see above
 
 from reviewbot.model.codec import to_json  # noqa: E402
+from reviewbot.model.run import Run  # noqa: E402
 
 SECONDS = 10
 CLIENTS = 4
@@ -38,9 +40,27 @@ def fill(state: Path, series: int) -> None:
         name, run = kinds[number % len(kinds)]
         made = named(run, f"{name}-{number}", number)
         made = replace(made, started=(start + timedelta(minutes=number)).isoformat())
-        place = state / "reviewbot" / "runs" / made.id
-        place.mkdir(parents=True)
-        (place / "run.json").write_bytes(to_json(made))
+        keep(state, made)
+
+
+def keep(state: Path, run: Run) -> None:
+    place = state / "reviewbot" / "runs" / run.id
+    place.mkdir(parents=True)
+    (place / "run.json").write_bytes(to_json(run))
+
+
+def fill_large(state: Path) -> dict[str, list[str]]:
+    """A review of 100 patches and one of 17 MB; where their pages are."""
+    many = large("many", 900_001, patches=100, files=3, hunks=4, lines=30)
+    long = large("long", 900_002, patches=60, files=4, hunks=12, lines=165)
+    for one in (many, long):
+        keep(state, one)
+    return {
+        "review of 100 patches": [f"/review/{many.id}"],
+        "patch of it": [f"/review/{many.id}/patch/{at}" for at in range(1, 100)],
+        "review of 17 MB": [f"/review/{long.id}"],
+        "patch of it, 8,000 lines": [f"/review/{long.id}/patch/{at}" for at in range(1, 61)],
+    }
 
 
 def homes(scratch: Path, name: str) -> dict[str, str]:
@@ -166,13 +186,14 @@ def main() -> None:
     """Measure and print."""
     reviewbot, scratch = (Path(word).absolute() for word in sys.argv[1:3])
     fill(scratch / "large" / "state", 2000)
+    more = fill_large(scratch / "large" / "state")
     home = homes(scratch, "large")
     for word in ("first", "again"):
         server, place, took = started(reviewbot, home)
         print(f"start with 2,000 series, {word:<6}{took:5.1f} s", flush=True)
         if word == "again":
             pages = pages_of(place)
-            one_by_one(place, pages)
+            one_by_one(place, pages | more)
             under_load(server, place, pages)
         server.terminate()
         server.wait(20)
