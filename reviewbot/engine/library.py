@@ -159,7 +159,7 @@ class Library:
         known = self.cache.load(_SLICE, _slice(name, stamp, number), Run)
         if known:
             return known
-        none = number and self.cache.load(_SLICE, _slice(name, stamp, 0), Run)
+        none = self.cache.load(_SLICE, _slice(name, stamp, 0), Run) if number else None
         if none and none.series and all(one.number != number for one in none.series.patches):
             return None
         whole = self.run(name)
