@@ -66,20 +66,37 @@ def connect(url: str) -> sa.Engine:
     """An engine for our own tables beside the workflow library's.
 
     Raises InfrastructureError, here and from every later use of it, when the database is away, locked or its
-    disk full, and UserError when its file is damaged; other errors of SQLAlchemy (a row that is there
+    disk full, and UserError when its file is damaged or it cannot hold every character; other errors of SQLAlchemy (a row that is there
     already) stay as they are.
     """
     options: dict[str, object] = (
-        {"timeout": BUSY_SECONDS} if file_of(url) else {"connect_timeout": 10}
+        {"timeout": BUSY_SECONDS}
+        if file_of(url)
+        else {"connect_timeout": 10, "client_encoding": "utf8"}
     )
     engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True)
     try:
-        engine.connect().close()
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                _must_hold_unicode(connection, url)
     except sa.exc.SQLAlchemyError as error:
         place = without_password(url)
         raise InfrastructureError(f"no connection to {place}: {cause(error)}") from error
+    except UserError:
+        engine.dispose()
+        raise
     sa.event.listen(engine, "handle_error", _explain)
     return engine
+
+
+def _must_hold_unicode(connection: sa.Connection, url: str) -> None:
+    """``createdb`` on a server made without a locale gives SQL_ASCII, and the workflow library bytes for strings."""
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise UserError(
+            f"{without_password(url)}: the database's encoding is {encoding}; make it anew with "
+            "createdb -E UTF8 -T template0"
+        )
 
 
 def _explain(context: sa.ExceptionContext) -> None:

@@ -27,7 +27,8 @@ class Server:
     def make(self) -> None:
         if self.user:
             shutil.chown(self.place, self.user)
-        self._run("initdb", "-D", "data", "-U", "reviewbot", "--auth=trust", "--no-sync")
+        words = ("-U", "reviewbot", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        self._run("initdb", "-D", "data", *words)
 
     def start(self) -> None:
         options = (
@@ -58,9 +59,9 @@ class Server:
             self.process.wait(30)
             self.process = None
 
-    def database(self, name: str) -> str:
-        """The address of a fresh, empty database."""
-        words = ["-h", str(self.place), "-U", "reviewbot", name]
+    def database(self, name: str, *options: str) -> str:
+        """The address of a fresh, empty database, made with more ``options`` of createdb."""
+        words = ["-h", str(self.place), "-U", "reviewbot", *options, name]
         subprocess.run([self.programs / "createdb", *words], check=True)
         return f"postgresql+psycopg://reviewbot@/{name}?host={self.place}"
 

@@ -22,6 +22,7 @@ from reviewbot.engine.durable import AGAIN_AT, TRIES, JobQueue, open_queue, queu
 from reviewbot.engine.workers import STAGES
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.job import Job, JobState, JobStatus, Need
+from reviewbot.tools import database
 
 HERE = Path(__file__).parent
 T = TypeVar("T")
@@ -307,6 +308,13 @@ def test_a_stopped_worker_that_continues_does_no_harm(farm: Farm) -> None:
     farm.wait(one, JobState.DONE)
     ended = [what for _, what in farm.notes("one") if what.startswith("end")]
     assert sorted(ended) == sorted(f"end {stage}" for stage in STAGES)
+
+
+def test_a_database_without_an_encoding_is_refused(postgresql: Server) -> None:
+    """createdb makes such a one where the server was made without a locale, as on a bare Debian."""
+    url = postgresql.database("ascii", "--encoding=SQL_ASCII", "--template=template0")
+    with pytest.raises(UserError, match=r"encoding is SQL_ASCII; .* createdb -E UTF8 -T template0"):
+        database.connect(url)
 
 
 @slow
