@@ -10,12 +10,15 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import Lab
 from machines import machines
 
 from reviewbot.model.errors import InfrastructureError
+from reviewbot.model.status import Status
 from reviewbot.tools import process, sandbox
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.sandbox import Bind, Limits
@@ -223,6 +226,30 @@ def test_a_task_does_the_same_in_both(vms, tmp_path):
         assert inside == outside
     assert answers["vm"][2] == 3
     assert len(answers["vm"][3]["obj/mapped"]) == 9000
+
+
+def test_a_series_builds_the_same_in_both(kernel, lab, vms, tmp_path):
+    """The stage as it is: views of a base that was built outside, what only the patch needs, its new warning."""
+    other = kernel.series({"arch/x86/kvm/svm.c": lambda old: f"{old}\nstatic const int two = 2;\n"})
+    lab.build(other)
+    (tmp_path / "copy").mkdir()
+    subprocess.run(["cp", "-a", tmp_path / "cache", tmp_path / "copy"], check=True)
+    applied = replace(
+        kernel.series({"arch/x86/kvm/svm.c": lambda old: f"{old}\nstatic int unused(void) {{ return 1; }}\n"}),
+        base=other.base,
+    )  # fmt: skip
+    outside = lab.build(applied)
+    within = Lab(root=tmp_path / "copy", profile=lab.profile, said=[])
+    sandbox.isolate(vms)
+    try:
+        inside = within.build(applied)
+    finally:
+        sandbox.isolate(None)
+    assert [patch.status for patch in inside.patches] == [Status.FAIL]
+    assert inside.patches[0].new == outside.patches[0].new
+    assert "-Wunused-function" in [entry.option for entry in inside.patches[0].new]
+    assert (inside.status, inside.reason) == (outside.status, outside.reason)
+    assert not inside.patches[0].reused
 
 
 @pytest.mark.usefixtures("in_vm")
