@@ -269,3 +269,12 @@ def test_where_overlayfs_is_not_permitted_the_doctor_says_what_is_done_instead(t
         assert found.state is State.WARN
         assert "every review copies its base" in found.detail
         assert "allow overlayfs" in found.fix
+
+
+def test_isolation_in_a_virtual_machine_is_looked_at_only_where_it_is_wanted(tools, tmp_path):
+    assert "isolation" not in [name for name, _, _ in doctor._steps(tools)]
+    wanted = Config(lab=LabConfig(isolation="vm", vm_kernel=str(tmp_path / "vmlinuz")))
+    found = check(tools, "isolation", wanted)
+    assert found.state is State.FAIL
+    assert "no kernel for a virtual machine" in found.detail
+    assert "docs/sandbox.md" in found.fix
