@@ -11,7 +11,6 @@ reads of them stay as they are, and what is written is limited where it always w
 
 import contextlib
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from reviewbot.tools.bubblewrap import Limits
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.process import Completed
 from reviewbot.tools.sandbox import Task
+from reviewbot.tools.scratch import scratch
 from reviewbot.tools.vm_command import CONSOLE, EMULATOR, RESULT, Hardware
 from reviewbot.tools.vm_kernel import VmKernel
 
@@ -100,7 +100,7 @@ class VirtualMachines:
     def run(self, task: Task) -> Completed:
         """See :func:`reviewbot.tools.sandbox.run`.  Raises UserError when a machine cannot be had."""
         machine = self._ready()
-        with _place(machine.base + vm_command.order(task)) as (place, files):
+        with _place(self.cache, machine.base + vm_command.order(task)) as (place, files):
             done = sandbox.contain(_around(machine, task, place), task.argv[0])
             said = {name: _read(handle) for name, handle in files.items()}
         return _judged(task, done, said)
@@ -136,11 +136,10 @@ def _emulated(emulator: str) -> Hardware:
 
 
 @contextlib.contextmanager
-def _place(initramfs: bytes) -> Iterator[tuple[Path, dict[str, int]]]:
+def _place(cache: Cache, initramfs: bytes) -> Iterator[tuple[Path, dict[str, int]]]:
     """A directory for one machine, and our own descriptors of the files it writes, whatever replaces them."""
     with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reviewbot-vm-")))
-        place.chmod(0o755)
+        place = stack.enter_context(scratch(cache.root / "scratch"))
         for name in ("machine", "clock"):
             (place / name).mkdir(mode=0o755)
             sandbox.give(place / name)

@@ -22,6 +22,7 @@ from reviewbot.model.status import Status
 from reviewbot.tools import process, sandbox
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.sandbox import Bind, Limits
+from reviewbot.tools.scratch import scratch
 
 pytestmark = pytest.mark.slow
 
@@ -315,6 +316,10 @@ def test_the_machine_dies_with_us(vms, tmp_path):
     ours.kill()
     ours.wait()
     until(lambda: not [pid for pid in mine if Path(f"/proc/{pid}/exe").exists()])
+    # What it leaves behind goes with the next one that starts.
+    assert len(list((tmp_path / "scratch").glob("*-*"))) == 1
+    with scratch(tmp_path / "scratch") as place:
+        assert list((tmp_path / "scratch").glob("*-*")) == [place]
 
 
 def qemus_of(parent):
