@@ -16,8 +16,8 @@ from reviewbot.engine import doctor_guests
 from reviewbot.engine.doctor_check import Check, State, install
 from reviewbot.engine.optional_tools import OPTIONAL, OptionalTool
 from reviewbot.model.config import TreeConfig
-from reviewbot.model.errors import ReviewbotError
-from reviewbot.tools import b4, cgroups, cpio, layers, machine, sandbox
+from reviewbot.model.errors import InfrastructureError, ReviewbotError
+from reviewbot.tools import b4, bubblewrap, cgroups, cpio, layers, machine, sandbox
 from reviewbot.tools.context import Tools
 from reviewbot.tools.settings import default_path
 
@@ -154,16 +154,21 @@ def _busybox() -> Check:
 
 
 def _sandbox() -> Check:
-    """It is there often enough where the distribution forbids user namespaces."""
-    done = sandbox.contain(sandbox.Task(argv=("true",), timeout=_SECONDS))
-    if done.ok:
+    """It is there often enough where the distribution, a unit or a container forbids what it needs."""
+    bubblewrap.tool("bwrap")
+    try:
+        done = sandbox.contain(sandbox.Task(argv=("true",), timeout=_SECONDS))
+        why = "" if done.ok else done.complaint()
+    except InfrastructureError as error:
+        why = str(error).partition("; 'reviewbot doctor'")[0]
+    if not why:
         return Check(name="sandbox", state=State.OK, detail="bubblewrap runs a program")
     return Check(
         name="sandbox",
         state=State.FAIL,
-        detail=f"bubblewrap is there but cannot run: {done.complaint()}",
+        detail=f"bubblewrap is there but cannot run: {why}",
         fix="sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000, "
-        "or in a container: allow namespaces and mounts",
+        "or in a container or unit: allow namespaces and mounts, as deploy/ does",
     )
 
 

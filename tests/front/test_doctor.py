@@ -246,6 +246,19 @@ def test_what_reviews_can_do_without_is_a_warning_that_names_the_package(tools, 
     assert found.fix.startswith(f"apt-get install {name}")
 
 
+def test_a_sandbox_that_is_forbidden_is_no_missing_package(tools, tmp_path, monkeypatch):
+    """As under a unit or in a container that allows too little."""
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'bwrap: Cannot set hostname: refused' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
+    found = check(tools, "sandbox")
+    assert found.state is State.FAIL
+    assert "there but cannot run: the sandbox cannot be set up" in found.detail
+    assert "apt-get" not in found.fix
+    assert "allow namespaces" in found.fix
+
+
 def test_sparse_is_named_with_its_version(tools, tmp_path, monkeypatch):
     program = tmp_path / "sparse"
     program.write_text("#!/bin/sh\necho 0.6.4\n")
