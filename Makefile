@@ -65,7 +65,7 @@ bench-triage: ## read a list for triage (INBOX=... an epoch), then show 2,000 se
 bench-rules: ## time the rules alone on 10, 22 and 60 patches (KIND=dense: the most a patch can touch)
 	@deploy/bench-rules $(KIND)
 
-bench-lab: ## the lab beside a clean build, and beside git am, make and virtme-ng (a quarter of an hour)
+bench-lab: ## the lab beside a clean build, and beside git am, make and virtme-ng (a quarter of an hour; SERIES=worst)
 	@deploy/bench-lab
 
 bench-bisect: ## a failing selftest among 16 commits, beside git bisect run with make and virtme-ng (a quarter of an hour)
