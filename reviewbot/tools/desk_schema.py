@@ -7,7 +7,7 @@ As in tools.ledger_schema a step is never edited once it was released; ``desk_st
 import sqlite3
 
 from reviewbot.model.errors import UserError
-from reviewbot.tools.sqlite_file import transaction
+from reviewbot.tools.sqlite_file import statements, transaction
 
 STEPS = (
     """
@@ -71,7 +71,7 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
         )
         version = _version(database)
         for number, step in enumerate(STEPS[version:], start=version + 1):
-            for statement in _statements(step):
+            for statement in statements(step):
                 database.execute(statement)
             database.execute("INSERT INTO desk_steps VALUES (?)", (number,))
 
@@ -79,14 +79,3 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
 def _version(database: sqlite3.Connection) -> int:
     (found,) = database.execute("SELECT coalesce(max(version), 0) FROM desk_steps").fetchone()
     return int(found)
-
-
-def _statements(step: str) -> list[str]:
-    """The statements of a step: sqlite3's executescript would commit on its own."""
-    found, open_ = [], ""
-    for line in step.split("\n"):
-        open_ += line + "\n"
-        if sqlite3.complete_statement(open_):
-            found.append(open_)
-            open_ = ""
-    return found

@@ -9,6 +9,7 @@ import sqlite3
 import time
 
 from reviewbot.model.errors import UserError
+from reviewbot.tools.sqlite_file import statements, transaction
 
 STEPS = (
     """
@@ -58,18 +59,27 @@ STEPS = (
 
 
 def migrate(database: sqlite3.Connection, name: str) -> None:
-    """Take the steps the file has not seen, each whole or not at all.
+    """Take the steps the file has not seen, all or none.  Two commands may do so at once.
 
     Raises UserError for a file of a newer release: its rows would be misread.
     """
-    (version,) = database.execute("PRAGMA user_version").fetchone()
+    version = _version(database)
     if version > len(STEPS):
         raise UserError(
             f"{name}: written by a newer reviewbot (schema {version}, this one knows {len(STEPS)}); "
             "update reviewbot, or use the database of before"
         )
-    for number, step in enumerate(STEPS[version:], start=version + 1):
-        applied = f"INSERT INTO migrations VALUES ({number}, {time.time()})"  # noqa: S608 - numbers
-        database.executescript(
-            f"BEGIN IMMEDIATE;{step};{applied};PRAGMA user_version = {number};COMMIT;"
-        )
+    if version == len(STEPS):
+        return
+    with transaction(database):
+        version = _version(database)
+        for number, step in enumerate(STEPS[version:], start=version + 1):
+            for statement in statements(step):
+                database.execute(statement)
+            database.execute("INSERT INTO migrations VALUES (?, ?)", (number, time.time()))
+            database.execute(f"PRAGMA user_version = {number}")
+
+
+def _version(database: sqlite3.Connection) -> int:
+    (found,) = database.execute("PRAGMA user_version").fetchone()
+    return int(found)

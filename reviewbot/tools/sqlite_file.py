@@ -50,3 +50,14 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script; executescript would commit on its own."""
+    found, open_ = [], ""
+    for piece in script.split(";")[:-1]:
+        open_ += piece + ";"
+        if sqlite3.complete_statement(open_):
+            found.append(open_.strip())
+            open_ = ""
+    return found

@@ -9,7 +9,7 @@ import pytest
 
 from reviewbot.model.baseline import Baseline
 from reviewbot.model.errors import InfrastructureError, UserError
-from reviewbot.tools import database
+from reviewbot.tools import database, ledger_schema
 from reviewbot.tools.baselines import NAME, Baselines
 
 
@@ -34,6 +34,36 @@ def test_many_may_make_the_same_file_at_once(tmp_path):
     for number in range(40):
         with closing(sqlite3.connect(tmp_path / str(number))) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def migrate(place: str, start: object, failed: object) -> None:
+    for number in range(20):
+        with closing(connect(f"{place}/{number}")) as connection:
+            start.wait()
+            try:
+                ledger_schema.migrate(connection, "the ledger")
+            except sqlite3.Error as error:
+                failed.put(str(error))
+
+
+def connect(place: str) -> sqlite3.Connection:
+    return sqlite3.connect(place, timeout=60, isolation_level=None)
+
+
+def test_many_may_bring_the_same_ledger_up_to_date_at_once(tmp_path):
+    for number in range(20):
+        database.prepare(f"sqlite:///{tmp_path}/{number}")
+    context = multiprocessing.get_context("fork")
+    start, failed = context.Barrier(4), context.SimpleQueue()
+    some = [context.Process(target=migrate, args=(str(tmp_path), start, failed)) for _ in range(4)]
+    for one in some:
+        one.start()
+    for one in some:
+        one.join(120)
+    assert failed.empty(), failed.get()
+    with closing(connect(f"{tmp_path}/0")) as connection:
+        taken = connection.execute("SELECT version FROM migrations").fetchall()
+    assert taken == [(number,) for number in range(1, len(ledger_schema.STEPS) + 1)]
 
 
 def test_a_history_that_cannot_be_made_is_no_fault_of_the_user(tmp_path):
