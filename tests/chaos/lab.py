@@ -139,7 +139,10 @@ class Bench:
         found = [str(place) for pattern in patterns for place in self.cache.glob(pattern)]
         found = [place for place in found if not place.endswith("/.sweep")]
         found += [f"broken: {place}" for place in self.broken()]
-        listed = self._git("worktree", "list", "--porcelain").count("worktree ")
+        command = ["git", "-C", self.topic, "worktree", "list", "--porcelain"]
+        listed = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.count("worktree ")
         return found + ([f"{listed} worktrees"] if listed != 1 else [])
 
     def broken(self) -> list[Path]:
