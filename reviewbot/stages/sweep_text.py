@@ -242,7 +242,7 @@ def _facts(report: SweepReport, *, brief: bool = False) -> Iterator[tuple[str, s
         tests = [one for one in night.seen if one.kind is Kind.TEST]
         bad = sum(1 for one in tests if one.failures)
         if tests:
-            yield "tests", f"{len(tests)}, of which {bad} failed"
+            yield "tests", f"{len(tests)}, of which {bad or 'none'} failed"
         for one in night.missing[:_MOST_MISSING]:
             yield "not seen", one
         if len(night.missing) > _MOST_MISSING:
