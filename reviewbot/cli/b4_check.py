@@ -35,7 +35,7 @@ _LIMIT = 20 * 1024 * 1024
 @click.option("--known", is_flag=True, help="Only look for reviews that were made; make none.")
 @click.pass_context
 def b4_check(ctx: click.Context, *, whole: bool, known: bool) -> None:
-    r"""Answer b4 about the mail on standard input: b4 review's check commands.
+    """Answer b4 about the mail on standard input: b4 review's check commands.
 
     \b
     [b4]
@@ -45,7 +45,7 @@ def b4_check(ctx: click.Context, *, whole: bool, known: bool) -> None:
 
     in ~/.gitconfig.  A series that was not reviewed yet is looked at by the rules, once, on the
     configured trees or the repository you stand in.  Prints nothing when there is nothing to say.
-    """
+    """  # noqa: D301 - a real \\b: click leaves the lines behind it alone
     invocation: Invocation = ctx.obj
     config = invocation.config()
     mail = _mail()

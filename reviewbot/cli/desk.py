@@ -102,8 +102,9 @@ def _followed(config: Config, me: frozenset[str]) -> Iterator[tuple[Triage, dict
     path = state_directory() / "ledger.sqlite"
     if not path.exists():
         raise UserError(
-            "no list was read yet: try 'reviewbot triage --from https://lore.kernel.org/kvm', or follow one "
-            "([lists.\"ADDRESS\"] in the settings) and run 'reviewbot bot --once'"
+            "no list is followed here: say --from PLACE, with 'show' and the other commands, too ('reviewbot triage "
+            '--from https://lore.kernel.org/kvm\'), or follow one ([lists."ADDRESS"] in the settings) and run '
+            "'reviewbot bot --once'"
         )
     with _opened(path) as (ledger, desk):
         yield Triage(ledger, desk, at_hand(config, cache_directory() / "inboxes"), me=me), {}

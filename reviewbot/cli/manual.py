@@ -22,13 +22,13 @@ _SEE = ("reviewbot(1)", "b4(5)", "git(1)")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print what makes SHELL complete commands, options, series and views.
+    """Print what makes SHELL complete commands, options, series and views.
 
     \b
     bash  eval "$(reviewbot completion bash)"   in ~/.bashrc
     zsh   eval "$(reviewbot completion zsh)"    in ~/.zshrc, behind compinit
     fish  reviewbot completion fish > ~/.config/fish/completions/reviewbot.fish
-    """
+    """  # noqa: D301 - a real \\b: click leaves the lines behind it alone
     kind = get_completion_class(shell)
     if kind is None:
         raise UserError(f"no completion for {shell}; there is one for {', '.join(SHELLS)}")

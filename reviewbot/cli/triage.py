@@ -69,9 +69,15 @@ class _Commands(click.Group):
 def triage() -> None:
     """Show pending series, those that deserve attention first.
 
-    'reviewbot triage WORDS' is short for 'reviewbot triage list WORDS'.  ID in the other commands is the
-    short name in the first column, the start of it, or a message-id.
-    """
+    'reviewbot triage WORDS' is short for 'reviewbot triage list WORDS', whose --help says what can be picked,
+    and where the mails come from.  ID in the other commands is the short name in the first column, the start
+    of it, or a message-id.
+
+    \b
+    reviewbot triage --from https://lore.kernel.org/kvm state:new
+    reviewbot triage screen --from https://lore.kernel.org/kvm
+    reviewbot triage show ID --from https://lore.kernel.org/kvm
+    """  # noqa: D301 - a real \\b: click leaves the lines behind it alone
 
 
 @triage.command(name="list", cls=Words)

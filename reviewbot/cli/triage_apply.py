@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RIVALS = 8
 
 
-@click.command()
+@click.command(short_help="Apply a series to the repository you stand in.")
 @click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.option("--branch", metavar="NAME", help="On a new branch, not on the one you are on.")
 @click.option("--base", metavar="REV", help="Where --branch begins (default: the reviewed base).")

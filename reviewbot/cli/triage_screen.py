@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.cli.main import Invocation
 
 
-@click.command(cls=Words)
+@click.command(cls=Words, short_help="Move about in the list, read patches, begin reviews.")
 @picked
 @click.option(
     "--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository for reviews."

@@ -30,7 +30,7 @@ _NOTE = 4000
 _TONES = {"+": "good", "-": "bad", "!": "warn", "@": "new"}
 
 
-@click.command()
+@click.command(short_help="Show one series, and why it is ranked so.")
 @click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
 @from_place
@@ -49,7 +49,7 @@ def show(
         click.echo(line, color=True)
 
 
-@click.command()
+@click.command(short_help="Show what changed between two revisions.")
 @click.argument("name", metavar="ID", shell_complete=complete_id)
 @click.argument("revisions", metavar="[vN..vM]", required=False)
 @click.option("--tree", "trees", multiple=True, metavar="PATH", help="Kernel repository.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rows of triage as lines for a terminal: 80 columns hold the essentials, wider ones more.
+"""Rows of triage as lines for a terminal: 80 columns hold the essentials, wider ones more, narrower ones less.
 
 Texts come from mails: everything goes through printable.one_line, and colours are put around it last.
 """
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 Cell = tuple[str, str]
 """A text, and its tone: see :func:`paint`."""
-NARROW = 80
 _UNLIMITED = 10_000
-_TITLE = 20
+_TITLE = 16
 _RESET = "\x1b[0m"
 _COLOURS = {
     "good": "\x1b[32m",
@@ -60,7 +59,8 @@ def table(
 ) -> list[str]:
     """Header and rows.  ``names`` are short ids of all series by message-id.
 
-    ``width`` in columns, at least 80; None for no limit (a pipe).
+    ``width`` in columns: with fewer than 80 some are left out, with fewer than 46 lines are longer than that;
+    None for no limit (a pipe).
     """
     head, row = rows(names, width=width)
     return [
@@ -77,7 +77,7 @@ def rows(
         one for one in _columns(names) if one.from_width <= (_UNLIMITED if width is None else width)
     ]
     taken = sum(one.width + 1 for one in columns)
-    room = _UNLIMITED if width is None else max(_TITLE, max(width, NARROW) - taken)
+    room = _UNLIMITED if width is None else max(_TITLE, width - taken)
     head = " ".join(_fit(one.head, one.width, right=one.right) for one in columns)
 
     def row(item: Item) -> tuple[Cell, ...]:
@@ -190,10 +190,10 @@ def _columns(names: Mapping[str, str]) -> tuple[_Column, ...]:
             tone=lambda item: _TONE.get(item.standing, ""),
         ),
         _Column(head="RANK", width=4, cell=lambda item: str(item.rank), right=True, from_width=100),
-        _Column(head="AREA", width=9, cell=lambda item: one_line(item.card.area)),
+        _Column(head="AREA", width=9, cell=lambda item: one_line(item.card.area), from_width=72),
         _Column(head="AGE", width=3, cell=lambda item: age(item.days), right=True),
-        _Column(head="VER", width=3, cell=lambda item: f"v{item.card.revision}"),
-        _Column(head="ACKS", width=5, cell=_acks, tone=_acks_tone, right=True),
+        _Column(head="VER", width=3, cell=lambda item: f"v{item.card.revision}", from_width=56),
+        _Column(head="ACKS", width=5, cell=_acks, tone=_acks_tone, right=True, from_width=56),
         _Column(head="FIND", width=4, cell=findings, tone=_findings_tone),
         _Column(head="ABT", width=4, cell=signs, tone=_signs_tone),
         _Column(head="RAN", width=4, cell=covered, right=True, from_width=120),
@@ -202,6 +202,7 @@ def _columns(names: Mapping[str, str]) -> tuple[_Column, ...]:
             width=1,
             cell=lambda item: str(min(9, len(item.clashes))) if item.clashes else "",
             tone=lambda item: "warn",  # noqa: ARG005 - whatever clashes
+            from_width=72,
         ),
         _Column(
             head="TREE",

@@ -26,6 +26,14 @@ def test_the_manual_pages_are_what_the_help_says(reviewbot, tmp_path):
     assert not differing, f"{differing} are out of date: run 'make docs' and commit docs/man"
 
 
+@pytest.mark.parametrize("command", ["triage", "completion", "b4-check"])
+def test_examples_in_help_stay_line_by_line(reviewbot, command):
+    told = reviewbot(command, "--help").out
+    assert "\\b" not in told, "a raw docstring: click knows the control character only"
+    examples = [one for one in (PAGES / f"reviewbot-{command}.1").read_text().split("\n") if one == ".nf"]  # fmt: skip
+    assert examples
+
+
 def test_every_command_has_a_page_and_options_are_on_it(reviewbot, tmp_path):
     reviewbot("manual", tmp_path / "man")
     page = (tmp_path / "man/reviewbot-triage.1").read_text()

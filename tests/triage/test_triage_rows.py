@@ -326,3 +326,14 @@ def test_hostile_mails_do_not_stop_the_others(office):
         mail("[PATCH] \x1b[31mKVM\u202e: x", body=patch_body("arch/x86/kvm/\x1b]52;c;x.c"), message_id="i@x.example", minute=10),
     )  # fmt: skip
     assert len(office.look()) == 2
+
+
+@pytest.mark.parametrize("width", [46, 56, 60, 72, 80, 100, 140])
+def test_no_line_is_wider_than_the_terminal(office, width):
+    office.deliver(*series(3))
+    row = replace(office.one(), review=review(findings=(FINDING,) * 5))
+    lines = table([row], {}, width=width, colour=False)
+    assert max(map(len, lines)) <= width
+    assert lines[0].split()[:2] == ["ID", "STATE"]
+    assert {"FIND", "ABT", "TITLE"} <= set(lines[0].split())
+    assert ("AREA" in lines[0]) == (width >= 72)
