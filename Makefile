@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists what there is.  What takes more than a line lives in deploy/.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-nights bench-rules bench-coverage bench-lab bench-bisect chaos-lab same-verdict check-coverage fresh-check lock clean
+.PHONY: help venv demo check docs pictures web-pictures lint test chaos bench bench-bot bench-web bench-nights bench-rules bench-coverage bench-lab bench-bisect chaos-lab same-verdict check-coverage fresh-check check-units lock clean
 SHELL := /bin/bash
 export SERIES
 
@@ -79,6 +79,9 @@ check-coverage: venv ## the tests that need a kernel which counts; builds it onc
 
 fresh-check: ## make demo and make check on a fresh Debian 12 (root; TARGETS="demo check")
 	@deploy/fresh-machine $(or $(TARGETS),demo check)
+
+check-units: ## start the systemd units on a fresh Debian 12 in a container (root, ten minutes)
+	@deploy/check-units
 
 lock: venv ## take newer versions into deploy/requirements.txt
 	@deploy/lock

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Units, container and compose files: what they start exists, what they name is there, and they lock down.
 
-Images are not built here and units not started: there is no container engine, and no systemd, in a test.
+Images are not built here: there is no container engine in a test.  Units are started by ``make check-units``.
 """
 
 import os
