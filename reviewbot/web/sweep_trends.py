@@ -93,7 +93,9 @@ def _chart(
         if value is not None
     ]
     if points[-1][0] - points[0][0] < _STUB:  # one night, or a few of one day
-        points.insert(0, (max(0.0, points[0][0] - _STUB), points[0][1]))
+        left, right = points[0], points[-1]
+        points.insert(0, (max(0.0, left[0] - _STUB), left[1]))
+        points.append((max(right[0], points[0][0] + _STUB), right[1]))
     path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     marks = tuple(
         ((one.started - first) * scale, _MARKED[moved.move], f"{moved.before} → {moved.after}")

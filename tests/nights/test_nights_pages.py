@@ -18,7 +18,7 @@ from nights_served import NIGHTS
 from shelves import RULES, SCRIPT, Served
 
 from reviewbot.model.status import Status
-from reviewbot.model.sweep import Against, Ending, Kind, Move, Movement, Seen
+from reviewbot.model.sweep import Against, Ending, Kind, Measure, Move, Movement, Seen
 from reviewbot.stages.nightly_words import TAKEN_UP
 from reviewbot.tools import templates
 from reviewbot.tools.cache import Cache
@@ -176,6 +176,18 @@ def test_trends_have_a_line_and_a_table(served, swept):
         assert all(0 <= float(x) <= 600.05 and -0.05 <= float(y) <= 100.05 for x, y in points)
     table = text[text.index('<table class="numbers">') :]
     assert table.count("<tr>") == 1 + len(totals[:60])
+
+
+def test_what_only_the_oldest_night_measured_is_to_be_seen(tmp_path):
+    """Coverage is measured once a week: one point at the left edge."""
+    share = Measure(name="functions executed", unit="%", samples=(44.9,))
+    store = Nights(tmp_path / "nights.sqlite")
+    store.record(night(1, measures=(share,)))
+    store.record(night(2))
+    (chart,) = [one for one in charts(store.totals("kvm/queue"), {}) if one.unit == "%"]
+    store.close()
+    places = [float(one.split()[0]) for one in chart.path.removeprefix("M").split(" L")]
+    assert places[-1] - places[0] >= 8, "nothing is drawn"
 
 
 def test_the_feed_has_nights_that_changed_something(served, swept):
