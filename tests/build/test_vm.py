@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +284,34 @@ def test_taking_all_memory_ends_it():
         sandbox.run(
             ["/usr/bin/python3", "-c", take], limits=Limits(total_memory=150 << 20), timeout=60
         )
+
+
+@pytest.mark.usefixtures("in_vm")
+def test_what_is_written_is_seen_at_once_and_stopping_ends_it(tmp_path):
+    """As a guest's console is, in a file that stays open."""
+    sandbox.give(tmp_path)
+    began, stop, log = threading.Event(), threading.Event(), tmp_path / "log"
+    seen = []
+
+    def look():
+        began.wait(200)
+        time.sleep(8)  # kernels write of themselves after 30
+        seen.append(log.read_text())
+        stop.set()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    done = sandbox.run(
+        ["sh", "-c", "echo began; exec >/w/log; for n in 1 2 3; do echo $n; done; sleep 1000"],
+        mounts=[Bind(source=tmp_path, target="/w", writable=True)],
+        limits=LIMITS,
+        timeout=300,
+        on_line=lambda _: began.set(),
+        stop=stop,
+    )
+    looking.join()
+    assert done.timed_out
+    assert seen == ["1\n2\n3\n"]
 
 
 @pytest.mark.usefixtures("in_vm")
