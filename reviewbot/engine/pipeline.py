@@ -171,6 +171,7 @@ class Review:
             self.tools.progress(stage, f"failed: {error}")
             self.keep(failures=(*self.run.failures, (stage, str(error))))
             return False
+        self.keep()  # that it has ended, and what it took: who watches must not see it at work until the next one ends
         return True
 
     def _timed(self, stage: Stage, work: Callable[[], T]) -> T:

@@ -11,7 +11,10 @@ from mails import mail, mbox
 from rooms import drive, see
 
 from reviewbot.engine.durable import open_queue
+from reviewbot.engine.pipeline import Review, ReviewRequest
 from reviewbot.model.job import ASKED, Job
+from reviewbot.model.run import Stage
+from reviewbot.screen.progress import stages
 
 SOURCE = "arch/x86/kvm/x86.c"
 
@@ -135,3 +138,14 @@ def test_a_later_look_by_the_rules_alone_hides_neither_tests_nor_logs(room):
         await see(pilot, "[3 logs (1)]", "patch 1")
 
     drive(room.app(), work)
+
+
+def test_a_stage_that_has_ended_is_not_shown_at_work(room):
+    working = Review(ReviewRequest(what="x", trees=()), None, room.store)  # type: ignore[arg-type]  # no stage runs here
+    working.run = replace(room.begun(), times=())
+    before = room.begun().times
+    assert working.attempt(Stage.BOOT, lambda: None)
+    kept = room.store.read(working.run.id)
+    assert [one.stage for one in kept.times] == [*before, Stage.BOOT]
+    shown = "\n".join(one.text for one in stages(kept, time.time(), working=True))
+    assert "boot     at work" not in shown
