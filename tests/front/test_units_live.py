@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -243,6 +245,28 @@ def test_only_the_sender_can_read_the_password(started, unit):  # noqa: ARG001
     )
     if unit != "sender":
         assert not found
+
+
+def test_the_web_pages_reach_this_host_only(started):  # noqa: ARG001
+    """IPAddressDeny=: from the unit's control group another address than localhost does not answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        try:
+            route.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no address but localhost")
+        own = route.getsockname()[0]
+    with socket.create_server((own, 0)) as server:
+        group = f"/sys/fs/cgroup/{shown('serve', 'ControlGroup')}/cgroup.procs"
+        code = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+        call = f'{sys.executable} -c "{code}"'
+        for place, where, reached in (
+            (group, (own, server.getsockname()[1]), False),
+            (group, ("127.0.0.1", PORTS["serve"]), True),
+            ("/dev/null", (own, server.getsockname()[1]), True),
+        ):
+            script = f"echo $$ >{place}; exec {call} {where[0]} {where[1]}"
+            done = subprocess.run(["sh", "-c", script], capture_output=True, check=False)
+            assert (done.returncode == 0) == reached, (place, where, done.stderr)
 
 
 def test_killed_units_start_again(started):
