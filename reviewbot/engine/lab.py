@@ -124,7 +124,7 @@ class Lab:
 
     def _boot(self, base: Image, tip: Image) -> None:
         """Base first: what it does wrong is never blamed on the series."""
-        first = boot.run(boot.BootRequest(image=base, profile=self.profile), self.tools)
+        first = boot.run(boot.BootRequest(image=base, profile=self.profile, known=True), self.tools)
         if not boot.came_up(first.boot):
             self.review.keep(base_boot=first.boot)
             return

@@ -10,20 +10,28 @@ import threading
 from dataclasses import dataclass
 
 from reviewbot.model.build import Image
+from reviewbot.model.codec import key_of
 from reviewbot.model.guest import Accelerator, Booted, BootResult, Host, Outcome
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.tools import accelerator, testbed
 from reviewbot.tools.context import Tools
 
+VERSION = 1
+"""Raised when a kept result would be decided otherwise today."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootRequest:
-    """A kernel to boot.  ``host`` fixes how (as found with the base); None finds out."""
+    """A kernel to boot.  ``host`` fixes how (as found with the base); None finds out.
+
+    ``known`` takes the answer of an earlier run, when this very kernel came up so without a complaint.
+    """
 
     image: Image
     profile: Profile
     host: Host | None = None
+    known: bool = False
     cancel: threading.Event | None = None
 
 
@@ -34,6 +42,10 @@ def run(request: BootRequest, tools: Tools) -> Booted:
     """
     emulator = tools.config.lab.qemu
     hosts = (request.host,) if request.host else accelerator.candidates(emulator, tools.cache)
+    key = _key(request, hosts[0], tools)
+    kept = tools.cache.load("boot", key, BootResult) if request.known else None
+    if kept and tools.cache.has(kept.console):
+        return Booted(host=hosts[0], boot=kept)
     outcomes = []
     for host in hosts:
         tools.progress(Stage.BOOT, f"boot {request.image.commit[:12]} under {host.accelerator}")
@@ -47,7 +59,17 @@ def run(request: BootRequest, tools: Tools) -> Booted:
         # The bare program ran under hardware KVM, this kernel does not: remember that.  A QEMU that
         # the host killed says nothing about KVM.
         accelerator.reject(emulator, tools.cache, "a kernel does not boot with nested KVM under it")
+    if request.known and host is hosts[0] and came_up(life.boot) and not life.boot.crashes:
+        tools.cache.save("boot", key, life.boot)
     return Booted(host=host, boot=life.boot)
+
+
+def _key(request: BootRequest, host: Host, tools: Tools) -> str:
+    """Everything that decides how a boot ends."""
+    image, lab = request.image, tools.config.lab
+    guest = (host.accelerator, host.qemu, host.qemu_version, host.cpu_model, host.vendor)
+    modules = (image.modules, request.profile.modules)
+    return key_of("boot", VERSION, image.kernel, modules, guest, lab.cpus, lab.memory_mib)
 
 
 def came_up(boot: BootResult) -> bool:

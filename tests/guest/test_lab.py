@@ -11,6 +11,7 @@ import pytest
 
 from reviewbot.model.guest import Accelerator, Outcome
 from reviewbot.model.status import Status
+from reviewbot.stages import boot
 from reviewbot.tools import accelerator, guest_modules, kselftest, qemu, testbed
 from reviewbot.tools.baselines import Baselines
 
@@ -156,6 +157,17 @@ def test_the_same_kernel_never_runs_the_same_test_twice(lab):
     assert len(first.boots) == 1
     assert second.boots == ()
     assert second.results == first.results
+
+
+def test_a_base_that_came_up_is_not_booted_again(lab):
+    image = lab.without_modules().image
+    bare = replace(lab.kernel.profile, modules=())
+    asked = boot.BootRequest(image=image, profile=bare, host=lab.kernel.host, known=True)
+    first, again = (boot.run(asked, lab.tools) for _ in range(2))
+    assert again == first
+    anew = boot.run(replace(asked, known=False), lab.tools)
+    assert anew.boot.seconds != first.boot.seconds
+    assert boot.came_up(anew.boot)
 
 
 READS = """
