@@ -18,7 +18,7 @@ from reviewbot.model.sweep import (
 )
 from reviewbot.stages import nightly
 from reviewbot.stages.nightly_record import record
-from reviewbot.stages.nightly_settled import settled
+from reviewbot.stages.nightly_settled import going_on, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +55,8 @@ class Judge:
     def since_last(self, night: Night) -> tuple[Movement, ...]:
         """Against the last sweep of the branch."""
         past = self.nights.nights(self.branch, 30, before=self.night, machine=self.machine)
-        return nightly.compare(night, self.earlier(), self.history(), past=past)
+        moved = nightly.compare(night, self.earlier(), self.history(), past=past)
+        return going_on(moved, night, self.nights.regressions(self.branch))
 
     def against(self, night: Night, other: Night | None, what: Against) -> tuple[Movement, ...]:
         """Against a night of another branch; that branch has no record of this one's."""

@@ -2,21 +2,23 @@
 """Whether an open regression is over.  Pure.
 
 What failed in some runs of its first night passes in the next ones now and then, so that no single night
-shows it fixed; what was blamed and then goes on to fail now and then was flaky, and no regression.
+shows it fixed; what was blamed and then goes on to fail now and then was flaky, and no regression.  Until
+then what fails in every run is the regression still.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reviewbot.model.sweep import Past, Standing
+from reviewbot.model.sweep import Move, Past, Standing
 from reviewbot.stages.nightly_record import bad_runs, record, still_by_chance
 from reviewbot.stages.odds import UNLIKELY
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
-    from reviewbot.model.sweep import Night, Seen
+    from reviewbot.model.sweep import Movement, Night, Regression, Seen
 
 
 def settled(
@@ -47,6 +49,25 @@ def settled(
     if chance >= UNLIKELY:
         return None
     return Standing.FIXED, f"passed {runs} times since it failed {known[0]} of {sum(known)}"
+
+
+def going_on(
+    movements: Iterable[Movement], night: Night, regressions: Iterable[Regression]
+) -> tuple[Movement, ...]:
+    """Movements, of which one of an open regression that failed in every run tonight is no flake.
+
+    A test that passed in one night and fails since has failed "3 of 4": its record alone is too short.
+    """
+    opened = {(one.kind, one.name): one.opened for one in regressions}
+    whole = {(one.kind, one.name) for one in night.seen if 0 < one.runs <= one.failures}
+    return tuple(
+        replace(one, move=Move.STILL, since=opened[one.kind, one.name])
+        if one.move is Move.FLAKY
+        and one.kind is not None
+        and (one.kind, one.name) in whole & opened.keys()
+        else one
+        for one in movements
+    )
 
 
 def _past(night: Night, seen: Seen) -> Past:

@@ -79,6 +79,23 @@ def test_a_search_that_was_cut_off_is_owed_while_the_failure_is_there(nights: Ni
     assert judge(nights).owed([replace(STILL, against=Against.MERGE_BASE)]) == ()
 
 
+def test_an_open_regression_that_fails_again_is_no_flake(nights: Nights) -> None:
+    """It passed once, then failed in all of three runs, and fails tonight: "3 of 4" is no flaky test."""
+    fine = Seen(kind=Kind.TEST, name=TEST, status=Status.PASS)
+    nights.record(night(1, fine, commit="a" * 40))
+    thrice = replace(failing(2).seen[0], runs=3, failures=3)
+    nights.record(night(2, thrice, commit="b" * 40))
+    tonight = failing(9)
+    assert [one.move for one in judge(nights).since_last(tonight)] == [Move.FLAKY]
+    searched(nights, 2, CUT_OFF)
+    nights.record(night(2, thrice, commit="b" * 40))
+    (moved,) = judge(nights).since_last(tonight)
+    assert (moved.move, moved.since) == (Move.STILL, "night-2")
+    assert judge(nights).owed([moved]), "nobody would look for its culprit again"
+    mixed = night(9, replace(thrice, failures=1))
+    assert [one.move for one in judge(nights).since_last(mixed)] == [Move.FLAKY]
+
+
 def test_it_is_not_owed_for_ever(nights: Nights) -> None:
     for number in (1, 2):
         searched(nights, number, CUT_OFF)
