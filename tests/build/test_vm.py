@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Lab
 from machines import machines
 
 from reviewbot.model.errors import InfrastructureError
@@ -241,7 +240,7 @@ def test_a_series_builds_the_same_in_both(kernel, lab, vms, tmp_path):
         base=other.base,
     )  # fmt: skip
     outside = lab.build(applied)
-    within = Lab(root=tmp_path / "copy", profile=lab.profile, said=[])
+    within = replace(lab, root=tmp_path / "copy", runs=0)
     sandbox.isolate(vms)
     try:
         inside = within.build(applied)
