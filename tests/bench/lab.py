@@ -225,7 +225,7 @@ def measure_lab(
     what = f"10 patches, {others} other configurations, {len(run['tests']['deltas'])} selftests"
     say(f"the lab: {what}", lab.seconds)
     for spent in run["times"]:
-        say(f"    {spent['stage']}, {spent['processor']:.1f} s of processors", spent["seconds"])
+        say(f"    {spent['stage']}", spent["seconds"])
     each = " ".join(f"{patch['seconds']:.0f}" for patch in run["build"]["patches"])
     print(f"    patch by patch: {each}", flush=True)
     return lab.seconds, run
