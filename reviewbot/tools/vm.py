@@ -57,8 +57,8 @@ class _Ended:
 class VirtualMachines:
     """Machines for tasks: with this emulator, and the kernel named in the settings or "" for an installed one.
 
-    ``emulated`` ones need no hardware KVM and are ten to fifty times slower: to try how machines work, not for reviews,
-    whose time limits are not made for it.
+    ``emulated`` ones need no hardware KVM and are far slower: to try how machines work, not for reviews, whose time
+    limits are not made for it.
     """
 
     emulator: str
@@ -72,11 +72,6 @@ class VirtualMachines:
         """Such as "a virtual machine (Linux 6.1.0-56-amd64, kvm)".  Raises UserError when it cannot be had."""
         machine = self._ready()
         return f"a virtual machine (Linux {machine.kernel.release}, {machine.hardware.accelerator})"
-
-    @property
-    def hardware(self) -> Hardware:
-        """How they run here.  Raises UserError when they cannot."""
-        return self._ready().hardware
 
     def vendor(self) -> str:
         """The nesting that a guest in the machine gets: "amd", "intel" or ""."""
