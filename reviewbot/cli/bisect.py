@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reviewbot.cli.coverage import tree_path
-from reviewbot.cli.environment import tools_for
+from reviewbot.cli.environment import need_isolation, tools_for
 from reviewbot.model.bisection import BisectRequest, Failure
 from reviewbot.model.errors import UserError
 from reviewbot.model.sweep import Kind
@@ -95,6 +95,7 @@ def bisect(
         archives=inbox,
     )
     with tools_for(config, quiet=invocation.quiet) as tools:
+        need_isolation()
         answers = bisection.bisect(request, tools)
     for answer in answers:
         click.echo(to_json(answer).decode() if as_json else bisect_text.text(answer))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot.cli.environment import tools_for
+from reviewbot.cli.environment import need_isolation, tools_for
 from reviewbot.model.errors import UserError
 from reviewbot.stages.printable import one_line
 
@@ -39,6 +39,7 @@ def coverage(
     config = invocation.config()
     path = tree_path(tree, config)
     with tools_for(config, quiet=invocation.quiet) as tools:
+        need_isolation()
         commit = resolve_commit(open_repository(path), revision)
         if commit is None:
             raise UserError(f"{path}: no commit {one_line(revision)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.engine.store import Store
 from reviewbot.stages.printable import one_line
-from reviewbot.tools import eviction, vm
+from reviewbot.tools import eviction, sandbox
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 from reviewbot.tools.scratch import scratch
@@ -49,7 +49,7 @@ def store() -> Store:
 def tools_for(config: Config, *, quiet: bool) -> Iterator[Tools]:
     """Tools with a scratch directory that goes away at the end, however it ends."""
     cache = Cache(cache_directory())
-    vm.isolate(config.lab, cache)
+    _isolate(config, cache)
     with scratch(cache.root / "scratch") as place:
         try:
             yield Tools(
@@ -62,6 +62,22 @@ def tools_for(config: Config, *, quiet: bool) -> Iterator[Tools]:
             cache.release()
     if cache.grown and config.cache.disk_gib:
         eviction.keep_within(cache, int(config.cache.disk_gib * eviction.GIB))
+
+
+def _isolate(config: Config, cache: Cache) -> None:
+    """Have everything that comes out of a series run as the settings say."""
+    if config.lab.isolation != "vm":
+        sandbox.isolate(None)
+        return
+    from reviewbot.tools import vm  # noqa: PLC0415 - the lab loads here
+
+    sandbox.isolate(vm.machines(config.lab, cache))
+
+
+def need_isolation() -> None:
+    """Say at once, not in the midst of a review, when it cannot be had.  Raises UserError."""
+    if machine := sandbox.machine():
+        machine.described()
 
 
 def _silent(stage: Stage, message: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot.cli.environment import state_directory, store, tools_for
+from reviewbot.cli.environment import need_isolation, state_directory, store, tools_for
 from reviewbot.cli.selection import selected, selection
 from reviewbot.engine.pipeline import ORDER, ReviewRequest
 from reviewbot.engine.pipeline import review as review_series
@@ -95,6 +95,8 @@ def review(
     _need_qemu(request, config)
     _need_output(output)
     with tools_for(config, quiet=invocation.quiet) as tools:
+        if ORDER.index(request.until) >= ORDER.index(Stage.BUILD):
+            need_isolation()
         runs = store()
         run = review_series(request, tools, runs)
         _deliver_report(run, runs, tools, form=form, output=output, send=send)

@@ -101,11 +101,6 @@ class VirtualMachines:
         return _judged(task, done, said)
 
 
-def isolate(lab: LabConfig, cache: Cache) -> None:
-    """Run all tasks as the settings say.  What a machine needs is looked for when the first one is wanted."""
-    sandbox.isolate(machines(lab, cache) if lab.isolation == "vm" else None)
-
-
 def machines(lab: LabConfig, cache: Cache) -> VirtualMachines:
     """Machines as the settings want them."""
     return VirtualMachines(emulator=lab.qemu, named=lab.vm_kernel, cache=cache)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from machines import QEMU
 
-from reviewbot.model.config import LabConfig
+from reviewbot.cli import environment
+from reviewbot.model.config import Config, LabConfig
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.tools import accelerator, cpio, process, sandbox, vm, vm_command, vm_kernel
 from reviewbot.tools.accelerator import Answer
@@ -146,8 +147,8 @@ def test_none_installed_says_what_to_install(tmp_path, monkeypatch):
 def wanted(tmp_path, unpacked):
     """Settings with isolation = "vm", in force."""
     lab = LabConfig(isolation="vm", vm_kernel=str(unpacked))
-    vm.isolate(lab, Cache(tmp_path / "cache"))
-    yield lab
+    sandbox.isolate(vm.machines(lab, Cache(tmp_path / "cache")))
+    yield
     sandbox.isolate(None)
 
 
@@ -162,10 +163,16 @@ def test_without_hardware_kvm_nothing_runs(monkeypatch):
 
 
 @pytest.mark.usefixtures("wanted")
-def test_the_usual_settings_take_it_back(tmp_path):
-    vm.isolate(LabConfig(), Cache(tmp_path / "cache"))
-    assert sandbox.machine() is None
-    assert sandbox.run(["true"], timeout=5).ok
+def test_settings_decide_anew_for_every_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    with environment.tools_for(Config(), quiet=True):
+        assert sandbox.machine() is None
+        environment.need_isolation()
+    lab = LabConfig(isolation="vm", vm_kernel=str(tmp_path / "none"))
+    with environment.tools_for(Config(lab=lab), quiet=True):
+        assert sandbox.machine() is not None
+        with pytest.raises(UserError, match="no kernel for a virtual machine"):
+            environment.need_isolation()
 
 
 def judged(result, *, console="", emulator="", timed_out=False):

@@ -155,6 +155,13 @@ def test_inbox_unreachable(reviewbot: Callable, tree, home: Path) -> None:
     nothing_kept(home)
 
 
+def test_no_virtual_machine(reviewbot: Callable, tree, series: Path, home: Path) -> None:
+    config = home / "config.toml"
+    config.write_text('[lab]\nisolation = "vm"\nvm_kernel = "/boot/not-here"\n')
+    said = reviewbot("--config", config, "review", series, "--tree", tree)
+    refused(said, "/boot/not-here", "no kernel for a virtual machine")
+
+
 def test_no_qemu(reviewbot: Callable, tree, series: Path, home: Path) -> None:
     config = home / "config.toml"
     config.write_text('[lab]\nqemu = "qemu-system-not-here"\n')
