@@ -285,7 +285,7 @@ def test_the_sweep_timer_of_a_user(started):  # noqa: ARG001
     with suppress(AssertionError):
         run("useradd", "--create-home", "jo")
     run("loginctl", "enable-linger", "jo")
-    home = Path("/home/jo")
+    home = Path("/home") / "jo"
     units = home / ".config/systemd/user"
     run("sudo", "-u", "jo", "mkdir", "-p", units, home / ".local/bin")
     run("ln", "-sf", "/opt/reviewbot/bin/reviewbot", home / ".local/bin/reviewbot")
