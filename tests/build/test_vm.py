@@ -294,7 +294,7 @@ def test_what_is_written_is_seen_at_once_and_stopping_ends_it(tmp_path):
 
     def look():
         began.wait(200)
-        time.sleep(8)  # kernels write of themselves after 30
+        time.sleep(5)  # kernels write of themselves after 30
         seen.append(log.read_text())
         stop.set()
 
