@@ -61,7 +61,7 @@ class Verdict:
 class StageTime:
     """How long a stage took; ``reused`` when its result was already there.
 
-    ``processor`` are the seconds of all processes it ran, as far as they have ended.
+    ``processor`` are the seconds of our own process and of what it ran outside of the sandbox: of a build, the least part.
     """
 
     stage: Stage
