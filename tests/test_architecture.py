@@ -2,6 +2,7 @@
 """The house rules of docs/architecture.md, checked on the text of every committed file."""
 
 import ast
+import fnmatch
 import re
 import subprocess
 from collections.abc import Iterator
@@ -218,6 +219,19 @@ def test_input_and_output_stay_in_tools(path):
 def test_modules_are_short(path):
     lines = len((CHECKOUT / path).read_text(encoding="utf-8").splitlines())
     assert lines <= MAX_LINES, f"{path}: {lines} lines; split it by reasons to change"
+
+
+def test_no_folder_of_tests_is_passed_over(request):
+    """pytest's own list of folders to leave out has "build": tests/build was not run for weeks."""
+    left_out = request.config.getini("norecursedirs")
+    found = [
+        str(path)
+        for path in COMMITTED
+        if path.parts[0] == "tests"
+        and path.name.startswith("test_")
+        and any(fnmatch.fnmatch(part, glob) for part in path.parts[:-1] for glob in left_out)
+    ]
+    assert not found, f"norecursedirs in pyproject.toml leaves out {found[0]}"
 
 
 def test_every_file_names_its_licence():
