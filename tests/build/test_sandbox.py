@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sleepers import running
 
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.tools import cgroups, process, sandbox
@@ -156,18 +157,6 @@ def test_leaving_a_daemon(victim, inside):
     for pid in left:
         os.kill(pid, 9)
     assert bool(left) is not inside
-
-
-def running(word):
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if words[0].endswith(b"sleep") and word.encode() in words:
-            found.append(int(entry.parent.name))
-    return found
 
 
 @both

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from machines import machines
+from sleepers import running
 
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.status import Status
@@ -71,18 +72,6 @@ def in_vm(vms):
     sandbox.isolate(None)
 
 
-def sleeping(word):
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if words[0].endswith(b"sleep") and word.encode() in words:
-            found.append(int(entry.parent.name))
-    return found
-
-
 def attack(root, vms):
     """Run all attacks, one after the other; what worked, by name."""
     for name in ("home/.ssh", "w", "r"):
@@ -122,7 +111,7 @@ def attack(root, vms):
         killed = bystander.poll() is not None
         bystander.kill()
         bystander.wait()
-        left = sleeping("4718.5")
+        left = running("4718.5")
         for pid in left:
             os.kill(pid, 9)
     said = dict(part.split("\n", 1) for part in done.text().split(MARK) if "\n" in part)
