@@ -22,15 +22,20 @@ def prepare(place: str, start: object, failed: object) -> None:
             failed.put(str(error))
 
 
-def test_many_may_make_the_same_file_at_once(tmp_path):
+def four_times(work, place):
+    """At once, and none of them may fail."""
     context = multiprocessing.get_context("fork")
     start, failed = context.Barrier(4), context.SimpleQueue()
-    some = [context.Process(target=prepare, args=(str(tmp_path), start, failed)) for _ in range(4)]
+    some = [context.Process(target=work, args=(str(place), start, failed)) for _ in range(4)]
     for one in some:
         one.start()
     for one in some:
         one.join(120)
     assert failed.empty(), failed.get()
+
+
+def test_many_may_make_the_same_file_at_once(tmp_path):
+    four_times(prepare, tmp_path)
     for number in range(40):
         with closing(sqlite3.connect(tmp_path / str(number))) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -53,14 +58,7 @@ def connect(place: str) -> sqlite3.Connection:
 def test_many_may_bring_the_same_ledger_up_to_date_at_once(tmp_path):
     for number in range(20):
         database.prepare(f"sqlite:///{tmp_path}/{number}")
-    context = multiprocessing.get_context("fork")
-    start, failed = context.Barrier(4), context.SimpleQueue()
-    some = [context.Process(target=migrate, args=(str(tmp_path), start, failed)) for _ in range(4)]
-    for one in some:
-        one.start()
-    for one in some:
-        one.join(120)
-    assert failed.empty(), failed.get()
+    four_times(migrate, tmp_path)
     with closing(connect(f"{tmp_path}/0")) as connection:
         taken = connection.execute("SELECT version FROM migrations").fetchall()
     assert taken == [(number,) for number in range(1, len(ledger_schema.STEPS) + 1)]
