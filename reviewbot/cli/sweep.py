@@ -144,9 +144,8 @@ def _print(report: SweepReport, tools: Tools, *, as_json: bool) -> None:
         content = (
             f"{night.branch} at {night.commit[:12]}: as in the sweep {night.same_as}\n".encode()
         )
-        for (
-            one
-        ) in night.missing:  # a remote that has not answered for weeks looks like a quiet branch
+        # A remote that has not answered for weeks looks like a quiet branch.
+        for one in night.missing:
             click.echo(f"reviewbot: {night.branch}: {one_line(one)}", err=True)
     else:
         from reviewbot.stages import report as rendering  # noqa: PLC0415 - jinja2 only now
