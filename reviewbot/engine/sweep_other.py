@@ -127,15 +127,7 @@ class Others:
         return 1 + self.tools.config.lab.repeats - one.runs
 
     def _suite(self, host: Host) -> sweep_test.Suite:
-        bench, place = self.bench, self.bench.place
-        request = sweep_test.SuiteRequest(
-            repository=str(place.store.path),
-            base_tree=place.base_tree,
-            tree=place.base_tree,
-            globs=bench.settings.tests,
-            profile=bench.profile,
-            host=host,
-        )
+        request = replace(self.bench.suite_request(host), tree=self.bench.place.base_tree)
         return sweep_test.suite(request, self.tools)
 
 
