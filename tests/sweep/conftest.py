@@ -44,6 +44,7 @@ def desk(branch: Branch, tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 @pytest.fixture
-def nights(desk: Desk) -> Iterator[Nights]:
-    with closing(Nights(desk.state / "reviewbot" / "nights.sqlite")) as store:
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    """An empty store."""
+    with closing(Nights(tmp_path / "nights.sqlite")) as store:
         yield store

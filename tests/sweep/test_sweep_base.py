@@ -2,9 +2,6 @@
 """A first night's failures against the merge base, which is asked as often as the tip before it is believed."""
 
 import random
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -28,12 +25,6 @@ def seen(runs: int, failures: int, name: str = TEST) -> Seen:
 
 def called(name: str, branch: str, *some: Seen) -> Night:
     return night(1, *some, id=name, branch=branch, merge_base="a" * 40)
-
-
-@pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
-    with closing(Nights(tmp_path / "nights.sqlite")) as store:
-        yield store
 
 
 def others(nights: Nights) -> Others:

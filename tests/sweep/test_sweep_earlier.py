@@ -2,7 +2,6 @@
 """What a cut-off night saw: taken up, kept, or looked at anew; and searches that are cut off."""
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -45,11 +44,10 @@ TONIGHT = ended(3, "c", Ending.COMPLETE, Status.FAIL)
 
 
 @pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
-    with closing(Nights(tmp_path / "nights.sqlite")) as store:
-        store.record(GOOD)
-        store.record(CUT_OFF)
-        yield store
+def nights(nights: Nights) -> Nights:
+    nights.record(GOOD)
+    nights.record(CUT_OFF)
+    return nights
 
 
 def moves(nights: Nights) -> list[Move]:

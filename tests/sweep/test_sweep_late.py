@@ -2,8 +2,6 @@
 """Culprits that an earlier night had no time for, or for which our tools failed: found later, and then said."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,12 +49,6 @@ FOUND = replace(CUT_OFF, culprit=CULPRIT, confidence=1.0, unfinished=False, reas
 def failing(number: int, commit: str = "b" * 40) -> Night:
     seen = Seen(kind=Kind.TEST, name=TEST, status=Status.FAIL, runs=1, failures=1)
     return night(number, seen, commit=commit, tree_id=commit)
-
-
-@pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
-    with closing(Nights(tmp_path / "nights.sqlite")) as store:
-        yield store
 
 
 def searched(nights: Nights, number: int, found: Bisection, good: str = "a" * 40) -> None:

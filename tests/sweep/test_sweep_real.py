@@ -5,6 +5,7 @@ The sweeps must find both culprits, call the flaky test flaky, and blame nobody 
 """
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -143,6 +144,13 @@ def a_year(night: Night, commit: str) -> list[Night]:
             )
         )
     return made
+
+
+@pytest.fixture
+def nights(desk: Desk) -> Iterator[Nights]:
+    """The store of the desk's sweeps."""
+    with closing(Nights(desk.state / "reviewbot" / "nights.sqlite")) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
