@@ -23,7 +23,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import Kernel, Made
 from reviewbot.tools.objects import TreeView
 
-VERSION = 3
+VERSION = 4
 """Raised when a stored build would be decided otherwise today."""
 
 
@@ -132,7 +132,9 @@ class Builder:
         end = time.monotonic() + seconds
         plan = self._plan(tree_id)
         wanted = (*self._always(), *plan.objects)
-        targets = self.whole if (plan.beyond and self.bootable) or plan.everything else wanted
+        # What modules need of the kernel is looked up in vmlinux.o, which single targets do not make.
+        linked = self.bootable or self.modules
+        targets = self.whole if (plan.beyond and linked) or plan.everything else wanted
         return self.rebuild.make(
             tree_id,
             tuple(dict.fromkeys(targets)),

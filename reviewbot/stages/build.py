@@ -37,7 +37,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made
 from reviewbot.tools.objects import TreeView
 
-VERSION = 6
+VERSION = 7
 """Raised when a stored result would be decided otherwise today."""
 
 _PATCH_SECONDS = 3600.0
@@ -103,12 +103,16 @@ def whole(profile: Profile) -> tuple[str, ...]:
 
 @dataclass(slots=True, kw_only=True)
 class _Series:
-    """One run of the stage."""
+    """One run of the stage.
+
+    ``made`` is the key of what the view holds, ``linked`` the last patch that everything was made of in it.
+    """
 
     request: BuildRequest
     tools: Tools
     rebuild: Rebuild
     made: str = ""
+    linked: int = 0
     plans: tuple[Plan, ...] = ()
 
     def build(self) -> BuildResult:
@@ -164,6 +168,8 @@ class _Series:
             built = self._judged(made, patch.number, patch.commit, before.places, targets)
             built = replace(built, kernel=self.key(index))
             self.made = self.key(index)
+            if targets == self.rebuild.whole and built.build.status is Status.PASS:
+                self.linked = index
         else:  # nothing that is compiled depends on what this patch touches
             self.tools.progress(Stage.BUILD, f"{say}: no kernel code")
             same = replace(before.build, number=patch.number, commit=patch.commit)
@@ -177,7 +183,9 @@ class _Series:
         # What boots is linked once, when no later patch changes it any more.
         last = not any(plan.code for plan in self._plans()[index:])
         beyond = last and any(one.beyond for one in self._plans())
-        if plan.everything or beyond or set(self.rebuild.whole) & set(before.pending):
+        # An earlier run may have made all of this, but not in this view.
+        everything = any(one.everything for one in self._plans()[self.linked : index])
+        if everything or beyond or set(self.rebuild.whole) & set(before.pending):
             return self.rebuild.whole
         wanted = (*self._targets_of_profile(), *plan.objects, *before.pending)
         return tuple(dict.fromkeys(wanted))

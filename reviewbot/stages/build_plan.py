@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What each patch of a series makes necessary to compile."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,12 +12,17 @@ from reviewbot.tools import affected
 from reviewbot.tools.affected import Plan
 from reviewbot.tools.objects import TreeView
 
+_EXPORT = b"EXPORT_"
+_EXPORTS = re.compile(rb"^[ \t]*#[ \t]*(?:if|el|endif).*$|\bEXPORT_\w+[^;\n]*", re.MULTILINE)
+
 
 def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Plan, ...]:
     """One plan a patch; ``objects`` is the base's object tree, ``targets`` are made for every patch.
 
     Users of a file are looked up in the base.  An object that starts to use a file does so by a
     change that compiles it, so what an earlier patch compiled or configured counts for later ones.
+    Whether a module finds a symbol of the kernel is seen in vmlinux.o (scripts/Makefile.modpost), so a
+    patch that exports another one has the kernel linked.
     """
     trees = [applied.base.tree_id, *(patch.tree_id for patch in applied.patches)]
     views = [TreeView(applied.repository, tree) for tree in trees]
@@ -27,9 +34,21 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     found: list[Plan] = []
     tried: frozenset[str] = frozenset()
     configure = False
-    for paths in changed:
+    for paths, sides in zip(changed, pairwise(views), strict=True):
         plan = affected.plan(paths, used_by, covered, targets, new)
+        outside = [path for path in paths if used_by.get(path, frozenset()) - covered]
+        if plan.objects and _exports_change(outside, sides):
+            plan = replace(plan, everything=True, objects=())
         tried |= frozenset(plan.objects)
         configure = configure or plan.configure
         found.append(replace(plan, objects=tuple(sorted(tried)), configure=configure))
     return tuple(found)
+
+
+def _exports_change(paths: Iterable[str], sides: tuple[TreeView, TreeView]) -> bool:
+    """Whether one of ``paths`` exports other symbols, or on other conditions."""
+    for path in paths:
+        old, new = (_EXPORTS.findall(side.read(path) or b"") for side in sides)
+        if old != new and any(_EXPORT in line for line in (*old, *new)):
+            return True
+    return False

@@ -107,8 +107,7 @@ def plan(
         name = posixpath.basename(path)
         at_home = posixpath.dirname(path) in homes
         if configures(path):
-            configure = True
-            everything = everything or not at_home
+            configure = everything = True
         elif name.endswith((".c", ".h", ".S")) and not path.startswith(("scripts/", "tools/")):
             found = used_by.get(path, frozenset())
             others |= {one for one in found - covered if one.endswith(".o")}
@@ -117,7 +116,7 @@ def plan(
                 or any(_is_linked_in(one, homes) for one in found)
                 or not (found or at_home or path in new or _is_foreign(path, homes))
             )
-        elif not at_home:
+        else:  # also a Makefile at home: which modules there are is known after a whole build
             everything = True
     special = any(f"/{part}" in f"/{other}" for other in others for part in _SPECIAL)
     if everything or special or len(others) > _MANY:

@@ -224,6 +224,46 @@ def test_a_changed_kernel_is_linked_at_the_tip(kernel, lab):
     assert result.base_image.kernel != result.tip_image.kernel
 
 
+EXPORTED = "\nint probe(void);\nint probe(void)\n{\n\treturn 1;\n}\nEXPORT_SYMBOL_GPL(probe);\n"
+USER = "\nint probe(void);\nint uses(void);\nint uses(void)\n{\n\treturn probe();\n}\n"
+MACRO = {
+    "include/linux/kernel.h": append("#define EXPORT_SYMBOL_GPL(name) extern int exported_##name\n")
+}
+
+
+def test_a_patch_uses_what_the_one_before_exports_from_the_kernel(kernel, lab):
+    applied = kernel.series(
+        {"kernel/user.c": append(EXPORTED)}, {SVM: append(USER)}, {MMU: append("\n")}, base=MACRO
+    )
+    result = lab.build(applied)
+    said = [one.message for build in result.patches for one in build.new]
+    assert said == [], "modpost was shown the base's kernel"
+    assert result.status is Status.PASS
+
+
+def test_a_later_run_knows_what_an_earlier_one_exported(kernel, lab):
+    short = kernel.series({"kernel/user.c": append(EXPORTED)}, base=MACRO)
+    assert lab.build(short).status is Status.PASS
+    made = [kernel.commit({SVM: append(USER)}), kernel.commit({MMU: append("\n")})]
+    more = [
+        dataclasses.replace(short.patches[0], number=number, commit=commit, tree_id=tree)
+        for number, (commit, tree) in enumerate(made, 2)
+    ]
+    result = lab.build(dataclasses.replace(short, patches=(*short.patches, *more)))
+    assert [build.status for build in result.patches] == [Status.PASS] * 3
+
+
+def test_an_export_that_goes_is_missed_in_its_patch(kernel, lab):
+    applied = kernel.series(
+        {"kernel/user.c": lambda old: old.replace(EXPORTED, "")},
+        {MMU: append("\n")},
+        base={**MACRO, "kernel/user.c": append(EXPORTED), SVM: append(USER)},
+    )
+    first, second = lab.build(applied).patches
+    assert (first.status, len(first.new)) == (Status.FAIL, 1)
+    assert second.new == ()
+
+
 def test_the_second_run_compiles_nothing(kernel, lab):
     applied = kernel.series(
         {SVM: append("\nstatic const int new_unused = 2;\n")}, {MMU: append("\n")}
