@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied, AppliedPatch
-from reviewbot.model.build import BuildResult, CommitBuild, Image
+from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, Image, Level
 from reviewbot.model.codec import key_of
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
@@ -27,7 +28,7 @@ from reviewbot.stages.built import (
     status_of,
     worst,
 )
-from reviewbot.stages.images import image_of, load_order
+from reviewbot.stages.images import image_of, load_order, no_longer_made
 from reviewbot.stages.missing import missing_symbols
 from reviewbot.stages.rebuild import Rebuild
 from reviewbot.stages.recipe import recipe
@@ -166,7 +167,7 @@ class _Series:
             targets = self._targets(index, plan, before)
             made = self._make(patch.tree_id, targets, configure=plan.configure, say=say)
             built = self._judged(made, patch.number, patch.commit, before.places, targets)
-            built = replace(built, kernel=self.key(index))
+            built = self._with_modules(replace(built, kernel=self.key(index)), targets)
             self.made = self.key(index)
             if targets == self.rebuild.whole and built.build.status is Status.PASS:
                 self.linked = index
@@ -178,6 +179,17 @@ class _Series:
         if built.build.status in {Status.PASS, Status.FAIL}:
             self.tools.cache.save("build", self.key(index), built)
         return built
+
+    def _with_modules(self, built: Built, targets: tuple[str, ...]) -> Built:
+        """The same, or INFRA: a build without what is to be tested says nothing about it."""
+        if built.build.status is not Status.PASS or targets != self.rebuild.whole:
+            return built
+        gone = no_longer_made(self.request.profile, self.rebuild.file)
+        if not gone:
+            return built
+        error = Diagnostic(path="", line=0, column=0, level=Level.ERROR, message=gone)
+        build = replace(built.build, status=Status.INFRA)
+        return replace(built, build=build, pending=targets, errors=(error,))
 
     def _targets(self, index: int, plan: Plan, before: Built) -> tuple[str, ...]:
         # What boots is linked once, when no later patch changes it any more.
@@ -250,7 +262,11 @@ class _Series:
         read = self.rebuild.base_file
         if built.kernel != self.key(0):
             if self.made != built.kernel:  # compiled by another run: make it boot again
-                self._make(tree_id, self.rebuild.whole, configure=True, say="kernel image")
+                again = self._make(tree_id, self.rebuild.whole, configure=True, say="kernel image")
+                if not again.ok:  # what lies there is the base's
+                    raise InfrastructureError(
+                        "the kernel of the series' tip could not be made again"
+                    )
             read = self.rebuild.file
         image = image_of(commit, self.request.profile, read, cache, also=self.rebuild.base_file)
         cache.save("image", built.kernel, image)

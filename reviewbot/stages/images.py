@@ -23,6 +23,8 @@ def image_of(
     Modules come as (path in the object tree, digest); what a module says it depends on goes before
     it.  ``also`` reads the base, see :func:`load_order`.  Raises InfrastructureError when a build that succeeded lacks one of them.
     """
+    if gone := no_longer_made(profile, read):
+        raise InfrastructureError(gone)
     modules = {path: _must(read, path) for path in load_order(profile, read, also)}
     return Image(
         commit=commit,
@@ -30,6 +32,19 @@ def image_of(
         modules=tuple((path, cache.put(data)) for path, data in modules.items()),
         config=cache.put(_must(read, ".config")),
     )
+
+
+def no_longer_made(profile: Profile, read: Read) -> str:
+    """Which of the profile's modules a complete build did not make, as a sentence; "" when it made all.
+
+    A patch may turn one off (a Makefile, what a symbol depends on).  Its file of the build before is still there.
+    """
+    made = read("modules.order")
+    if made is None:  # single modules were made last, after which there is no list
+        return ""
+    names = {posixpath.splitext(path)[0] for path in made.decode("utf-8", "replace").split()}
+    gone = [one.path for one in profile.modules if posixpath.splitext(one.path)[0] not in names]
+    return f"this configuration makes {', '.join(gone)} no more" if gone else ""
 
 
 def load_order(profile: Profile, read: Read, also: Read | None = None) -> tuple[str, ...]:

@@ -21,12 +21,12 @@ from reviewbot.model.status import Status
 from reviewbot.parse import compiler as compiler_log
 from reviewbot.stages.built import new_diagnostics, places_after, status_of
 from reviewbot.stages.recipe import recipe
-from reviewbot.tools import affected, kbuild, toolchain
+from reviewbot.tools import affected, kbuild, layers, toolchain
 from reviewbot.tools.context import Tools
-from reviewbot.tools.kbuild import BaseFailed, Kernel
+from reviewbot.tools.kbuild import BaseFailed, Kernel, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 4
+VERSION = 5
 """Raised when a stored result would be decided otherwise today."""
 
 _SECONDS = 3600.0
@@ -127,6 +127,9 @@ def _make(
         anew = any(map(affected.configures, _touched(applied)))
         asked = space.configure(timeout=_SECONDS) if anew else None
         made = asked if asked and not asked.ok else space.make(variant.targets, timeout=_SECONDS)
+        lost = _lost(kernel, space) if made.ok and anew else ()
+    if lost:
+        return _untried(variant, f"the series' Kconfig does not take {', '.join(lost[:5])}")
     steps = compiler_log.read(made.log, kbuild.ROOTS)
     return VariantBuild(
         name=variant.name,
@@ -137,6 +140,12 @@ def _make(
         new=new_diagnostics(places_after({}, before), steps),
         log=tools.cache.put(made.log.encode()),
     )
+
+
+def _lost(kernel: Kernel, space: Workspace) -> tuple[str, ...]:
+    """What of the variant's configuration a changed Kconfig leaves out, without which less is compiled."""
+    config = layers.read(space.views[1], ".config") or b""
+    return kbuild.without_effect(kernel.config, config.decode("utf-8", "replace"))
 
 
 def kernel_of(request: VariantRequest, variant: Variant) -> Kernel | str:

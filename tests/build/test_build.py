@@ -2,12 +2,16 @@
 """The build stage on a tiny kernel: what is compiled, what is new, whose fault it is."""
 
 import dataclasses
+import functools
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.status import Status
+from reviewbot.tools import sandbox
+from reviewbot.tools.sandbox import Limits
 
 SVM = "arch/x86/kvm/svm.c"
 MMU = "arch/x86/kvm/mmu.c"
@@ -283,6 +287,43 @@ def test_a_pruned_image_is_made_again(kernel, lab):
     first = lab.build(applied)
     lab.cache.path(dict(first.tip_image.modules)["arch/x86/kvm/kvm-amd.ko"]).unlink()
     assert lab.build(applied).tip_image == first.tip_image
+
+
+def test_a_pruned_image_that_cannot_be_made_again_is_not_the_bases(kernel, lab, monkeypatch):
+    applied = kernel.series({SVM: append("\nint extra(void);\nint extra(void) { return 3; }\n")})
+    first = lab.build(applied)
+    lab.cache.path(dict(first.tip_image.modules)["arch/x86/kvm/kvm-amd.ko"]).unlink()
+    # As on a machine that has no memory for it: every process gets 4 MiB.
+    monkeypatch.setattr(
+        sandbox, "run", functools.partial(sandbox.run, limits=Limits(memory=4 << 20))
+    )
+    with pytest.raises(InfrastructureError, match="made again"):
+        lab.build(applied)
+
+
+@pytest.mark.parametrize(
+    ("path", "off"),
+    [
+        ("Makefile", lambda old: old.replace("kvm.o arch/x86/kvm/kvm-amd.o >", "kvm.o >")),
+        ("arch/x86/kvm/Makefile", append("no-amd := y\n")),
+    ],
+)
+def test_a_module_that_a_patch_turns_off_is_not_that_of_the_base(kernel, lab, path, off):
+    listed = "kvm.o arch/x86/kvm/kvm-amd.o >"
+    base = {
+        "Makefile": lambda old: old.replace(
+            listed, "kvm.o $(if $(no-amd),,arch/x86/kvm/kvm-amd.o) >"
+        )
+    }
+    applied = kernel.series(
+        {path: off},
+        {SVM: append("\nint more(void);\nint more(void) { return 1; }\n")},
+        base=base if path != "Makefile" else {},
+    )
+    result = lab.build(applied)
+    assert [build.status for build in result.patches] == [Status.INFRA, Status.INFRA]
+    assert "kvm-amd.ko" in result.reason
+    assert result.tip_image is None
 
 
 def test_a_run_continues_after_the_patches_that_are_done(kernel, lab):

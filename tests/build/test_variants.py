@@ -112,6 +112,14 @@ def test_a_configuration_that_the_kernel_does_not_know_is_not_tried(kernel, lab)
     assert "does not take CONFIG_OF_TOMORROW=y" in one.reason
 
 
+def test_a_configuration_that_the_series_takes_away_is_not_tried(kernel, lab):
+    gone = {"Kconfig": lambda old: old.replace("config KVM_EXTRA\n", "")}
+    applied = kernel.series(gone, base={"Kconfig": append("config KVM_EXTRA\n")})
+    (one,) = built(lab, applied, variant(config=("CONFIG_KVM_EXTRA=y",)))
+    assert one.status is Status.INFRA
+    assert "CONFIG_KVM_EXTRA=y" in one.reason
+
+
 @pytest.mark.parametrize(
     ("paths", "asked"),
     [((), True), (("arch/x86/*",), True), (("arch/arm64/*", "virt/kvm/*"), False)],
