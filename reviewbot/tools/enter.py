@@ -4,23 +4,23 @@
 A fixed script that gets everything as positional parameters; see :mod:`reviewbot.tools.sandbox`.
 """
 
-# $1 is an existing directory to cover, then in any number "enter DIRECTORY" of a control group, "bind NAME SOURCE",
-# "overlay NAME LOWER PLACE OPTIONS" and "watch NAME DIRECTORY", then "run", KiB, files and a command.  Overlays are mounted by way of binds
+# $1 is an existing directory to cover, then in any number "bind NAME SOURCE", "overlay NAME LOWER PLACE OPTIONS" and
+# "watch NAME DIRECTORY", then "guard KIB FILES" and in any number "enter DIRECTORY" of a control group, then "run" and a
+# command.  Overlays are mounted by way of binds
 # so that no character of a path needs escaping in mount options.  The overlay's inner work directory
 # has mode 0, which would keep an unprivileged owner from removing it (ovl_workdir_create()).
 # The watcher ends the sandbox with SIGXFSZ, the signal of a file-size limit; its pipes are not ours,
-# so nobody waits for it, and it goes when the sandbox goes.  It shares the sandbox's limits: where it may start no
-# process it sees nothing, and that is no excess.
+# so nobody waits for it, and it goes when the sandbox goes.  It begins before the control group is entered: where it may
+# start no process it sees nothing, and a fork bomb would be rid of it.  Files that are deleted and still open no
+# directory shows, so it also looks at what is left of the file system: no less than the limit, or on a small one a
+# quarter of what there was.
 SCRIPT = r"""
 set -eu
 stage=$1; shift
 mount -t tmpfs -o mode=0755,size=4m lab "$stage"
 watched=""
-while [ "$1" != run ]; do
+while [ "$1" != guard ]; do
   case $1 in
-  enter)
-    echo 0 > "$2/cgroup.procs"
-    shift 2;;
   bind)
     if [ -d "$3" ]; then mkdir "$stage/$2"; else : > "$stage/$2"; fi
     mount --bind "$3" "$stage/$2"
@@ -42,18 +42,27 @@ while [ "$1" != run ]; do
   esac
 done
 limit=$2; most=$3; shift 3
-echo 1000 > /proc/self/oom_score_adj
+left() { df -kP $watched | awk 'NR > 1 && (least == "" || $4 < least) { least = $4 } END { print least }'; }
 if [ -n "$watched" ]; then
+  reserve=$(($(left) / 4))
+  [ "$reserve" -le "$limit" ] || reserve=$limit
   second=0
   while sleep 1 && kill -0 $$; do
     used=$(du -skc $watched | tail -n 1 | cut -f 1)
-    [ "${used:-0}" -le "$limit" ] || kill -XFSZ $$
+    free=$(left)
+    [ "${used:-0}" -le "$limit" ] && [ "${free:-$reserve}" -ge "$reserve" ] || kill -XFSZ $$
     second=$((second + 1))
     [ $((second % 4)) = 0 ] || continue
     files=$(du -sc --inodes $watched | tail -n 1 | cut -f 1)
     [ "${files:-0}" -le "$most" ] || kill -XFSZ $$
   done </dev/null >/dev/null 2>&1 &
 fi
+while [ "$1" = enter ]; do
+  echo 0 > "$2/cgroup.procs"
+  shift 2
+done
+shift
+echo 1000 > /proc/self/oom_score_adj
 exec "$@"
 """
 """Run by ``sh -c SCRIPT sandbox PARAMETERS``."""

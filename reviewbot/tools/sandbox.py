@@ -184,7 +184,7 @@ def contain(task: Task, name: str = "") -> Completed:
     if done.returncode == -SIGXFSZ:
         raise InfrastructureError(
             f"{name}: stopped in the sandbox after writing more than "
-            f"{limits.disk // _MIB} MiB, or {limits.files} files, to its directories"
+            f"{limits.disk // _MIB} MiB, or {limits.files} files, to its directories, or with their disk nearly full"
         )
     if not started and done.returncode > 0:
         raise InfrastructureError(
@@ -224,7 +224,6 @@ def _command(
     enter: Sequence[Path],
 ) -> list[str]:
     staged = bubblewrap.Staged(bubblewrap.stage([bubblewrap.source_of(mount) for mount in mounts]))
-    staged.enter.extend(word for directory in enter for word in ("enter", str(directory)))
     for number, mount in enumerate(mounts):
         if not bubblewrap.source_of(mount).exists():
             raise InfrastructureError(
@@ -243,7 +242,9 @@ def _command(
     return [
         *bubblewrap.namespace(),
         *("sh", "-c", SCRIPT, "sandbox", staged.stage, *staged.enter),
-        *("run", str(limits.disk // 1024), str(limits.files)),
+        *("guard", str(limits.disk // 1024), str(limits.files)),
+        *(word for directory in enter for word in ("enter", str(directory))),
+        "run",
         *bubblewrap.identity(devices),
         *inside,
     ]

@@ -118,7 +118,7 @@ def open_command(**wanted: object) -> list[str]:
     unlimited = str(1 << 40)
     return [
         *bubblewrap.namespace(),
-        *("sh", "-c", SCRIPT, "open", stage, *command.enter, "run", unlimited, unlimited),
+        *("sh", "-c", SCRIPT, "open", stage, *command.enter, "guard", unlimited, unlimited, "run"),
         *("sh", "-c", _BIND, "open", *pairs, "--", wanted["cwd"], "env", f"HOME={HOME}"),
         *(f"{name}={value}" for name, value in wanted["env"].items()),
         *wanted["argv"],

@@ -201,6 +201,87 @@ def test_many_files(victim, inside):
 
 
 @both
+def test_many_files_behind_a_fork_bomb(victim, inside):
+    """What watches the disk must not need what the bomb has taken."""
+    (victim / "readonly" / "both.py").write_text(
+        "import os, pathlib, sys, time\n"
+        "children = []\n"
+        "try:\n"
+        "    while len(children) < 100:\n"
+        "        if child := os.fork():\n"
+        "            children.append(child)\n"
+        "        else:\n"
+        "            time.sleep(2.5)\n"
+        "            os._exit(0)\n"
+        "except OSError:\n"
+        "    pass\n"
+        "for child in children:\n"
+        "    os.waitpid(child, 0)\n"
+        "place = pathlib.Path(sys.argv[1])\n"
+        "for number in range(8):\n"
+        "    (place / str(number)).write_bytes(b'x' * 2_000_000)\n"
+        "time.sleep(3)\n"
+        "(place / 'end').touch()\n"
+    )
+    command = "/usr/bin/python3 $$R/both.py $$W"
+    if inside:
+        with pytest.raises(InfrastructureError, match="more than 4 MiB"):
+            attack(victim, command, inside=True, limits=Limits(disk=4 << 20, processes=40))
+    else:
+        attack(victim, command, inside=False)
+    assert (victim / "writable" / "end").exists() is not inside
+
+
+DELETED = """
+import os, sys, time
+kept = []
+for number in range(50):
+    name = os.path.join(sys.argv[1], str(number))
+    kept.append(open(name, "wb"))
+    os.unlink(name)
+    os.write(kept[-1].fileno(), b"x" * 1_000_000)
+time.sleep(3)
+open(os.path.join(sys.argv[1], "end"), "w").close()
+"""
+WITHIN = """
+import sys
+from pathlib import Path
+from reviewbot.tools import process, sandbox
+from reviewbot.tools.sandbox import Bind, Limits
+writable, script, how = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+sandbox.give(writable)
+if how == "inside":
+    mounts = [Bind(source=script, target="/s.py"), Bind(source=writable, target="/w", writable=True)]
+    limits = Limits(disk=16 << 20)
+    done = sandbox.run(["python3", "/s.py", "/w"], mounts=mounts, limits=limits, timeout=20)
+else:
+    done = process.run(["python3", script, writable], timeout=20)
+print(done.stderr.decode(), (writable / "end").exists())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it mounts a small file system")
+@both
+def test_filling_the_disk_with_deleted_files(victim, inside):
+    script = victim / "readonly" / "deleted.py"
+    script.write_text(DELETED)
+    mount = 'mount -t tmpfs -o size=60m,mode=0755 small "$1" && shift && exec "$@"'
+    writable = str(victim / "writable")
+    done = process.run(
+        [
+            *("unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh", writable),
+            *(sys.executable, "-c", WITHIN, writable, script, "inside" if inside else "outside"),
+        ],
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    if inside:
+        assert "disk nearly full" in done.complaint()
+    else:
+        assert done.text().split() == ["True"], done.complaint()
+
+
+@both
 def test_very_many_empty_files(victim, inside):
     command = "cd $$W; seq 3000 | xargs touch; sleep 6; touch end"
     if inside:
