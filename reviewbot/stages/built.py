@@ -11,11 +11,18 @@ from reviewbot.parse.compiler import Place, Step, place
 # What the tools print when the machine, not the source, is at fault.
 _OUR_FAULT = (
     "Killed signal terminated program",
+    "Killed (program ",
+    "unable to execute command: Killed",
+    "Disk quota exceeded",
+    "Too many open files",
     "No space left on device",
     "virtual memory exhausted",
     "Cannot allocate memory",
     "Resource temporarily unavailable",
 )
+# make of a program that a signal ended: the first is what the kernel does for want of memory, the others limits of the
+# sandbox (strsignal(3)).
+_ENDED = ("] Killed", "] CPU time limit exceeded", "] File size limit exceeded")
 # gcc names the source line it has come to when it cannot write its output (gcc/toplev.cc, finalize).
 _OUTPUT_FAILED = ("error writing to /", "error closing /")
 
@@ -83,6 +90,8 @@ def _is_our_fault(error: Diagnostic) -> bool:
     def said(text: str) -> bool:
         return any(words in text for words in _OUR_FAULT)
 
+    if error.message.startswith("make: [") and error.message.endswith(_ENDED):
+        return True
     if not said(error.message) or error.message.startswith("#error"):
         return False
     if error.line == 0:

@@ -19,6 +19,12 @@ def status(log):
     [
         "gcc: fatal error: Killed signal terminated program cc1",
         "ld: final link failed: No space left on device",
+        "make[3]: *** [/lab/src/scripts/Makefile.build:229: a.o] Killed",
+        "make[3]: *** [/lab/src/scripts/Makefile.build:229: a.o] CPU time limit exceeded",
+        "make[2]: *** [/lab/src/scripts/Makefile.vmlinux:34: vmlinux] File size limit exceeded",
+        "clang: error: unable to execute command: Killed",
+        "gcc: internal compiler error: Killed (program cc1)",
+        "ld: final link failed: Disk quota exceeded",
         "make: *** write error: No space left on device",
         "/lab/src/a.c:7:1: fatal error: error writing to /tmp/ccA.s: No space left on device\n  7 | }",
     ],
