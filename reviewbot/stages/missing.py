@@ -5,7 +5,8 @@ Then the series stands on another tree ("wrong base or missing prerequisite"), a
 author's bug.  A name that a later patch introduces is: the series does not bisect.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from reviewbot.model.base import Applied
 from reviewbot.model.build import Diagnostic
@@ -20,22 +21,25 @@ def missing_symbols(applied: Applied, errors: Iterable[Diagnostic]) -> tuple[str
     Headers that neither has count as well, by the name they are included with.
     """
     errors = tuple(errors)
-    headers = _headers(applied, headers_not_found(errors))
+    trees = [applied.base.tree_id, *(patch.tree_id for patch in applied.patches)]
+    views = [TreeView(applied.repository, tree) for tree in trees]
+    headers = _headers(views, headers_not_found(errors))
     names = set(not_found(errors))
     names -= words_in(applied.repository, applied.base.tree_id, sorted(names))
     if not names:
         return headers
-    before = TreeView(applied.repository, applied.base.tree_id)
-    after = TreeView(applied.repository, applied.patches[-1].tree_id)
-    for change in before.changed_paths(after):
-        if change.path.endswith((".c", ".h", ".S")):
-            names -= declares(after.read(change.path) or b"", names)
+    # Patch by patch: what one brings another may take away again.
+    for before, after in pairwise(views):
+        for change in before.changed_paths(after):
+            if change.path.endswith((".c", ".h", ".S")):
+                names -= declares(after.read(change.path) or b"", names)
     return tuple(sorted((*names, *headers)))
 
 
-def _headers(applied: Applied, names: tuple[str, ...]) -> tuple[str, ...]:
+def _headers(views: Sequence[TreeView], names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         return ()
-    after = TreeView(applied.repository, applied.patches[-1].tree_id)
-    paths = [f"/{path}" for path in after.paths() if path.endswith(".h")]
+    known = set(views[0].paths())
+    known.update(change.path for old, new in pairwise(views) for change in old.changed_paths(new))
+    paths = [f"/{path}" for path in known if path.endswith(".h")]
     return tuple(name for name in names if not any(path.endswith(f"/{name}") for path in paths))

@@ -146,6 +146,30 @@ def test_a_symbol_that_the_base_has_is_not_missing(kernel, lab):
     assert result.missing_symbols == ()
 
 
+def test_a_header_that_the_series_removes_is_the_authors_bug(kernel, lab):
+    gone = "include/linux/kvm_gone.h"
+    applied = kernel.series(
+        {gone: None, SVM: lambda old: f"#include <linux/kvm_gone.h>\n{old}"},
+        base={gone: "#define GONE 1\n"},
+    )
+    result = lab.build(applied)
+    assert result.status is Status.FAIL
+    assert result.missing_symbols == ()
+
+
+def test_a_name_that_a_later_patch_brings_and_another_takes_away_is_the_authors_bug(kernel, lab):
+    use = "\nint early(struct kvm_vcpu *v);\nint early(struct kvm_vcpu *v)\n{\n\treturn kvm_later(v);\n}\n"
+    define = "static inline int kvm_later(struct kvm_vcpu *vcpu) { return 1; }\n"
+    host = "include/linux/kvm_host.h"
+    rename = {
+        host: lambda old: old.replace("kvm_later", "kvm_last"),
+        SVM: lambda old: old.replace("kvm_later", "kvm_last"),
+    }
+    result = lab.build(kernel.series({SVM: append(use)}, {host: append(define)}, rename))
+    assert [build.status for build in result.patches] == [Status.FAIL, Status.PASS, Status.PASS]
+    assert result.missing_symbols == ()
+
+
 def test_a_base_that_does_not_build_is_not_blamed_on_the_series(kernel, lab):
     applied = kernel.series({SVM: append("\n")}, base={X86: append("\nint broken(\n")})
     result = lab.build(applied)
