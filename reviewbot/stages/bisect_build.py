@@ -22,6 +22,7 @@ from reviewbot.tools import affected, kbuild
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import Kernel, Made
 from reviewbot.tools.objects import TreeView
+from reviewbot.tools.shadowed import shadowed
 
 VERSION = 4
 """Raised when a stored build would be decided otherwise today."""
@@ -147,10 +148,12 @@ class Builder:
         """What has to be made: whatever any tree shown so far changed may lie in the view as theirs."""
         base = TreeView(self.kernel.repository, self.kernel.tree_id)
         tree = TreeView(self.kernel.repository, tree_id)
-        self.visited |= {change.path for change in base.changed_paths(tree)}
+        changed = {change.path for change in base.changed_paths(tree)}
+        hidden = shadowed(base, tree)
         objects = self.rebuild.objects()
-        unknown = self.visited - self.used_by.keys()
+        unknown = (changed | hidden) - self.used_by.keys()
         self.used_by |= affected.users(objects, unknown)
+        self.visited |= changed | {path for path in hidden if self.used_by[path]}
         always = self._always()
         new = frozenset(path for path in self.visited if base.entry(path) is None)
         covered = affected.members(objects, always)

@@ -11,6 +11,7 @@ from reviewbot.model.base import Applied
 from reviewbot.tools import affected
 from reviewbot.tools.affected import Plan
 from reviewbot.tools.objects import TreeView
+from reviewbot.tools.shadowed import shadowed
 
 _EXPORT = b"EXPORT_"
 _EXPORTS = re.compile(rb"^[ \t]*#[ \t]*(?:if|el|endif).*$|\bEXPORT_\w+[^;\n]*", re.MULTILINE)
@@ -27,9 +28,12 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     trees = [applied.base.tree_id, *(patch.tree_id for patch in applied.patches)]
     views = [TreeView(applied.repository, tree) for tree in trees]
     changed = [[change.path for change in old.changed_paths(new)] for old, new in pairwise(views)]
-    touched = {path for paths in changed for path in paths}
+    hidden = [shadowed(old, new) for old, new in pairwise(views)]
+    touched = {path for paths in (*changed, *hidden) for path in paths}
     new = frozenset(path for path in touched if views[0].entry(path) is None)
     used_by = affected.users(objects, touched)
+    for paths, headers in zip(changed, hidden, strict=True):
+        paths.extend(sorted(path for path in headers if used_by[path]))
     covered = affected.members(objects, targets)
     found: list[Plan] = []
     tried: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pygit2
@@ -24,9 +24,15 @@ _LITTLE = 1 << 20
 
 
 def export_changes(
-    repository: str | Path, old_tree: str, new_tree: str, destination: Path
+    repository: str | Path,
+    old_tree: str,
+    new_tree: str,
+    destination: Path,
+    again: Iterable[str] = (),
 ) -> tuple[str, ...]:
     """Write the files that ``new_tree`` has otherwise than ``old_tree``; return the paths it has not.
+
+    Those of ``again`` are written even if they are the same.
 
     ``destination`` is a directory, empty or holding a copy of ``old_tree``; unchanged files in it are
     not touched, deletions are left to the caller.  Every file is written whole under a temporary name
@@ -34,7 +40,12 @@ def export_changes(
     tree has is in the way.
     """
     opened = open_repository(repository)
-    changes = TreeView(opened, old_tree).changed_paths(TreeView(opened, new_tree))
+    new = TreeView(opened, new_tree)
+    changes = TreeView(opened, old_tree).changed_paths(new)
+    for path in again:
+        if entry := new.entry(path):
+            same = ChangedPath(path=path, old_id=entry[0], new_id=entry[0], new_mode=entry[1])
+            changes = (*changes, same)
     gone = tuple(change.path for change in changes if change.new_id is None)
     with writing(destination):
         destination.mkdir(parents=True, exist_ok=True)

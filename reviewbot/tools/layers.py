@@ -22,7 +22,9 @@ from pathlib import Path, PurePosixPath
 
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.tools import export, process, removal, sandbox
+from reviewbot.tools.objects import TreeView
 from reviewbot.tools.sandbox import Bind, Overlay, Task
+from reviewbot.tools.shadowed import shadowed
 
 _COPY_SECONDS = 1800.0
 _FILE_LIMIT = 256 << 20
@@ -84,9 +86,11 @@ def view(
 def update(shown: View, repository: str, old_tree: str, new_tree: str) -> None:
     """Make a view of the files of ``old_tree`` show those of ``new_tree`` (git tree ids).
 
-    Only what differs is written, with the time of now, so that make notices exactly that.
+    Only what differs is written, with the time of now, so that make notices exactly that; and headers that
+    a new one may be found instead of, so that whoever includes them is made again.
     """
-    deleted = export.export_changes(repository, old_tree, new_tree, shown.written)
+    again = shadowed(TreeView(repository, old_tree), TreeView(repository, new_tree))
+    deleted = export.export_changes(repository, old_tree, new_tree, shown.written, sorted(again))
     hide(shown, deleted)
 
 

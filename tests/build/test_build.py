@@ -377,6 +377,42 @@ def test_a_new_and_a_deleted_file(kernel, lab):
     assert compiled(lab, result.patches[1]) == ["arch/x86/kvm/svm.o"]
 
 
+SEARCH = ("-I$(srctree)/include", "-I$(srctree)/arch/x86/lib -I$(srctree)/include")
+OLD_HEADER = "arch/x86/lib/extra.h"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (OLD_HEADER, "arch/x86/kvm/extra.h", "extra.h"),
+        ("include/linux/extra.h", "arch/x86/kvm/linux/extra.h", "linux/extra.h"),
+    ],
+    ids=["neighbour", "same end"],
+)
+def test_a_new_header_that_is_found_instead_of_another(kernel, lab, old, new, said):
+    """What includes it has not changed, nor has anything it was made from."""
+    base = {
+        "Makefile": lambda text: text.replace(*SEARCH),
+        old: "#define EXTRA 1\n",
+        SVM: append(f'\n#include "{said}"\n'),
+    }
+    applied = kernel.series({new: "#error found instead\n"}, {MMU: append("\n")}, base=base)
+    first, second = lab.build(applied).patches
+    assert (first.status, second.status) == (Status.FAIL, Status.FAIL)
+    assert [(one.path, one.line) for one in first.new] == [(new, 1)]
+
+
+def test_a_new_header_like_another_compiles_no_more_than_its_users(kernel, lab):
+    base = {
+        "Makefile": lambda text: text.replace(*SEARCH),
+        OLD_HEADER: "\n",
+        SVM: append('\n#include "extra.h"\n'),
+    }
+    applied = kernel.series({"arch/x86/kvm/extra.h": "\n", MMU: append("\n")}, base=base)
+    (build,) = lab.build(applied).patches
+    assert compiled(lab, build) == ["arch/x86/kvm/mmu.o", "arch/x86/kvm/svm.o"]
+
+
 def test_nothing_is_left_behind(kernel, lab):
     lab.build(kernel.series({SVM: append("\n")}))
     assert list((lab.root / "scratch-1").iterdir()) == []
