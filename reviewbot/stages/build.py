@@ -32,7 +32,7 @@ from reviewbot.stages.images import image_of, load_order, no_longer_made
 from reviewbot.stages.missing import missing_symbols
 from reviewbot.stages.rebuild import Rebuild
 from reviewbot.stages.recipe import recipe
-from reviewbot.tools import kbuild
+from reviewbot.tools import kbuild, toolchain
 from reviewbot.tools.affected import Plan
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made
@@ -94,6 +94,7 @@ def kernel(request: BuildRequest) -> Kernel:
         optional=profile.optional_config,
         variables=variables(request),
         compiler=kbuild.compiler(),
+        linker=toolchain.linker(),
     )
 
 

@@ -16,7 +16,7 @@ from reviewbot.stages.build import whole
 from reviewbot.stages.images import image_of
 from reviewbot.stages.rebuild import BASE_SECONDS, steps_of
 from reviewbot.stages.variants import merged, without
-from reviewbot.tools import gcov, kbuild, layers
+from reviewbot.tools import gcov, kbuild, layers, toolchain
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import Kernel, Workspace
 from reviewbot.tools.sandbox import Bind, Overlay
@@ -68,6 +68,7 @@ def kernel_of(repository: str, tree_id: str, profile: Profile, counting: Countin
         optional=tuple(without(profile.optional_config, counting.config)),
         variables=(gcov.variable(counting.directories),),
         compiler=kbuild.compiler(),
+        linker=toolchain.linker(),
     )
 
 

@@ -151,7 +151,7 @@ def _lost(kernel: Kernel, space: Workspace) -> tuple[str, ...]:
 def kernel_of(request: VariantRequest, variant: Variant) -> Kernel | str:
     """The base in the variant's configuration, or why it cannot be built here."""
     profile, variables = request.profile, request.variables
-    compiler = kbuild.compiler()
+    compiler, linker = kbuild.compiler(), toolchain.linker()
     if variant.architecture:
         variables = (f"ARCH={variant.architecture}", *variables)
     if variant.llvm:
@@ -161,7 +161,8 @@ def kernel_of(request: VariantRequest, variant: Variant) -> Kernel | str:
         # What W=1 adds is asked of gcc: clang does not know all of its names.
         named = [word for word in variables if not word.startswith(("W=", "KCFLAGS="))]
         variables = (f"LLVM={version}", *named)
-        compiler = toolchain.version(f"clang{version if version != '1' else ''}")
+        suffix = version if version != "1" else ""
+        compiler, linker = (toolchain.version(f"{name}{suffix}") for name in ("clang", "ld.lld"))
     return Kernel(
         repository=request.applied.repository,
         tree_id=request.applied.base.tree_id,
@@ -169,6 +170,7 @@ def kernel_of(request: VariantRequest, variant: Variant) -> Kernel | str:
         optional=() if variant.whole_config else without(profile.optional_config, variant.config),
         variables=variables,
         compiler=compiler,
+        linker=linker,
     )
 
 

@@ -46,7 +46,8 @@ class Kernel:
     """A base that can be built.
 
     ``config`` are the lines that must take effect, ``optional`` those that older or newer kernels
-    may not know.  ``variables`` are make variables common to every build of it.
+    may not know.  ``variables`` are make variables common to every build of it.  ``linker`` is named since
+    each brings warnings of its own, which would be news of a series if an older one had linked the base.
     """
 
     repository: str
@@ -55,12 +56,13 @@ class Kernel:
     optional: tuple[str, ...]
     variables: tuple[str, ...]
     compiler: str
+    linker: str
 
     @property
     def key(self) -> str:
         """Content key of everything that decides what its objects look like."""
-        parts = (self.tree_id, self.config, self.optional, self.variables, self.compiler)
-        return key_of("objects", VERSION, SOURCE, OBJECTS, *parts)
+        parts = (self.tree_id, self.config, self.optional, self.variables)
+        return key_of("objects", VERSION, SOURCE, OBJECTS, *parts, self.compiler, self.linker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,11 @@ def version(program: str) -> str:
     return done.text().split("\n", 1)[0].strip() if done.ok else program
 
 
+def linker() -> str:
+    """The version of ld, which comes with the assembler (binutils)."""
+    return version("ld")
+
+
 def sparse() -> str | None:
     """The version of sparse, "0.6.4 (Debian: 0.6.4-3)"; None: it is not installed."""
     if shutil.which("sparse", path=process.PATH) is None:

@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.status import Status
-from reviewbot.tools import sandbox
+from reviewbot.tools import sandbox, toolchain
 from reviewbot.tools.sandbox import Limits
 
 SVM = "arch/x86/kvm/svm.c"
@@ -304,6 +304,15 @@ def test_the_second_run_compiles_nothing(kernel, lab):
     unmarked = [dataclasses.replace(build, reused=False) for build in second.patches]
     assert unmarked == list(first.patches)
     assert (second.tip_image, second.base_image) == (first.tip_image, first.base_image)
+
+
+def test_a_base_that_another_linker_linked_is_built_again(kernel, lab, monkeypatch):
+    applied = kernel.series({SVM: append("\n")})
+    lab.build(applied)
+    lab.said.clear()
+    monkeypatch.setattr(toolchain, "linker", lambda: "GNU ld 9.99")
+    assert not lab.build(applied).patches[0].reused
+    assert any(said.startswith("base") for said in lab.said)
 
 
 def test_a_pruned_image_is_made_again(kernel, lab):
