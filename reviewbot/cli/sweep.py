@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot.cli.environment import state_directory, tools_for
+from reviewbot.cli.environment import need_isolation, state_directory, tools_for
 from reviewbot.model.codec import to_json
 from reviewbot.model.errors import ReviewbotError, UserError
 from reviewbot.model.job import Done
@@ -71,6 +71,7 @@ def sweep(
         for branch in branches:
             if due and not _due(branch, nights):
                 continue
+            need_isolation()
             try:
                 report = going.sweep(branch, partial(_enter, branch, nights, config))
             except ReviewbotError as error:  # the other branches are swept all the same
@@ -93,6 +94,7 @@ def sweep_job(wanted: Job, config: Config) -> Done:
     if not branches:
         raise UserError(f"no sweep of {name} in this worker's settings: [sweeps.NAME]")
     with _nights() as nights, tools_for(config, quiet=True) as tools:
+        need_isolation()
         deliver = partial(_enter, branches[0], nights, config)
         report = Round(tools=tools, nights=nights).sweep(branches[0], deliver)
         return Done(

@@ -162,6 +162,18 @@ def test_no_virtual_machine(reviewbot: Callable, tree, series: Path, home: Path)
     refused(said, "/boot/not-here", "no kernel for a virtual machine")
 
 
+def test_no_virtual_machine_for_a_sweep(reviewbot: Callable, tree, home: Path) -> None:
+    head = tree.git("symbolic-ref", "--short", "HEAD").strip()
+    config = home / "config.toml"
+    config.write_text(
+        f'[trees.kvm]\npath = "{tree.path}"\nrefs = ["{head}"]\n[sweeps.kvm]\nmainline = "{head}"\n'
+        '[lab]\nisolation = "vm"\nvm_kernel = "/boot/not-here"\n'
+    )
+    said = reviewbot("--config", config, "sweep", "--no-fetch")
+    refused(said, "/boot/not-here", "no kernel for a virtual machine")
+    assert f"kvm/{head}" not in said.err, "no branch is at fault: it is said before any is swept"
+
+
 def test_no_qemu(reviewbot: Callable, tree, series: Path, home: Path) -> None:
     config = home / "config.toml"
     config.write_text('[lab]\nqemu = "qemu-system-not-here"\n')
