@@ -22,7 +22,7 @@ from reviewbot.parse import ktap, selftest, unit_tests
 OWN = "#reviewbot "
 _START = re.compile(r"#reviewbot start (\d{1,6}) (\d{1,6}) (\S+)")
 _DONE = re.compile(r"#reviewbot done (\d{1,6}) (-?\d{1,6}) (\d{1,9}\.\d\d)")
-_UP = re.compile(r"#reviewbot up (\d{1,9}\.\d\d)")
+_UP = re.compile(r"^#reviewbot up (\d{1,9}\.\d\d)\r*$", re.MULTILINE)
 _UNLIKE = re.compile(r"#reviewbot unlike (\w{1,64}\.\w{1,64}=[\x21-\x7e]{0,64})")
 OUTPUT_LINES = 60
 """Lines of a test's output that a result keeps: the last ones."""
@@ -73,18 +73,18 @@ def report(text: str) -> GuestReport:
     """Read a whole port, cut off anywhere.  A last line without its newline does not count."""
     text = text[: text.rfind("\n") + 1]
     document = ktap.parse(text)
-    lines = {line.rstrip("\r") for line in text.split("\n")[-3:]}
-    ups = [found[1] for line in text.split("\n") if (found := _UP.fullmatch(line.rstrip("\r")))]
+    lines = {line.rstrip("\r") for line in text.rsplit("\n", 3)[-3:]}
+    up = _UP.search(text)
     open_test = _unfinished(document.rest)
     return GuestReport(
-        up=float(ups[0]) if ups else None,
+        up=float(up[1]) if up else None,
         module_error=(document.bail_out or "").removeprefix("module "),
         results=tuple(_result(result) for result in document.results),
         unfinished=open_test,
         unfinished_output=_said(document.rest) if open_test else (),
         finished=OWN + "finished" in lines,
         stopped=OWN + "stopped" in lines,
-        unlike=next((m[1] for line in text.split("\n")[:20] if (m := _UNLIKE.fullmatch(line))), ""),
+        unlike=next((m[1] for line in text.split("\n", 20)[:20] if (m := _UNLIKE.fullmatch(line))), ""),
     )
 
 

@@ -15,10 +15,12 @@ Nesting, in either of its two spellings: lines indented by two spaces or more (K
 "# " (kselftest's runner puts it before whatever a test prints; again for tests that run tests).
 Results of subtests precede the result they belong to.  Every line between two results of the outermost
 level, nested ones included, is output of the second.
-Numbers may be missing or wrong: :attr:`Ktap.notes` says so, nothing is dropped.  A plan with more tests
+Numbers may be missing or wrong: :attr:`Ktap.notes` says so, nothing is dropped but what follows more
+results or lines than anything means to print (:data:`_MOST`, :data:`_MOST_LINES`).  A plan with more tests
 than results means the text was cut off: the missing ones are simply not there.
 """
 
+import io
 import re
 from dataclasses import dataclass, field
 
@@ -32,6 +34,8 @@ _HASH = re.compile(r"(?<!\\)#")
 _BAIL = re.compile(r"Bail out!\s*(.*)")
 _LINE = 2000  # characters of a line that matter
 _DEPTH = 16  # levels of nesting that matter
+_MOST = 10_000  # results of one level
+_MOST_LINES = 20_000  # of output between two results; our init lets a test print 5,000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,11 @@ class _Reader:
             self.levels[0].output.append(raw)
         level.results.append(_one(found, number, tuple(output), tuple(inner)))
 
+    def full(self) -> bool:
+        """Whether a hostile guest prints to fill our memory."""
+        most = max(len(level.results) for level in self.levels)
+        return most >= _MOST or len(self.levels[0].output) >= _MOST_LINES
+
     def finish(self) -> Ktap:
         left = [result for level in self.levels[1:] for result in level.results]
         if left:
@@ -146,10 +155,13 @@ class _Reader:
 def parse(text: str) -> Ktap:
     """Read a document, however broken: every text has an answer and nothing is raised."""
     reader = _Reader()
-    for raw in text.split("\n"):
-        line = raw[:_LINE].rstrip("\r")
+    for raw in io.StringIO(text, newline="\n"):  # not all lines at once: a text may have millions
+        line = raw.removesuffix("\n")[:_LINE].rstrip("\r")
         if line.strip():
             reader.read(line)
+            if reader.full():
+                reader.notes.append("too long: the rest was not read")
+                break
     return reader.finish()
 
 

@@ -33,14 +33,20 @@ class Session:
     logs: list[str]
 
     def take(self, life: Life, pending: list[TestBinary]) -> list[TestBinary]:
-        """Note what a guest did with ``pending``; return what is left for the next one."""
+        """Note what a guest did with ``pending``; return what is left for the next one.
+
+        A hostile kernel, or a program that gets hold of init's port, names tests as it likes: those that
+        nobody asked for are not heard.
+        """
         said = guest.report(life.results)
+        asked = {test.name for test in pending}
         self.boots.append(life.boot)
         self.logs.append(life.results)
         fatal = {crash.test for crash in life.boot.crashes if crash.kind in _FATAL}
         for result in said.results:
-            self.results[result.name] = _with_crash(result, life.boot, fatal)
-        if said.unfinished:
+            if result.name in asked:
+                self.results[result.name] = _with_crash(result, life.boot, fatal)
+        if said.unfinished and said.unfinished.name in asked:
             self.results[said.unfinished.name] = _taken_down(said, life.boot, fatal)
         if said.unlike:
             self.results |= {test.name: _without_effect(test, said.unlike) for test in pending}

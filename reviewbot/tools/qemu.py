@@ -31,6 +31,7 @@ _POLL = 0.02
 _GRACE = 10.0  # seconds between a guest's last word and its power-off
 _UNKILLABLE = 30.0  # seconds after a test's own limit (and its KILL 5 s later) before we say "hung"
 _OUTPUT = 64 << 20  # bytes of console or results; a guest that prints more is ended by the limit
+_SAID = 16 << 20  # bytes of results that are read; init cuts what a test prints, so more comes from no test of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +178,8 @@ class _Watch:
             return Outcome.INFRA
         if self._last_word is not None:
             return None
+        if self._seen.get(RESULTS, 0) > _SAID:
+            return Outcome.LOST
         if now > self.began + self.spec.timeout:
             return Outcome.TIMEOUT
         if now > self._moved + self.spec.hang_timeout:
@@ -193,7 +196,7 @@ class _Watch:
                 continue
             self._moved, self._seen[name] = now, size
             if name == RESULTS:
-                self._results(os.pread(handle, size - before, before), now)
+                self._results(os.pread(handle, min(size, _SAID) - min(before, _SAID), before), now)
             elif name == CONSOLE and not self._panic:
                 self._look_for_panic(max(0, before - 64), size, now)
 
@@ -203,7 +206,9 @@ class _Watch:
             self._panic, self._last_word = True, now
 
     def _results(self, data: bytes, now: float) -> None:
+        """What is new on the port.  However many tests ended at once, the whole is read again once."""
         *lines, self._line = (self._line + data.decode("utf-8", "replace")).split("\n")
+        ended = False
         for line in lines:
             if line.startswith(guest.OWN + "up ") and self.up_after is None:
                 self.up_after = now - self.began
@@ -213,10 +218,12 @@ class _Watch:
                     self.on_test(test)
             elif guest.is_done(line):
                 self._test_deadline = None
-            elif line.startswith(("ok ", "not ok ")) and self.on_done:
-                self.on_done(self._text(RESULTS), self._text(CONSOLE))
+            elif line.startswith(("ok ", "not ok ")):
+                ended = True
             elif line in {guest.OWN + "finished", guest.OWN + "stopped"}:
                 self._last_word = now
+        if ended and self.on_done:
+            self.on_done(self._text(RESULTS), self._text(CONSOLE))
 
     def life(self, done: Completed, cache: Cache) -> Life:
         """Sum it up once QEMU has gone."""
@@ -259,7 +266,8 @@ class _Watch:
 
     def _bytes(self, name: str) -> bytes:
         handle = self.streams[name]
-        return os.pread(handle, min(os.fstat(handle).st_size, _OUTPUT), 0)
+        most = _SAID if name == RESULTS else _OUTPUT
+        return os.pread(handle, min(os.fstat(handle).st_size, most), 0)
 
 
 def killed_by(done: Completed) -> str:

@@ -198,16 +198,21 @@ class _Work:
         def ended(results: str, log: str) -> None:
             # One look at the port may show several quick tests, so not only the last is new.
             if self.repeat == 0 and not console.crashes(log):
-                new = [one for one in guest.report(results).results if one.name not in kept]
+                said = guest.report(results).results
+                new = [one for one in said if one.name in names and one.name not in kept]
                 self._keep([replace(one, name=names[one.name].name) for one in new], tests, ())
                 kept.update(one.name for one in new)
+
+        def began(test: guest.Started) -> None:
+            if test.name in names:  # a hostile guest says what it likes
+                self.on_test(names[test.name].name)
 
         while pending and not self.cancel.is_set():
             life = boot(
                 self.tools,
                 kernel,
                 pending,
-                on_test=lambda test: self.on_test(names[test.name].name),
+                on_test=began,
                 on_done=ended,
                 cancel=self.cancel,
             )
