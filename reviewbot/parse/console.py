@@ -23,6 +23,8 @@ LONGEST = 200
 """Lines of one report, at most."""
 EXCERPT = 60
 """Lines of a report that are kept."""
+MOST = 100
+"""Different reports of one console that are kept; whoever has fixed the first hundred runs again."""
 FRAMES = 5
 """Functions that make up a fingerprint."""
 _LINE = 600  # characters of a console line that matter
@@ -74,8 +76,17 @@ class _Report:
 
 
 def crashes(log: str) -> tuple[Crash, ...]:
-    """Every report on a console, in order.  ``Crash.test`` is the test that was running, or ""."""
-    return tuple(_crash(report) for report in _reports(log))
+    """Every report on a console, in order.  ``Crash.test`` is the test that was running, or "".
+
+    The same report during the same test counts once: a WARN_ON() without _ONCE fills a console with it.
+    """
+    found: dict[tuple[str, str], Crash] = {}
+    for report in _reports(log):
+        crash = _crash(report)
+        found.setdefault((crash.fingerprint, crash.test), crash)
+        if len(found) == MOST:
+            break
+    return tuple(found.values())
 
 
 def plain(line: str) -> str:

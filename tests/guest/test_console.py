@@ -162,6 +162,25 @@ def test_any_text_is_read(text):
         assert len(crash.frames) <= console.FRAMES
 
 
+WARN = """\
+WARNING: CPU: 0 PID: {pid} at arch/x86/kvm/x86.c:1 {name}+0x1/0x2 [kvm]
+Call Trace:
+ {name}+0x1/0x2 [kvm]
+---[ end trace 0000000000000000 ]---
+"""
+
+
+def test_a_storm_of_one_report_is_one_report_of_each_test():
+    storm = "".join(WARN.format(pid=number, name="kvm_foo") for number in range(3000))
+    log = f"reviewbot: test 1 starts: a\n{storm}reviewbot: test 2 starts: b\n{storm}"
+    assert [crash.test for crash in console.crashes(log)] == ["a", "b"]
+
+
+def test_of_reports_that_are_all_different_some_are_kept():
+    storm = "".join(WARN.format(pid=1, name=f"kvm_foo{number}") for number in range(3000))
+    assert len(console.crashes(storm)) == console.MOST
+
+
 def test_hostile_logs_take_linear_time():
     worst = [
         "BUG: " + "a" * 100_000,
