@@ -74,11 +74,11 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
     )
     base_boots = (*request.boots[0], *(boot for base, _ in runs for boot in base.boots))
     tip_boots = (*request.boots[1], *(boot for _, tip in runs for boot in tip.boots))
-    found = new_crashes(base_boots, tip_boots)
-    crashes = tuple(crash for crash in found if not by_load(crash, tip_boots))
+    crashes = told(base_boots, tip_boots)
+    guests = len({boot.console for boot in tip_boots})
     once = [
-        f"{crash.title} on the console, in one of {len(tip_boots)} guests with the series: may be our machine's"
-        for crash in found
+        f"{crash.title} on the console, in one of {guests} guests with the series: may be our machine's"
+        for crash in new_crashes(base_boots, tip_boots)
         if crash not in crashes
     ]
     report = TestReport(
@@ -93,10 +93,22 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
     return Compared(report=report, new_crashes=crashes)
 
 
+def told(base: Sequence[BootResult], tip: Sequence[BootResult]) -> tuple[Crash, ...]:
+    """New reports that count: without those that may be our busy machine's."""
+    return tuple(crash for crash in new_crashes(base, tip) if not by_load(crash, tip))
+
+
 def by_load(crash: Crash, tip: Sequence[BootResult]) -> bool:
-    """Whether a report may be our busy machine's: of being slow, and seen in one guest only."""
-    seen = sum(any(one.fingerprint == crash.fingerprint for one in boot.crashes) for boot in tip)
-    return crash.kind in _SLOWNESS and seen < 2
+    """Whether a report may be our busy machine's: of being slow, and seen in one guest only.
+
+    A guest is known by its console: what is kept of one lies beside each of its tests.
+    """
+    seen = {
+        boot.console
+        for boot in tip
+        if any(one.fingerprint == crash.fingerprint for one in boot.crashes)
+    }
+    return crash.kind in _SLOWNESS and len(seen) < 2
 
 
 def new_crashes(base: Sequence[BootResult], tip: Sequence[BootResult]) -> tuple[Crash, ...]:

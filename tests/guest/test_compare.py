@@ -244,7 +244,7 @@ def test_a_crash_that_the_base_never_had_is_never_hidden(base, tip, past):
         assert found.change in told
 
 
-def boot(*fingerprints):
+def boot(*fingerprints, console=""):
     crashes = tuple(
         Crash(kind=CrashKind.WARN, title=name, frames=(), fingerprint=name, excerpt=())
         for name in fingerprints
@@ -254,7 +254,7 @@ def boot(*fingerprints):
         seconds=1.0,
         boot_seconds=1.0,
         command="",
-        console="",
+        console=console,
         last_lines=(),
         crashes=crashes,
     )
@@ -274,7 +274,9 @@ def test_a_new_crash_is_told_once_however_often_it_was_seen():
     [
         (CrashKind.STALL, [boot("a"), boot()], True),
         (CrashKind.HUNG_TASK, [boot("a")], True),
-        (CrashKind.HUNG_TASK, [boot("a"), boot("a")], False),
+        (CrashKind.HUNG_TASK, [boot("a", console="1"), boot("a", console="2")], False),
+        # What is kept of one guest lies beside the results of all tests that it ran.
+        (CrashKind.HUNG_TASK, [boot("a", console="1"), boot("a", console="1")], True),
         (CrashKind.WARN, [boot("a"), boot()], False),
     ],
 )
