@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.engine.pipeline import Review
     from reviewbot.model.base import Applied
     from reviewbot.model.build import BuildResult, Image, VariantBuild
-    from reviewbot.model.guest import Booted, Host
+    from reviewbot.model.guest import Booted, BootResult, Host
     from reviewbot.model.test import Tested
     from reviewbot.tools.kbuild import Workspace
 
@@ -47,6 +47,7 @@ class Lab:
         self.tools = review.tools
         self.profile = profiles.load(review.tools.config.lab.profile)
         self.booted: tuple[Booted, Booted] | None = None
+        self.boots: tuple[tuple[BootResult, ...], tuple[BootResult, ...]] = ((), ())
         self.tested: Tested | None = None
 
     def go(self) -> None:
@@ -112,27 +113,35 @@ class Lab:
             review.skip_from(Stage.TEST, "the base does not boot")
             return
         if not review.wanted(Stage.TEST):
+            self._decode(tip)
             return
         host = self.booted[1].host
         if not review.attempt(Stage.TEST, lambda: self._test(built, host)):
             review.skip_from(Stage.COMPARE, "the tests did not finish")
+            self._decode(tip)
             return
         if review.wanted(Stage.COMPARE):
             review.attempt(Stage.COMPARE, lambda: self._compare(tip))
+        else:
+            self._decode(tip)
         if self.tools.config.lab.coverage:
             self._added_lines(host)
 
     def _boot(self, base: Image, tip: Image) -> None:
-        """Base first: what it does wrong is never blamed on the series."""
-        first = boot.run(boot.BootRequest(image=base, profile=self.profile, known=True), self.tools)
+        """Base first: what it does wrong is never blamed on the series.
+
+        What consoles show is kept at once: it counts whether or not the tests come to an end.
+        """
+        asked = boot.BootRequest(image=base, profile=self.profile, known=True)
+        first, before = boot.surely(asked, self.tools)
         if not boot.came_up(first.boot):
             self.review.keep(base_boot=first.boot)
             return
-        second = boot.run(
-            boot.BootRequest(image=tip, profile=self.profile, host=first.host), self.tools
-        )
-        self.booted = (first, second)
-        self.review.keep(base_boot=first.boot, boot=second.boot)
+        asked = boot.BootRequest(image=tip, profile=self.profile, host=first.host)
+        second, after = boot.surely(asked, self.tools)
+        self.booted, self.boots = (first, second), (before, after)
+        crashes = compare.told(before, after)
+        self.review.keep(base_boot=first.boot, boot=second.boot, new_crashes=crashes)
 
     def _test(self, built: BuildResult, host: Host) -> None:
         series, applied = self.review.run.series, self.review.run.applied
@@ -177,10 +186,9 @@ class Lab:
         self.review.keep(coverage=found)
 
     def _compare(self, image: Image) -> None:
-        if self.tested is None or self.booted is None:
+        if self.tested is None:
             return
-        boots = ((self.booted[0].boot,), (self.booted[1].boot,))
-        request = compare.CompareRequest(tested=self.tested, boots=boots)
+        request = compare.CompareRequest(tested=self.tested, boots=self.boots)
         compared = compare.run(request, self.tools)
         self.review.keep(tests=compared.report, new_crashes=compared.new_crashes)
         self._decode(image)
