@@ -66,7 +66,7 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
     past: _Past = {}
     if runs:
         past = _history(tested, tools)
-        runs += _repeats(request, tools, _suspects(tested, runs, past, tools.config.lab.repeats))
+        runs += _repeats(request, tools, _suspects(request, runs, past, tools.config.lab.repeats))
         past = _history(tested, tools)
     deltas = tuple(
         _checked(_delta(tested, case, runs, past, tools.config.lab.repeats), tested, tools)
@@ -184,29 +184,37 @@ def _history(tested: Tested, tools: Tools) -> _Past:
         return {}
 
 
-def _suspects(tested: Tested, runs: _Pairs, past: _Past, repeats: int) -> dict[str, int]:
+def _suspects(request: CompareRequest, runs: _Pairs, past: _Past, repeats: int) -> dict[str, int]:
     """How often to repeat which tests.
 
     Those whose first runs look like a regression; what fails in another way, a fix or a failing new test
     if that is quick.  Nobody is blamed for the latter, and what a fix cures is often a hang: repeating it
-    would cost its whole time limit every time.  And during what the kernel complained of being slow.
+    would cost its whole time limit every time.  And during what the series' kernel complained of: a race
+    that the base has as well may need more than one guest to show.
     """
     wanted = {}
-    slow = {
-        crash.test
-        for crash in new_crashes(
-            [boot for base, _ in runs for boot in base.boots],
-            [boot for _, tip in runs for boot in tip.boots],
-        )
-        if crash.kind in _SLOWNESS
-    }
+    tested = request.tested
+    reported = _reported(request, runs)
     for case in _ran(tested):
         found = _delta(tested, case, runs, past, repeats=1)
-        if _worth_repeating(found) or case.name in slow:
+        if _worth_repeating(found) or case.name in reported:
             before, program = past.get(case.name, ()), _program(tested, case)
             known = flakes.known(before, found.base, found.tip, program)
             wanted[case.name] = _often(known, repeats)
     return wanted
+
+
+def _reported(request: CompareRequest, runs: _Pairs) -> set[str]:
+    """Tests during which the series' kernel reported something new; of booting, the one that is done first."""
+    new = new_crashes(
+        [*request.boots[0], *(boot for base, _ in runs for boot in base.boots)],
+        [*request.boots[1], *(boot for _, tip in runs for boot in tip.boots)],
+    )
+    names = {crash.test for crash in new}
+    ended = [one for _, tip in runs for one in tip.results if one.exit_code is not None]
+    if "" in names and ended:
+        names.add(min(ended, key=lambda one: one.seconds).name)
+    return names
 
 
 def _often(known: flakes.Known, repeats: int) -> int:

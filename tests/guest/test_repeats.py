@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is run again before anybody is blamed.  Guests are told, not started: the stage alone is looked at."""
+
+from dataclasses import replace
+
+import pytest
+
+from reviewbot.model.build import Image
+from reviewbot.model.config import Config
+from reviewbot.model.guest import Accelerator, BootResult, Crash, CrashKind, Host, Outcome
+from reviewbot.model.status import Status
+from reviewbot.model.test import TestBinary, TestCase, Tested, TestResult, TestRun, Why
+from reviewbot.stages import compare
+from reviewbot.tools import pair, profile
+from reviewbot.tools.cache import Cache
+from reviewbot.tools.context import Tools
+
+HOST = Host(accelerator=Accelerator.TCG, qemu="q", qemu_version="7", cpu_model="c", vendor="amd", why="")  # fmt: skip
+IMAGES = tuple(Image(commit=name, kernel=name, modules=(), config="") for name in ("base", "tip"))
+SECONDS = {"slow": 100.0, "quick": 1.0}
+QUIET = BootResult(outcome=Outcome.FINISHED, seconds=1.0, boot_seconds=1.0, command="", console="", last_lines=())  # fmt: skip
+
+
+def warned(test, kind=CrashKind.WARN):
+    crash = Crash(kind=kind, title="WARNING in f()", frames=(), fingerprint="f", excerpt=(), test=test)  # fmt: skip
+    return replace(QUIET, crashes=(crash,))
+
+
+def ran(names, boot, number=0):
+    results = tuple(
+        TestResult(name=name, status=Status.PASS, seconds=SECONDS[name], exit_code=0)
+        for name in names
+    )
+    return TestRun(commit="c", repeat=number, results=results, boots=(boot,))
+
+
+@pytest.fixture
+def compared(tmp_path, monkeypatch):
+    """The stage's answer and the tests of each repeat, when the kernels' guests end so: first, then again."""
+    tools = Tools(config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None)  # fmt: skip
+    again = []
+
+    def go(base, tip, base_again=QUIET, tip_again=QUIET, boots=((), ())):
+        def repeated(_tools, _base, _tip, binaries, *, repeat, **_):
+            names = [one.name for one in binaries]
+            again.append(names)
+            return ran(names, base_again, repeat), ran(names, tip_again, repeat)
+
+        monkeypatch.setattr(pair, "run", repeated)
+        tested = Tested(
+            host=HOST,
+            cases=tuple(TestCase(name=name, why=Why.TOUCHED, limit=200.0) for name in SECONDS),
+            binaries=tuple(TestBinary(name=name, digest="d", limit=200.0) for name in SECONDS),
+            base=ran(SECONDS, base),
+            tip=ran(SECONDS, tip),
+            images=IMAGES,
+            profile=profile.load("kvm"),
+        )
+        found = compare.run(compare.CompareRequest(tested=tested, boots=boots), tools)
+        return [crash.title for crash in found.new_crashes], again
+
+    return go
+
+
+def test_a_race_that_the_base_shows_in_another_guest_is_not_new(compared):
+    assert compared(QUIET, warned("slow"), base_again=warned("slow")) == ([], [["slow"], ["slow"]])
+
+
+def test_a_report_that_the_base_never_makes_is_new_however_often_the_series_makes_it(compared):
+    assert compared(QUIET, warned("slow")) == (["WARNING in f()"], [["slow"], ["slow"]])
+
+
+def test_for_a_report_of_booting_the_quickest_test_boots_more_guests(compared):
+    boots = ((QUIET,), (warned(""),))
+    found = compared(QUIET, QUIET, base_again=warned(""), boots=boots)
+    assert found == ([], [["quick"], ["quick"]])
+
+
+def test_what_the_base_reports_too_is_not_run_again(compared):
+    assert compared(warned("quick"), warned("slow")) == ([], [])
+    assert compared(QUIET, QUIET, boots=((warned(""),), (warned(""),))) == ([], [])
