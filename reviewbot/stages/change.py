@@ -85,7 +85,7 @@ def _both_bad(base: Results, tip: Results, known: Known, *, sure: bool) -> tuple
 def _worse(tip: Results, known: Known, *, sure: bool) -> tuple[Change, str]:
     """The base passes and the series fails, every time."""
     excused = known.alike and (known.crashes or not _crashed(tip))
-    if excused and (chance := known.chance(len(tip))) >= odds.UNLIKELY:
+    if excused and (chance := known.chance(len(tip), len(tip))) >= odds.UNLIKELY:
         said = (
             f"{len(tip)} of {len(tip)} here, by chance in one of {max(1, round(1 / chance))} cases"
         )
@@ -112,13 +112,14 @@ def _fixed(tip: Results, known: Known) -> tuple[Change, str]:
 def _disagreement(base: Results, tip: Results, known: Known) -> tuple[Change, str]:
     """Executions on one kernel differ: flaky on the base, or only here."""
     here = f"{_shares(tip)} here"
+    both = f"{here}, {_shares(base)} on the base"
     if _crashed(tip) and not known.crashes:
-        return Change.UNCONFIRMED, f"{here}, {_shares(base)} on the base, never by such a crash"
-    if known.flaky:
-        return Change.FLAKY, f"{known.phrase()}; {here}"
-    if not _agreed(base) or not _bad(tip[0]):
-        return Change.FLAKY, f"{here}, {_shares(base)} on the base"
-    return Change.UNCONFIRMED, f"{here}, {_shares(base)} on the base"
+        return Change.UNCONFIRMED, f"{both}, never by such a crash"
+    if _agreed(base) and not (known.flaky and known.alike):
+        return Change.UNCONFIRMED, both
+    if _agreed(base) and known.chance(sum(map(_bad, tip)), len(tip)) < odds.UNLIKELY:
+        return Change.UNCONFIRMED, f"{both}; {known.phrase()}, which does not explain it"
+    return Change.FLAKY, f"{known.phrase()}; {here}" if known.flaky else both
 
 
 def _new(base: TestResult, tip: TestResult) -> tuple[Change, str]:

@@ -2,7 +2,9 @@
 """Whether a test is known to fail on bases by itself, and whether that explains a failure.  Pure.
 
 Counted are runs on the very base, and runs on its relatives of the last weeks where the test was seen
-both to pass and to fail: a base on which it only ever failed was broken, which says nothing of this one.
+to pass: a base on which it only ever failed was broken, which says nothing of this one.  So is a program
+that only ever failed: another series' test of what that series mends.  When the very base fails more often than
+all of them together, it alone counts: a hundred passes of a base before the race came in excuse nobody.
 """
 
 import re
@@ -24,27 +26,23 @@ class Known:
     """Runs on bases: ``runs`` that ended, ``failures`` among them, and ``alike`` among those.
 
     ``alike`` failed as the series does: in the same check, by a crash with the same title, or by time.
-    ``crashes`` of them are crashes.
+    ``crashes`` of them are crashes.  ``flaky``: one program was seen to pass and to fail on one base.
     """
 
     runs: int
     failures: int
     alike: int
     crashes: int = 0
-
-    @property
-    def flaky(self) -> bool:
-        """Seen to pass and to fail."""
-        return 0 < self.failures < self.runs
+    flaky: bool = False
 
     @property
     def rate(self) -> float:
         """How often a run fails like the series' at most, 0.0 when none ever did."""
         return odds.at_most(self.runs - self.alike, self.alike) if self.alike else 0.0
 
-    def chance(self, failures: int) -> float:
-        """How likely so many failures in a row are without any fault of the series."""
-        return odds.as_likely_as(self.rate, failures, failures)
+    def chance(self, failures: int, runs: int) -> float:
+        """How likely so many failures like the series', or more, are without any fault of the series."""
+        return odds.as_likely_as(self.rate, failures, runs)
 
     def phrase(self) -> str:
         """For people."""
@@ -62,11 +60,20 @@ def known(
     ``base`` are this review's own runs of the base.  They are in ``past`` too, unless it could not be
     written.
     """
-    here = [one for one in past if one.here]
-    counted: list[Past | TestResult] = [*here] if len(here) >= len(base) else [*base]
-    counted += _of_relatives([one for one in past if not one.here])
-    bad = [one for one in counted if one.status.bad]
+    here = [one for one in past if one.here and one.program == program]
+    own: list[Past | TestResult] = [*here] if len(here) >= len(base) else [*base]
+    others = [one for one in past if not (one.here and one.program == program)]
     failed = [one for one in tip if one.status.bad]
+    every, alone = (
+        _counted(runs, failed, program) for runs in ((*own, *_of_relatives(others)), own)
+    )
+    return alone if alone.rate > every.rate else every
+
+
+def _counted(
+    counted: Sequence[Past | TestResult], failed: Sequence[TestResult], program: str
+) -> Known:
+    bad = [one for one in counted if one.status.bad]
     runs = sum(one.status not in {Status.SKIP, Status.INFRA} for one in counted)
     same = [one for one in bad if any(_as_before(one, other, program) for other in failed)]
     return Known(
@@ -74,6 +81,7 @@ def known(
         failures=len(bad),
         alike=len(same),
         crashes=sum(one.status is Status.CRASH for one in same),
+        flaky=_flips(counted),
     )
 
 
@@ -101,6 +109,16 @@ def _same(one: str, other: str, status: Status) -> bool:
 
 def _without_line(assertion: str) -> str:
     return _LINE.sub(r"\1", assertion)
+
+
+def _flips(counted: Iterable[Past | TestResult]) -> bool:
+    """Whether a program had both on one base; another build of the test may only fail, and for a reason."""
+    seen: dict[tuple[str, str], set[bool]] = {}
+    for one in counted:
+        if one.status not in {Status.SKIP, Status.INFRA}:
+            where = (one.tree, one.program) if isinstance(one, Past) else ("", "")
+            seen.setdefault(where, set()).add(one.status.bad)
+    return any(len(both) == 2 for both in seen.values())
 
 
 def _of_relatives(past: Iterable[Past]) -> list[Past]:

@@ -195,6 +195,35 @@ def test_the_same_check_of_another_build_of_the_test_is_on_another_line():
     assert (counted.failures, counted.alike) == (1, 1)
 
 
+def test_what_the_very_base_does_outweighs_bases_that_never_did_it():
+    past = (*history("pppf" * 2), *history("p" * 150, tree="w", here=False))
+    found = delta(OLD, results("ppp"), results("fff"), repeats=2, past=past, program="p")
+    assert found.change is Change.FLAKY
+    assert found.note.startswith("flaky on the base: failed 2 of 8 runs; 3 of 3 here")
+
+
+def test_what_another_series_program_only_ever_fails_says_nothing():
+    """A test that another series changes fails on the base: it tests what that series mends."""
+    past = (*history("ppppp"), *history("fffff", program="q", assertion="a.c:9: y"))
+    worse = delta(OLD, results("ppp"), results("fff"), repeats=2, past=past, program="p")
+    assert worse.note == "base passes and series fails, 3 times of 3"
+    fixed = delta(OLD, results("fff"), results("ppp"), repeats=2, past=past, program="q")
+    assert fixed.change is Change.FIXED
+
+
+@pytest.mark.parametrize(
+    ("tip", "assertion", "why"),
+    [
+        ("ffp", "a.c:1: x", "which does not explain it"),
+        ("ffp", "a.c:9: y", "failed 2 of 3 here, failed 0 of 3 on the base"),
+        ("pff", "a.c:9: y", "failed 2 of 3 here, failed 0 of 3 on the base"),
+    ],
+)
+def test_a_known_flake_does_not_hide_what_it_cannot_explain(tip, assertion, why):
+    found = judged("ppp", tip, past="f" + "p" * 199, assertion=assertion)
+    assert (found.change, found.note.endswith(why)) == (Change.UNCONFIRMED, True), found.note
+
+
 def test_without_history_this_reviews_own_runs_count():
     assert known((), results("pf"), results("f")).failures == 1
 
@@ -213,7 +242,8 @@ def test_a_flake_is_repeated_until_it_is_settled_where_that_is_cheap(alike, runs
     counted = Known(runs=runs, failures=alike, alike=alike)
     assert _often(counted, 2) == repeats
     if repeats > 2:
-        assert counted.chance(repeats + 1) < odds.UNLIKELY <= counted.chance(repeats)
+        assert counted.chance(repeats + 1, repeats + 1) < odds.UNLIKELY
+        assert counted.chance(repeats, repeats) >= odds.UNLIKELY
 
 
 @given(
