@@ -140,7 +140,7 @@ def _reports(log: str) -> Iterator[_Report]:
 
 def _continues(report: _Report, head: Headline, text: str) -> bool:
     """Headlines that only say more about the report above them."""
-    if is_consequence(text):
+    if is_consequence(text, report.head.kind):
         return True
     if report.ended:
         return False

@@ -84,7 +84,9 @@ def report(text: str) -> GuestReport:
         unfinished_output=_said(document.rest) if open_test else (),
         finished=OWN + "finished" in lines,
         stopped=OWN + "stopped" in lines,
-        unlike=next((m[1] for line in text.split("\n", 20)[:20] if (m := _UNLIKE.fullmatch(line))), ""),
+        unlike=next(
+            (m[1] for line in text.split("\n", 20)[:20] if (m := _UNLIKE.fullmatch(line))), ""
+        ),
     )
 
 

@@ -122,9 +122,10 @@ _WORTH_A_LOOK = re.compile(
 )
 _NUMBER = re.compile(r"\b(?:0x[0-9a-fA-F]+|\d+)\b")
 _CONSEQUENCE = re.compile(
-    r"Kernel panic - not syncing: (?:Fatal exception|.*panic_on_|hung_task: |softlockup: |UBSAN|KASAN"
-    r"|RCU Stall|kernel: panic_on|Attempted to kill init)"
+    r"Kernel panic - not syncing: (?:.*panic_on_|hung_task: |softlockup: |UBSAN|KASAN|RCU Stall)"
 )
+_OF_DEATH = re.compile(r"Kernel panic - not syncing: (?:Fatal exception|Attempted to kill init)")
+_DEADLY = {CrashKind.OOPS, CrashKind.BUG, CrashKind.KASAN, CrashKind.LOCKUP, CrashKind.PANIC}
 
 
 def headline(text: str) -> Headline | None:
@@ -146,8 +147,13 @@ def headline(text: str) -> Headline | None:
     return None
 
 
-def is_consequence(text: str) -> bool:
-    """True for a panic that only follows from the report before it."""
+def is_consequence(text: str, kind: CrashKind) -> bool:
+    """True for a panic that only follows from the report before it, which is of ``kind``.
+
+    Nobody dies of a warning; with panic_on_warn the panic says so.
+    """
+    if _OF_DEATH.match(text):
+        return kind in _DEADLY
     return _CONSEQUENCE.match(text) is not None
 
 

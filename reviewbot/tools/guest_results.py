@@ -102,9 +102,12 @@ def _taken_down(said: guest.GuestReport, boot_: BootResult, fatal: set[str]) -> 
     """
     assert said.unfinished is not None  # noqa: S101 - checked by the only caller
     name = said.unfinished.name
-    titles = [crash.title for crash in boot_.crashes if crash.test == name]
+    mine = [crash for crash in boot_.crashes if crash.test == name]
     infra = boot_.outcome is Outcome.INFRA and name not in fatal
-    why = titles[0] if titles and not infra else f"the guest ended: {_how(boot_)}"
+    why = next((crash.title for crash in mine if crash.kind in _FATAL), "")
+    if not why:  # a warning takes no guest down: with another end it is another failure
+        after = f", after {mine[0].title}" if mine and not infra else ""
+        why = f"the guest ended: {_how(boot_)}{after}"
     return TestResult(
         name=name,
         status=Status.INFRA if infra else Status.CRASH,

@@ -31,7 +31,9 @@ _POLL = 0.02
 _GRACE = 10.0  # seconds between a guest's last word and its power-off
 _UNKILLABLE = 30.0  # seconds after a test's own limit (and its KILL 5 s later) before we say "hung"
 _OUTPUT = 64 << 20  # bytes of console or results; a guest that prints more is ended by the limit
-_SAID = 16 << 20  # bytes of results that are read; init cuts what a test prints, so more comes from no test of ours
+_SAID = (
+    16 << 20
+)  # bytes of results that are read; init cuts what a test prints, so more comes from no test of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,6 +162,18 @@ def test_any_text_is_read(text):
         assert len(crash.frames) <= console.FRAMES
 
 
+def test_init_does_not_die_of_a_warning_before():
+    log = """\
+WARNING: CPU: 0 PID: 1 at arch/x86/kvm/x86.c:1 kvm_foo+0x1/0x2 [kvm]
+---[ end trace 0000000000000000 ]---
+all is well for an hour
+Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b
+"""
+    assert [crash.kind for crash in console.crashes(log)] == [CrashKind.WARN, CrashKind.PANIC]
+    oops = log.replace("WARNING: CPU: 0 PID: 1 at arch/x86/kvm/x86.c:1 k", "Oops: 0000 [#1] SMP\nRIP: 0010:k")  # fmt: skip
+    assert [crash.kind for crash in console.crashes(oops)] == [CrashKind.OOPS]
+
+
 WARN = """\
 WARNING: CPU: 0 PID: {pid} at arch/x86/kvm/x86.c:1 {name}+0x1/0x2 [kvm]
 Call Trace:

@@ -130,6 +130,23 @@ def test_an_oops_counts_even_when_the_emulator_was_killed_afterwards(life, ended
     assert "NULL pointer" in found.assertion
 
 
+WARNED = """\
+[    5.000000] reviewbot: test 1 starts: x86/state_test
+[    5.100000] WARNING: CPU: 0 PID: 1 at arch/x86/kvm/x86.c:1 kvm_foo+0x1/0x2 [kvm]
+[    5.100000] ---[ end trace 0000000000000000 ]---
+"""
+
+
+def test_a_guest_that_ends_behind_a_warning_did_not_end_by_it(life, ended):
+    """The base may warn as well, and hang; to panic is another failure."""
+    dies = "[    6.000000] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n"
+    lost, panicked = (
+        results_of(life(ended("exit 0"), log=log)).assertion for log in (WARNED, WARNED + dies)
+    )
+    assert lost == "the guest ended: guest lost, after WARNING in kvm_foo() at arch/x86/kvm/x86.c:1"
+    assert panicked.startswith("Kernel panic - not syncing: Attempted to kill init")
+
+
 @pytest.fixture
 def tools(tmp_path):
     return Tools(config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None)
