@@ -24,14 +24,36 @@ _FRAME = re.compile(
 _NOISE = re.compile(r".*(?:addr2line|cat|sh): .*not found.*")
 _ERRNO = re.compile(r"\s*pid=\d+ tid=\d+ errno=(\d+)(?: - (.*))?")
 _HARNESS = re.compile(r"(?:# )*([\w./-]+\.[ch]:\d+:\w+:.*)")
-_NOT_OK = re.compile(r"(?:# )*not ok \d+ (.*)")
+_NOT_OK = re.compile(r"(?:# )*not ok \d+ (?!.*# (?:SKIP|TODO|XFAIL)\b)(.*)")
+_VALUE = re.compile(r" \((?:0x[0-9a-f]+|-?\d+)\)")  # "Expected 0 (0) == r (22)"
 _SKIP = re.compile(r"(?:# )*1\.\.0 # SKIP[\s:-]*(.*)", re.IGNORECASE)
 _SKIPPING = re.compile(r"(?:# )*(?:- )?(.*\bskipping test\b.*)", re.IGNORECASE)
 _WIDTH = 300
+_NAMED = 5
 
 
 def assertion(lines: Sequence[str]) -> str:
-    """The failing check of a test's output: ``file:line: expression (errno): message``, or ""."""
+    """The failing check of a test's output: ``file:line: expression (errno): message``, or "".
+
+    A test of several parts goes on behind the first that fails: then ``; 2 not ok: name, name`` follows, for
+    two failures that begin alike may not be the same.
+    """
+    parts = dict.fromkeys(
+        found[1].strip() for line in lines if (found := _NOT_OK.fullmatch(line.strip()))
+    )
+    check, mark, message = _first(lines).partition(" | ")
+    return f"{with_others(check, tuple(parts))}{mark}{message}"[:_WIDTH]
+
+
+def with_others(first: str, failed: Sequence[str]) -> str:
+    """The first complaint, and how many parts failed where it was more than one."""
+    if len(failed) < 2:
+        return first
+    more = ", ..." if len(failed) > _NAMED else ""
+    return f"{first[: _WIDTH // 2]}; {len(failed)} not ok: {', '.join(failed[:_NAMED])}{more}"
+
+
+def _first(lines: Sequence[str]) -> str:
     for number, line in enumerate(lines):
         if line.strip() == _ASSERTION:
             return _kvm(lines[number + 1 : number + 40])
@@ -45,9 +67,15 @@ def assertion(lines: Sequence[str]) -> str:
 def same_assertion(one: str, other: str) -> bool:
     """True when two failures are of the same check, whatever values it saw.
 
-    The message behind the check may hold pointers and counts; file, line and expression may not.
+    The message behind the check may hold pointers and counts; file, line and expression may not, but for
+    what kselftest_harness.h writes behind each side of a comparison.
     """
-    return bool(one) and one.partition(" | ")[0] == other.partition(" | ")[0]
+    return bool(one) and _check(one) == _check(other)
+
+
+def _check(said: str) -> str:
+    check = said.partition(" | ")[0]
+    return _VALUE.sub("", check) if _HARNESS.match(check) else check
 
 
 def skip_reason(lines: Sequence[str]) -> str:

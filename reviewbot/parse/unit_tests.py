@@ -15,6 +15,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reviewbot.parse.selftest import with_others
+
 PREFIX = "kvm-unit-tests/"
 """How the names of our test cases begin."""
 
@@ -69,11 +71,11 @@ def listed(text: str) -> tuple[UnitTest, ...]:
 
 
 def complaint(lines: Sequence[str]) -> str:
-    """Why a test failed: its first failing report, else how it broke off, else ""."""
+    """Why a test failed: its first failing report and how many there are, else how it broke off, else ""."""
     for pattern in (_BAD, _ABORT):
-        for line in lines:
-            if found := pattern.fullmatch(line.strip()):
-                return found[1].strip()[:_WIDTH]
+        found = [m[1].strip() for line in lines if (m := pattern.fullmatch(line.strip()))]
+        if found:
+            return with_others(found[0], found if pattern is _BAD else ())[:_WIDTH]
     return ""
 
 

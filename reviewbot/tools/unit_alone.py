@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.model.test import TestBinary
     from reviewbot.tools.context import Tools
 
-VERSION = 2
+VERSION = 3
 _LINES = 2000
 # (status << 1) | 1, by isa-debug-exit; lib/report.c ends with 77 >> 1 where all was skipped, so that 77 comes out.
 _STATUSES = {1: Status.PASS, 77: Status.SKIP}

@@ -139,7 +139,9 @@ WARNED = """\
 
 def test_a_guest_that_ends_behind_a_warning_did_not_end_by_it(life, ended):
     """The base may warn as well, and hang; to panic is another failure."""
-    dies = "[    6.000000] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n"
+    dies = (
+        "[    6.000000] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n"
+    )
     lost, panicked = (
         results_of(life(ended("exit 0"), log=log)).assertion for log in (WARNED, WARNED + dies)
     )

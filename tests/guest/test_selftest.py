@@ -54,6 +54,25 @@ def test_the_harness_says_what_it_expected():
     assert selftest.assertion(text) == "test.c:41:name:Expected 0 (0) == r (1)"
 
 
+def test_one_more_failing_part_is_another_failure():
+    """A test of several parts goes on: what fails on the base anyway must not hide what the series breaks."""
+    one = selftest.assertion(["not ok 1 a", "ok 2 b", "ok 3 c # SKIP", "not ok 4 d # SKIP old"])
+    two = selftest.assertion(["not ok 1 a", "not ok 2 b", "ok 3 c"])
+    assert (one, two) == ("a", "a; 2 not ok: a, b")
+    assert not selftest.same_assertion(one, two)
+    many = selftest.assertion([f"not ok {number} {'long' * 30}{number}" for number in range(99)])
+    assert "99 not ok: " in many
+    parts = [*lines(), "not ok 1 a", "not ok 2 b"]
+    assert "kvm_cpu_has(X86_FEATURE_NRIPS); 2 not ok: a, b | " in selftest.assertion(parts)
+
+
+def test_the_harness_values_do_not_make_another_failure():
+    one, other = (f"t.c:41:name:Expected 0 (0) == r ({value})" for value in (-22, 1))
+    assert selftest.same_assertion(one, other)
+    assert not selftest.same_assertion(one, other.replace("== r", "== q"))
+    assert not selftest.same_assertion("f(1): x (1)", "f(1): x (2)")
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
