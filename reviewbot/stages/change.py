@@ -52,7 +52,7 @@ def _judge(
         return _both_good(base, tip, sure=sure)
     if not was and not now:
         return _both_bad(base, tip, known, sure=sure)
-    return _fixed(tip, known) if now else _worse(tip, known, sure=sure)
+    return _fixed(tip, known) if now else _worse(case, base, tip, known, sure=sure)
 
 
 def _both_good(base: Results, tip: Results, *, sure: bool) -> tuple[Change, str]:
@@ -82,8 +82,10 @@ def _both_bad(base: Results, tip: Results, known: Known, *, sure: bool) -> tuple
     return Change.DIFFERENT, was if sure else f"{was} (seen once)"
 
 
-def _worse(tip: Results, known: Known, *, sure: bool) -> tuple[Change, str]:
-    """The base passes and the series fails, every time."""
+def _worse(
+    case: TestCase, base: Results, tip: Results, known: Known, *, sure: bool
+) -> tuple[Change, str]:
+    """The base passes or skips the test and the series fails, every time."""
     excused = known.alike and (known.crashes or not _crashed(tip))
     if excused and (chance := known.chance(len(tip), len(tip))) >= odds.UNLIKELY:
         said = (
@@ -92,12 +94,23 @@ def _worse(tip: Results, known: Known, *, sure: bool) -> tuple[Change, str]:
         return Change.FLAKY, f"{known.phrase()}; {said}"
     if not sure:
         return Change.UNCONFIRMED, "not repeated often enough to be sure"
+    if all(result.status is Status.SKIP for result in base):
+        return _no_longer_skipped(case, base, tip)
     said = f"base passes and series fails, {len(tip)} times of {len(tip)}"
     if excused:
         return Change.REGRESSION, f"{said}; {known.phrase()}, which does not explain it"
     if known.flaky:
         return Change.REGRESSION, f"{said}; {known.phrase()}, but never like this"
     return Change.REGRESSION, said
+
+
+def _no_longer_skipped(case: TestCase, base: Results, tip: Results) -> tuple[Change, str]:
+    """Whether it can pass in our guests nobody knows, so it is the series' fault if it is its own test, or crashes."""
+    crashed = all(result.status is Status.CRASH for result in tip)
+    verb = "crashes" if crashed else "fails"
+    said = f"skips itself on the base: {base[0].assertion}; {verb} here, {len(tip)} times of {len(tip)}"
+    certain = crashed or case.why is Why.CHANGED
+    return Change.REGRESSION if certain else Change.UNCONFIRMED, said
 
 
 def _fixed(tip: Results, known: Known) -> tuple[Change, str]:

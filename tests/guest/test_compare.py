@@ -78,6 +78,10 @@ def history(letters, *, tree="t", program="p", here=True, assertion="a.c:1: x"):
         ("ppp", "sss", Change.REGRESSION),
         ("ppp", "ssp", Change.SAME),
         ("s", "p", Change.SAME),
+        ("sss", "fff", Change.UNCONFIRMED),
+        ("sss", "ttt", Change.UNCONFIRMED),
+        ("sss", "ccc", Change.REGRESSION),
+        ("sps", "fff", Change.REGRESSION),
         ("fff", "ccc", Change.REGRESSION),
         ("f", "c", Change.UNCONFIRMED),
         ("f", "t", Change.DIFFERENT),
@@ -109,6 +113,13 @@ def history(letters, *, tree="t", program="p", here=True, assertion="a.c:1: x"):
 def test_verdicts(base, tip, change):
     found = judged(base, tip)
     assert found.change is change, found.note
+
+
+def test_a_test_that_the_base_skips_has_not_passed_there():
+    note = "skips itself on the base: a.c:1: x; fails here, 3 times of 3"
+    assert judged("sss", "fff").note == note
+    changed = judged("sss", "fff", case=dataclasses.replace(OLD, why=Why.CHANGED))
+    assert (changed.change, changed.note) == (Change.REGRESSION, note)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +271,7 @@ def test_a_regression_is_never_claimed_on_less_than_full_evidence(base, tip, pas
         if set(tip) != {"s"}:
             assert set(tip) <= set("ftc")
         assert set(base) <= set("ps") or (set(base), set(tip)) == ({"f"}, {"c"})
+        assert "p" in base or set(tip) == {"c"}
 
 
 @given(
