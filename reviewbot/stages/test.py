@@ -142,14 +142,23 @@ def _programs(
         if chosen.cases:
             tools.progress(Stage.TEST, f"build {len(chosen.cases)} selftests")
         programs = suite.build([case.name for case in chosen.cases])
-    if not programs.failures or programs.missing_symbols:  # these may be in another base
+    if not programs.failures:
         return chosen, programs, ()
     with opened(base_tree) as suite:
         before = suite.build([name for name in programs.failures if name in base_names])
+    lost = programs.missing_symbols
+
+    def theirs(name: str) -> bool:
+        """Whether it is the series' fault; names that it uses and does not take away may be in another base."""
+        digest = before.digests.get(name)
+        if not lost:
+            return digest is not None or name not in base_names
+        return digest is not None and kselftest.defines(tools.cache.get(digest), lost)
+
     unbuilt = tuple(
         Unbuilt(name=name, reason=why, new=name not in base_names)
         for name, why in programs.failures.items()
-        if name in before.digests or name not in base_names
+        if theirs(name)
     )
     return chosen, programs, unbuilt
 
@@ -221,7 +230,7 @@ def _unsaid(programs: kselftest.Programs, unbuilt: tuple[Unbuilt, ...]) -> tuple
         for name, why in programs.failures.items()
         if name not in theirs
     ]
-    if programs.missing_symbols:
+    if programs.missing_symbols and said:
         names = ", ".join(programs.missing_symbols[:5])
         said.append(f"selftests use {names}, which neither the series nor its base defines")
     return tuple(said)

@@ -185,6 +185,11 @@ def limit(view: TreeView, directory: str) -> float:
     return min(float(found[1]) or _LONGEST_LIMIT, _LONGEST_LIMIT) if found else DEFAULT_LIMIT
 
 
+def defines(program: bytes, names: Sequence[str]) -> bool:
+    """Whether a static program has one of ``names``; its symbols are left by :data:`_READ`."""
+    return any(b"\0" + name.encode() + b"\0" in program for name in names)
+
+
 def _library(
     cache: Cache, source: Path, *, tree: str, directory: str, jobs: int, warm: tuple[str, ...]
 ) -> Path:

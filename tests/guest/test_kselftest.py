@@ -3,7 +3,7 @@
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.series import Series
 from reviewbot.model.status import Status
+from reviewbot.parse.mail import parse_mail
+from reviewbot.parse.series import assemble
 from reviewbot.stages import test as test_stage
 from reviewbot.tools import kselftest, profile
 from reviewbot.tools.cache import Cache
@@ -41,6 +43,7 @@ class Place:
         files = TREE | {
             MAKEFILE: changes.get("makefile", GOOD),
             "Makefile": changes.get("top", TOP),
+            **changes.get("files", {}),
         }
         for name, text in files.items():
             (self.repository / name).parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +158,47 @@ def test_a_makefile_that_cannot_be_read_adds_and_removes_no_test(place, base, ti
     assert tested.unavailable.startswith(f"could not list the selftests of {whose}: ")
     assert "this Makefile is broken" in tested.unavailable
     assert (tested.cases, tested.not_tested, tested.base, tested.tip) == ((), (), None, None)
+
+
+MAIL = b"""\
+From: A <a@example.org>
+Subject: [PATCH] KVM: x86: s
+Message-ID: <m@example.org>
+
+---
+diff --git a/arch/x86/kvm/x86.c b/arch/x86/kvm/x86.c
+--- a/arch/x86/kvm/x86.c
++++ b/arch/x86/kvm/x86.c
+@@ -1 +1,2 @@
+ a
++b
+"""
+WITH_LIBRARY = (
+    LISTED.replace("Makefile", "Makefile lib.c") + "\tmkdir -p $(@D)\n\t$(CC) $< lib.c -o $@\n"
+)
+USES = "int vm_enable_npt(void);\nint main(void) { return vm_enable_npt(); }\n"
+LIBRARY = {
+    f"{DIRECTORY}/lib.c": "int vm_enable_npt(void) { return 0; }\n",
+    f"{DIRECTORY}/{NAME}.c": USES,
+}
+WITHOUT = {**LIBRARY, f"{DIRECTORY}/lib.c": "int vm_init(void) { return 0; }\n"}
+UNUSED = {**WITHOUT, f"{DIRECTORY}/{NAME}.c": "int main(void) { return 0; }\n"}
+
+
+@pytest.mark.parametrize(
+    ("base", "tip", "blamed"),
+    [(LIBRARY, WITHOUT, [NAME]), (UNUSED, WITHOUT, [])],
+    ids=["taken away", "of another base"],
+)
+def test_what_the_series_takes_away_is_not_another_bases(place, base, tip, blamed):
+    """A function of the library that the series removes, and a test still calls, is no prerequisite."""
+    before, after = (place.commit(makefile=WITH_LIBRARY, files=files) for files in (base, tip))
+    asked = replace(request(place, before, after), series=assemble([parse_mail(MAIL)], source=""))
+    tested = test_stage.run(asked, place.tools)
+    assert [one.name for one in tested.unbuilt] == blamed
+    assert any("neither the series nor its base" in said for said in tested.not_tested) is (
+        not blamed
+    )
 
 
 def request(place, base, tip):
