@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reviewbot.model.errors import InfrastructureError
@@ -105,8 +106,10 @@ def run(
     )
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before we asked for that
+        os._exit(1)
 
 
 def _start(
@@ -127,7 +130,7 @@ def _start(
             stderr=subprocess.STDOUT if merge else subprocess.PIPE,
             start_new_session=True,
             pass_fds=tuple(pass_fds),
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl, no locks taken
+            preexec_fn=partial(_die_with_parent, os.getpid()),  # noqa: PLW1509 - one prctl, no locks taken
         )
     except FileNotFoundError as error:
         missing = cwd if cwd and not Path(cwd).is_dir() else argv[0]

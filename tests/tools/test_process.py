@@ -104,3 +104,25 @@ def test_children_die_with_their_parent(tmp_path: Path) -> None:
     child = int(pid_file.read_text())
     assert gone(child), "the child outlived a killed parent"
     assert child != os.getpid()
+
+
+def test_a_child_of_a_parent_that_is_gone_already_starts_nothing(tmp_path: Path) -> None:
+    # Killed between fork and the child's own prctl, which nobody can time: the child has another parent by then.
+    code = (
+        "import os, time\n"
+        "from reviewbot.tools import process\n"
+        "real = process._libc.prctl\n"
+        "def late(*words):\n"
+        "    os.kill(PARENT, 9)\n"
+        "    time.sleep(0.5)\n"
+        "    real(*words)\n"
+        "class Slow:\n"
+        "    prctl = staticmethod(late)\n"
+        "PARENT = os.getpid()\n"
+        "process._libc = Slow\n"
+        f"process.run(['touch', {str(tmp_path / 'ran')!r}], timeout=10)\n"
+    )
+    ours = subprocess.Popen([sys.executable, "-c", code])
+    assert ours.wait(20) == -signal.SIGKILL
+    time.sleep(1.5)
+    assert not (tmp_path / "ran").exists(), "a program was started for nobody"
