@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Choose selftests by what they were seen to execute.  Pure.
 
-Each step takes the test that executes most touched functions not yet executed for its time.  When
-all are, it starts over with the tests that are left, so that what remains of the limits gives every
-function a second test, then a third.
+Each step takes the test that executes most of what is touched and not yet executed for its time.  When
+all is, it starts over with the tests that are left, so that what remains of the limits gives
+everything a second test, then a third.  Wanted are each touched function and the very lines of it; a function
+with its lines counts as much as another with its own.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from math import fsum
 
 from reviewbot.model.coverage import Coverage, MeasuredTest, Touched
 from reviewbot.model.status import Status
 from reviewbot.stages.choose import Measured
-from reviewbot.stages.covered import touched_functions
+from reviewbot.stages.covered import touched_functions, touched_lines
+
+Place = tuple[str, ...]
+"""What is wanted: (path, function), or lines of it as in stages.covered.touched_lines()."""
 
 _OVERHEAD = 0.5  # seconds between two tests of a guest: cleaning up, the next one's start
 # A test that fails or skips itself on the base shows little: wanted only where nothing else goes.
@@ -27,18 +34,20 @@ def measured(
     seconds: float,
 ) -> Measured:
     """What ``coverage`` has to say about changed lines; see :func:`choose_covered`."""
-    touched = touched_functions(coverage, changes)
-    ran = {path for (path, _), tests in touched.items() if tests}
+    functions = touched_functions(coverage, changes)
+    lines = touched_lines(coverage, changes)
+    wanted: dict[Place, frozenset[int]] = dict(chain(functions.items(), lines.items()))
+    ran = {place[0] for place, tests in wanted.items() if tests}
     return Measured(
-        tests=choose_covered(coverage, touched, available, at_most=at_most, seconds=seconds),
+        tests=choose_covered(coverage, wanted, available, at_most=at_most, seconds=seconds),
         unknown=frozenset(change.path for change in changes if change.path not in ran),
-        unexecuted=tuple(sorted({name for (_, name), tests in touched.items() if not tests})),
+        unexecuted=tuple(sorted({name for (_, name), tests in functions.items() if not tests})),
     )
 
 
 def choose_covered(
     coverage: Coverage,
-    touched: Mapping[tuple[str, str], frozenset[int]],
+    touched: Mapping[Place, frozenset[int]],
     available: Iterable[str],
     *,
     at_most: int,
@@ -46,7 +55,7 @@ def choose_covered(
 ) -> tuple[str, ...]:
     """Names of at most ``at_most`` tests that took at most ``seconds`` together, best first.
 
-    ``touched`` are functions with the tests that execute them (stages.covered).  A test that takes
+    ``touched`` are places with the tests that execute them (stages.covered).  A test that takes
     longer than ``seconds`` alone is never chosen, nor one that did not end by itself.
     """
     names = frozenset(available)
@@ -74,17 +83,21 @@ def choose_covered(
 
 
 def _executable(
-    touched: Mapping[tuple[str, str], frozenset[int]], tests: Mapping[int, MeasuredTest]
-) -> frozenset[tuple[str, str]]:
+    touched: Mapping[Place, frozenset[int]], tests: Mapping[int, MeasuredTest]
+) -> frozenset[Place]:
     return frozenset(one for one, ran in touched.items() if ran & tests.keys())
 
 
 def _best(
     tests: Mapping[int, MeasuredTest],
-    touched: Mapping[tuple[str, str], frozenset[int]],
-    missing: frozenset[tuple[str, str]],
+    touched: Mapping[Place, frozenset[int]],
+    missing: frozenset[Place],
 ) -> int | None:
-    gains = {number: sum(number in touched[one] for one in missing) for number in tests}
+    shares = Counter(one[:2] for one in touched)
+    gains = {
+        number: fsum(1 / shares[one[:2]] for one in missing if number in touched[one])
+        for number in tests
+    }
     worth = [number for number, gain in gains.items() if gain]
     if not worth:
         return None
@@ -98,9 +111,9 @@ def _best(
 
 def executed_by(
     coverage: Coverage,
-    touched: Mapping[tuple[str, str], frozenset[int]],
+    touched: Mapping[Place, frozenset[int]],
     names: Sequence[str],
-) -> frozenset[tuple[str, str]]:
+) -> frozenset[Place]:
     """Which touched functions the named tests execute."""
     chosen = {number for number, test in enumerate(coverage.tests) if test.name in names}
     return frozenset(one for one, ran in touched.items() if ran & chosen)

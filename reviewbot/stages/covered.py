@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What single tests executed -> who executes which function and line of a base.  Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reviewbot.model.coverage import (
     CountedFile,
@@ -111,6 +111,46 @@ def touched_functions(
             if any(meets(span, (function.first, function.last)) for span in change.old):
                 found[change.path, function.name] = numbers(function.tests)
     return found
+
+
+def touched_lines(
+    coverage: Coverage, touched: Iterable[Touched]
+) -> dict[tuple[str, str, str], frozenset[int]]:
+    """What executes the very lines: (path, function, tests as in CoveredLines), and numbers of those tests.
+
+    Of an insertion these are the lines around it.  Every test of KVM executes kvm_vcpu_ioctl(), few the case of
+    it that a patch changes.  The function is "" where gcc has inlined it everywhere.
+    """
+    files = {file.path: file for file in coverage.files}
+    return {
+        (change.path, name, run.tests): numbers(run.tests)
+        for change in touched
+        if change.path in files
+        for span in change.old
+        for name, run in _lines_at(files[change.path], span)
+        if run.tests != "0"
+    }
+
+
+def _lines_at(file: CoveredFile, span: Span) -> Iterator[tuple[str, CoveredLines]]:
+    within = [run for run in file.lines if meets((run.first, run.last), span)]
+    holders = [one for one in file.functions if meets((one.first, one.last), span)]
+    for one in holders:
+        runs = [run for run in file.lines if meets((run.first, run.last), (one.first, one.last))]
+        here = [run for run in runs if run in within] or [
+            *[run for run in runs if run.last < span[0]][-1:],
+            *[run for run in runs if run.first > span[1]][:1],
+        ]
+        yield from ((one.name, run) for run in here)
+    if not holders:
+        # Without a line of a function whose end is known: what is between two functions is in neither.
+        known = [(one.first, one.last) for one in file.functions]
+        inlined = [
+            run
+            for run in within
+            if not any(meets((run.first, run.last), function) for function in known)
+        ]
+        yield from (("", run) for run in inlined)
 
 
 def meets(one: Span, other: Span) -> bool:

@@ -25,7 +25,14 @@ from reviewbot.model.status import Status
 from reviewbot.parse import counters, gcov
 from reviewbot.stages import added_lines
 from reviewbot.stages.choose_covered import choose_covered, executed_by, measured
-from reviewbot.stages.covered import assemble, executed, numbers, spans, touched_functions
+from reviewbot.stages.covered import (
+    assemble,
+    executed,
+    numbers,
+    spans,
+    touched_functions,
+    touched_lines,
+)
 from reviewbot.stages.patch_coverage import added_code, together
 
 REAL = Path(__file__).parent.parent / "fixtures" / "gcov" / "state_test.json"
@@ -183,6 +190,42 @@ def test_touched_functions_hold_a_changed_line(old, names):
     change = Touched(path=NESTED, old=(old,), added=())
     found = touched_functions(coverage(covered("a")), [change])
     assert {name for _, name in found} == names
+
+
+@pytest.mark.parametrize(
+    ("old", "who"),
+    [
+        ((14, 14), {("one", "b")}),  # the very line, which "a" does not execute
+        ((12, 13), {("one", "a"), ("one", "b")}),  # no code: what stands before and behind
+        ((12, 11), {("one", "a"), ("one", "b")}),  # an insertion
+        ((20, 20), set()),  # nobody executes it
+        ((40, 40), {("", "b")}),  # inlined wherever it is called, so no function has it
+        ((17, 16), set()),  # between two functions
+        ((25, 24), set()),
+    ],
+)
+def test_touched_lines_are_those_changed_or_around_an_insertion(old, who):
+    tests = [covered("a", line_10=1, line_11=1), covered("b", line_14=1, line_40=1)]
+    whole = assemble("c" * 40, [counted(counts={40: 0})], tests)
+    found = touched_lines(whole, [Touched(path=NESTED, old=(old,), added=())])
+    names = [test.name for test in whole.tests]
+    assert {(name, names[n]) for (_, name, _), ran in found.items() for n in ran} == who
+
+
+def test_a_test_that_executes_the_changed_line_is_chosen_before_one_of_its_function():
+    tests = [covered(f"call{n}", seconds=0.1, line_10=1) for n in range(9)]
+    whole = coverage(*tests, covered("case", seconds=9, line_10=1, line_14=1))
+    change = Touched(path=NESTED, old=((14, 14),), added=())
+    names = [test.name for test in whole.tests]
+    found = measured(whole, [change], names, at_most=3, seconds=100)
+    assert "case" in found.tests
+
+
+def test_an_inlined_function_has_its_tests_too():
+    whole = assemble("c" * 40, [counted(counts={40: 0})], [covered("a", line_40=1)])
+    change = Touched(path=NESTED, old=((40, 40),), added=())
+    found = measured(whole, [change], ["a"], at_most=3, seconds=9)
+    assert (found.tests, found.unknown, found.unexecuted) == (("a",), frozenset(), ())
 
 
 ALL = [Touched(path=NESTED, old=((10, 30),), added=())]
