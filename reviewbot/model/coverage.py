@@ -98,12 +98,21 @@ class CoveredFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """What a guest executes while it loads the modules, before any test, and ``foreign`` files: none of it loads them."""
+
+    files: tuple[ExecutedFile, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """Which selftests of a base execute which functions and lines of the profile's directories."""
 
     commit: str
     tests: tuple[MeasuredTest, ...]
     files: tuple[CoveredFile, ...]
+    loading: Loading = Loading()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +134,7 @@ class AddedCode:
 
     ``function`` is "" for lines outside of any.  Not ``loaded``: this guest cannot run the file.
     ``counted`` are exactly these lines; between those of ``missed`` may be others that are no code.
+    Of those executed ``at_load`` ran only while the modules were loaded, in no test.
     """
 
     path: str
@@ -134,6 +144,7 @@ class AddedCode:
     missed: tuple[Span, ...]
     loaded: bool = True
     counted: tuple[Span, ...] = ()
+    at_load: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

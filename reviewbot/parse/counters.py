@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?:\w[\w.+-]*/)*\w[\w.+-]*\.gcda", re.ASCII)
 
 
 def frames(said: bytes) -> dict[int, bytes]:
-    """Archives by number of the test (from 1); what follows the first malformed byte is dropped."""
+    """Archives by number of the test (from 1; 0: before the first); what follows the first malformed byte is dropped."""
     found = {}
     position = 0
     while head := _HEAD.match(said, position):

@@ -15,7 +15,7 @@ from math import fsum
 from reviewbot.model.coverage import Coverage, MeasuredTest, Touched
 from reviewbot.model.status import Status
 from reviewbot.stages.choose import Measured
-from reviewbot.stages.covered import touched_functions, touched_lines
+from reviewbot.stages.covered import touched_functions, touched_lines, unexecuted_functions
 
 Place = tuple[str, ...]
 """What is wanted: (path, function), or lines of it as in stages.covered.touched_lines()."""
@@ -38,10 +38,11 @@ def measured(
     lines = touched_lines(coverage, changes)
     wanted: dict[Place, frozenset[int]] = dict(chain(functions.items(), lines.items()))
     ran = {place[0] for place, tests in wanted.items() if tests}
+    unexecuted = {name for _, name in unexecuted_functions(coverage, functions)}
     return Measured(
         tests=choose_covered(coverage, wanted, available, at_most=at_most, seconds=seconds),
         unknown=frozenset(change.path for change in changes if change.path not in ran),
-        unexecuted=tuple(sorted({name for (_, name), tests in functions.items() if not tests})),
+        unexecuted=tuple(sorted(unexecuted)),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from reviewbot.model.codec import key_of
-from reviewbot.model.coverage import CountedFile, Coverage, TestCoverage
+from reviewbot.model.coverage import CountedFile, Coverage, Loading, TestCoverage
 from reviewbot.model.errors import UserError
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
@@ -16,7 +16,7 @@ from reviewbot.model.run import Stage
 from reviewbot.model.test import TestBinary
 from reviewbot.stages import boot, counting, selftests
 from reviewbot.stages.counting import CountingBase
-from reviewbot.stages.covered import assemble, executed
+from reviewbot.stages.covered import assemble, executed, loading
 from reviewbot.tools import counted, kept_results, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
@@ -65,22 +65,27 @@ def run(request: CoverageRequest, tools: Tools) -> Coverage:
     kept = {name: tools.cache.load("covered", keys[name], TestCoverage) for name in keys}
     missing = [test for test in binaries if kept[test.name] is None]
     files = _notes(base)
+    start = _loading_key(kernel, base.kernel, tools)
+    loaded = tools.cache.load("loading", start, Loading)
     done = len(binaries) - len(missing)
     for batch in counted.run(
         tools, kernel, missing, on_test=lambda name: tools.progress(Stage.TEST, f"count: {name}")
     ):
-        for one in batch:
+        if batch.loading and loaded is None:
+            loaded = loading(base.count(base.objects, batch.loading))
+            tools.cache.save("loading", start, loaded)
+        for one in batch.tests:
             found = _covered(one, base, keys[one.result.name])
             kept[found.test] = found
             if found.files:
                 tools.cache.save("covered", keys[found.test], found)
-        done += len(batch)
+        done += len(batch.tests)
         tools.progress(Stage.TEST, f"counted {done} of {len(binaries)} selftests")
     measured = [test for test in kept.values() if test is not None]
     place = _key(base.kernel, host, tools)
     measured += _earlier(place, keys, tools)
     measured.sort(key=lambda test: test.test)
-    coverage = assemble(request.commit, files, measured)
+    coverage = assemble(request.commit, files, measured, loaded)
     tools.cache.save("coverage", place, coverage)
     return coverage
 
@@ -164,8 +169,15 @@ def _guest(host: Host, tools: Tools) -> tuple[object, ...]:
 
 
 def _test_key(kernel: testbed.Kernel, built: Kernel, test: TestBinary, tools: Tools) -> str:
+    program = (test.name, test.digest, test.limit)
+    return key_of("covered", *_guest_key(kernel, built, tools), *program)
+
+
+def _loading_key(kernel: testbed.Kernel, built: Kernel, tools: Tools) -> str:
+    return key_of("loading", *_guest_key(kernel, built, tools))
+
+
+def _guest_key(kernel: testbed.Kernel, built: Kernel, tools: Tools) -> tuple[object, ...]:
     modules = [(one.path, one.vendor, one.parameters) for one in kernel.profile.modules]
-    return key_of(
-        *("covered", VERSION, built.key, modules, *_guest(kernel.host, tools)),
-        *(test.name, test.digest, test.limit, kept_results.code_digest()),
-    )
+    guest = _guest(kernel.host, tools)
+    return (VERSION, built.key, modules, *guest, kept_results.code_digest())

@@ -10,6 +10,7 @@ from reviewbot.model.coverage import (
     CoveredFunction,
     CoveredLines,
     ExecutedFile,
+    Loading,
     MeasuredTest,
     Span,
     TestCoverage,
@@ -28,6 +29,13 @@ def executed(files: Iterable[CountedFile]) -> tuple[ExecutedFile, ...]:
     return tuple(found)
 
 
+def loading(files: Sequence[CountedFile]) -> Loading:
+    """What the counters of a guest that has loaded its modules say."""
+    return Loading(
+        files=executed(files), foreign=tuple(file.path for file in files if not file.loaded)
+    )
+
+
 def spans(lines: Sequence[int], among: Iterable[int]) -> tuple[Span, ...]:
     """Sorted ``lines`` as spans; a gap that holds none ``among`` the executable lines does not split."""
     following = dict(zip(ordered := sorted(among), ordered[1:], strict=False))
@@ -40,7 +48,12 @@ def spans(lines: Sequence[int], among: Iterable[int]) -> tuple[Span, ...]:
     return tuple((first, last) for first, last in found)
 
 
-def assemble(commit: str, base: Iterable[CountedFile], tests: Sequence[TestCoverage]) -> Coverage:
+def assemble(
+    commit: str,
+    base: Iterable[CountedFile],
+    tests: Sequence[TestCoverage],
+    loaded: Loading | None = None,
+) -> Coverage:
     """All tests side by side.  ``base`` are the same files as counted by any of them."""
     by_path = [{file.path: file for file in test.files} for test in tests]
     return Coverage(
@@ -50,6 +63,7 @@ def assemble(commit: str, base: Iterable[CountedFile], tests: Sequence[TestCover
             for test in tests
         ),
         files=tuple(_file(file, [paths.get(file.path) for paths in by_path]) for file in base),
+        loading=loaded or Loading(),
     )
 
 
@@ -111,6 +125,21 @@ def touched_functions(
             if any(meets(span, (function.first, function.last)) for span in change.old):
                 found[change.path, function.name] = numbers(function.tests)
     return found
+
+
+def unexecuted_functions(
+    coverage: Coverage, touched: Iterable[tuple[str, str]]
+) -> frozenset[tuple[str, str]]:
+    """Those of ``touched`` that nothing executes, neither a test nor loading the modules, although it could here."""
+    ran = {file.path: file.lines for file in coverage.loading.files}
+    return frozenset(
+        (file.path, one.name)
+        for file in coverage.files
+        if file.path not in coverage.loading.foreign
+        for one in file.functions
+        if one.tests == "0"
+        and not any(meets(span, (one.first, one.last)) for span in ran.get(file.path, ()))
+    ).intersection(touched)
 
 
 def touched_lines(

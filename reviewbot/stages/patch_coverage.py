@@ -23,7 +23,7 @@ from reviewbot.tools import changed_lines, counted, kept_results, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 
-VERSION = 2
+VERSION = 3
 """Raised when what is kept would be measured otherwise today."""
 
 
@@ -79,24 +79,23 @@ def _measure(
     try:
         with counting.tip(base, applied.patches[-1].tree_id, applied.tip, tools) as tip:
             guest = testbed.Kernel(image=tip.image, profile=request.profile, host=request.host)
-            ran = [
-                one
-                for batch in counted.run(
+            batches = list(
+                counted.run(
                     tools,
                     guest,
                     request.tests,
                     on_test=lambda name: tools.progress(Stage.TEST, f"count: {name}"),
                 )
-                for one in batch
-                if one.counters
-            ]
+            )
+            ran = [one for batch in batches for one in batch.tests if one.counters]
             totals = [base.count(tip.objects.mount, one.counters) for one in ran]
+            loading = [base.count(tip.objects.mount, one.loading) for one in batches if one.loading]
     except counting.TipFailed as failure:
         return PatchCoverage(unavailable=str(failure))
     if not totals:
         return PatchCoverage(unavailable="no test sent what it counted")
     return PatchCoverage(
-        code=added_code(changes, together(totals)),
+        code=added_code(changes, together(totals), together(loading)),
         tests=tuple(one.result.name for one in ran),
         vendor=request.host.vendor,
         emulated=request.host.accelerator is Accelerator.TCG,
@@ -124,9 +123,14 @@ def _sum(one: CountedFile, other: CountedFile) -> CountedFile:
 
 
 def added_code(
-    changes: Iterable[Touched], files: Mapping[str, CountedFile]
+    changes: Iterable[Touched],
+    files: Mapping[str, CountedFile],
+    loading: Mapping[str, CountedFile],
 ) -> tuple[AddedCode, ...]:
-    """Added executable lines by function, in the order of the files; others are no code."""
+    """Added executable lines by function, in the order of the files; others are no code.
+
+    ``files`` are as tests counted them, ``loading`` those before the first test.
+    """
     found = []
     for change in changes:
         file = files.get(change.path)
@@ -136,12 +140,14 @@ def added_code(
         by_function: dict[str, list[int]] = {}
         for line in added:
             by_function.setdefault(_function(file, line), []).append(line)
-        found += [_added(file, name, lines) for name, lines in by_function.items()]
+        start = loading[file.path].lines if file.path in loading else {}
+        found += [_added(file, name, lines, start) for name, lines in by_function.items()]
     return tuple(found)
 
 
-def _added(file: CountedFile, name: str, lines: list[int]) -> AddedCode:
-    missed = [line for line in lines if not file.lines[line]]
+def _added(file: CountedFile, name: str, lines: list[int], start: Mapping[int, int]) -> AddedCode:
+    unrun = [line for line in lines if not file.lines[line]]
+    missed = [line for line in unrun if not start.get(line)]
     return AddedCode(
         path=file.path,
         function=name,
@@ -150,6 +156,7 @@ def _added(file: CountedFile, name: str, lines: list[int]) -> AddedCode:
         missed=spans(missed, file.lines),
         loaded=file.loaded,
         counted=spans(lines, range(lines[0], lines[-1] + 1)),
+        at_load=len(unrun) - len(missed),
     )
 
 

@@ -2,6 +2,7 @@
 """Run selftests on a kernel that counts, and say what each of them executed.
 
 A few tests share a guest: counters are set to zero before each, so nothing of one is said of another.
+What ran before the first - a module's init functions, kvm_set_cpu_caps() - runs in no test, and is told apart.
 """
 
 import threading
@@ -28,20 +29,28 @@ class Counted:
     counters: dict[str, bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Tests that shared a guest, and the counters of ``loading`` its modules (none: guest lost)."""
+
+    tests: tuple[Counted, ...]
+    loading: dict[str, bytes]
+
+
 def run(
     tools: Tools,
     kernel: Kernel,
     tests: Sequence[TestBinary],
     *,
     on_test: Callable[[str], None],
-) -> Iterator[tuple[Counted, ...]]:
+) -> Iterator[Batch]:
     """Run ``tests`` in order, some to a guest; yields what each batch counted.
 
     A test that takes its guest down has a result without counters.
     """
     cancel = threading.Event()
 
-    def one(batch: Sequence[TestBinary]) -> tuple[Counted, ...]:
+    def one(batch: Sequence[TestBinary]) -> Batch:
         return _batch(tools, kernel, batch, on_test, cancel)
 
     with ThreadPoolExecutor(max_workers=_GUESTS) as pool:
@@ -62,9 +71,10 @@ def _batch(
     tests: Sequence[TestBinary],
     on_test: Callable[[str], None],
     cancel: threading.Event,
-) -> tuple[Counted, ...]:
+) -> Batch:
     session = Session(results={}, boots=[], logs=[])
     found: dict[str, dict[str, bytes]] = {}
+    loading: dict[str, bytes] = {}
     pending = list(tests)
     while pending and not cancel.is_set():
         life = testbed.boot(
@@ -76,11 +86,16 @@ def _batch(
             counters=kbuild.OBJECTS,
         )
         for number, archive in counters.frames(life.counters).items():
-            if 1 <= number <= len(pending):
+            if number == 0:
+                loading = counters.unpack(archive)
+            elif number <= len(pending):
                 found[pending[number - 1].name] = counters.unpack(archive)
         pending = session.take(life, pending)
-    return tuple(
-        Counted(result=session.results[test.name], counters=found.get(test.name, {}))
-        for test in tests
-        if test.name in session.results
+    return Batch(
+        tests=tuple(
+            Counted(result=session.results[test.name], counters=found.get(test.name, {}))
+            for test in tests
+            if test.name in session.results
+        ),
+        loading=loading,
     )

@@ -38,18 +38,22 @@ def base(lab, request_):
 
 @pytest.fixture(scope="module")
 def ran(lab, base, request_):
-    """What three tests of one guest execute, by name; nothing of it comes from the cache."""
+    """What three tests of one guest execute, by name, and "loading"; nothing of it comes from the cache."""
     host = lab.kernel.host
     binaries = coverage.programs(request_, host, lab.tools)
     kernel = testbed.Kernel(image=base.image, profile=KVM, host=host)
     batches = counted.run(lab.tools, kernel, binaries, on_test=lambda _: None)
     found = {}
-    for one in (one for batch in batches for one in batch):
-        files = base.count(base.objects, one.counters)
-        found[one.result.name.rpartition("/")[2]] = {
-            function.name: (file, function) for file in files for function in file.functions
-        }
+    for batch in batches:
+        found["loading"] = named(base, batch.loading)
+        for one in batch.tests:
+            found[one.result.name.rpartition("/")[2]] = named(base, one.counters)
     return found
+
+
+def named(base, counters):
+    files = base.count(base.objects, counters)
+    return {function.name: (file, function) for file in files for function in file.functions}
 
 
 def executes(ran, test, function):
@@ -58,8 +62,16 @@ def executes(ran, test, function):
 
 
 def test_every_test_sent_what_it_counted(ran):
-    assert set(ran) == {"cpuid_test", "state_test", "svm_vmcall_test"}
-    assert all(executes(ran, test, "kvm_arch_vcpu_ioctl_run") for test in ran)
+    assert set(ran) == {"loading", "cpuid_test", "state_test", "svm_vmcall_test"}
+    tests = set(ran) - {"loading"}
+    assert all(executes(ran, test, "kvm_arch_vcpu_ioctl_run") for test in tests)
+
+
+@pytest.mark.parametrize("function", ["svm_set_cpu_caps", "kvm_x86_vendor_init", "svm_init"])
+def test_what_loading_the_modules_executes_is_counted_apart(ran, function):
+    assert executes(ran, "loading", function), "no counters were sent before the first test"
+    assert not executes(ran, "cpuid_test", function)
+    assert not executes(ran, "loading", "kvm_arch_vcpu_ioctl_run")
 
 
 def test_nested_code_is_executed_by_nested_tests(ran):

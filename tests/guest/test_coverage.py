@@ -15,6 +15,7 @@ from reviewbot.model.coverage import (
     CountedFunction,
     Coverage,
     ExecutedFile,
+    Loading,
     PatchCoverage,
     TestCoverage,
     Touched,
@@ -28,6 +29,7 @@ from reviewbot.stages.choose_covered import choose_covered, executed_by, measure
 from reviewbot.stages.covered import (
     assemble,
     executed,
+    loading,
     numbers,
     spans,
     touched_functions,
@@ -282,7 +284,7 @@ def test_paths_decide_where_nothing_was_measured():
 def test_added_lines_by_function():
     change = Touched(path=NESTED, old=(), added=((11, 21), (40, 50)))
     files = together([[counted(counts={11: 1})], [counted(counts={20: 3})]])
-    assert added_code([change], files) == (
+    assert added_code([change], files, {}) == (
         AddedCode(
             path=NESTED,
             function="one",
@@ -300,6 +302,28 @@ def test_added_lines_by_function():
             counted=((20, 21),),
         ),
     )
+
+
+def test_what_only_loading_the_modules_runs_is_not_called_missed():
+    # svm_set_cpu_caps() and all __init: no test can run them again, and every guest did.
+    change = Touched(path=NESTED, old=(), added=((11, 21),))
+    tests = together([[counted(counts={11: 1, 20: 1})]])
+    start = together([[counted(counts={14: 1, 20: 1})]])
+    one, two = added_code([change], tests, start)
+    assert (one.executed, one.missed, one.at_load) == (2, (), 1)
+    assert (two.executed, two.missed, two.at_load) == (1, ((21, 21),), 0)
+
+
+def test_functions_that_loading_runs_or_this_guest_cannot_are_not_called_unexecuted():
+    vmx = counted(path="arch/x86/kvm/vmx/vmx.c", loaded=False)
+    change = Touched(path=vmx.path, old=((10, 30),), added=())
+    start = loading([counted(counts={30: 1}), vmx])
+    assert start.foreign == (vmx.path,)
+    whole = assemble("c" * 40, [counted(), vmx], [covered("a", line_10=1)], start)
+    found = measured(whole, [*ALL, change], ["a"], at_most=5, seconds=9)
+    assert found.unexecuted == ("two",)
+    before = measured(replace(whole, loading=Loading()), ALL, ["a"], at_most=5, seconds=9)
+    assert before.unexecuted == ("three", "two")
 
 
 RUN = Run(id="r", version="0", started="", request="")
