@@ -173,11 +173,8 @@ class Lab:
         applied = self.review.run.applied
         if applied is None or self.tested is None:
             return
-        usual = tuple(
-            test for test in self.tested.binaries if not (test.parameters or test.options)
-        )
         request = patch_coverage.PatchCoverageRequest(
-            applied=applied, profile=self.profile, host=host, tests=usual
+            applied=applied, profile=self.profile, host=host, tests=self.tested.binaries
         )
         try:
             found = patch_coverage.run(request, self.tools)

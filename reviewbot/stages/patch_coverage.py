@@ -44,14 +44,16 @@ def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
     tools fail.
     """
     applied, profile = request.applied, request.profile
-    if profile.counting is None or not applied.patches or not request.tests:
+    if profile.counting is None or not applied.patches or not selftests(request.tests):
         return PatchCoverage(unavailable="nothing to run")
     changes = changed_lines.between(
         applied.repository, applied.base.tree_id, applied.patches[-1].tree_id
     )
     kernel = counting.kernel_of(applied.repository, applied.base.tree_id, profile, profile.counting)
     guest = (request.host.accelerator, request.host.qemu_version, request.host.cpu_model)
-    tests = [(test.name, test.digest, test.limit) for test in request.tests]
+    tests = [
+        (test.name, test.digest, test.limit, test.parameters) for test in selftests(request.tests)
+    ]
     key = key_of(
         *("patch-coverage", VERSION, kernel.key, applied.patches[-1].tree_id, guest, tests),
         kept_results.code_digest(),
@@ -65,6 +67,14 @@ def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
     if found.tests:
         tools.cache.save("patch-coverage", key, found)
     return found
+
+
+def selftests(tests: Iterable[TestBinary]) -> tuple[TestBinary, ...]:
+    """Those that are run again to count: no kvm-unit-tests, but those with other module parameters.
+
+    Code for shadow paging is run by no other.
+    """
+    return tuple(test for test in tests if not test.options)
 
 
 def _measure(
@@ -83,7 +93,7 @@ def _measure(
                 counted.run(
                     tools,
                     guest,
-                    request.tests,
+                    selftests(request.tests),
                     on_test=lambda name: tools.progress(Stage.TEST, f"count: {name}"),
                 )
             )

@@ -8,7 +8,7 @@ What ran before the first - a module's init functions, kvm_set_cpu_caps() - runs
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reviewbot.model.test import TestBinary, TestResult
 from reviewbot.parse import counters
@@ -44,9 +44,9 @@ def run(
     *,
     on_test: Callable[[str], None],
 ) -> Iterator[Batch]:
-    """Run ``tests`` in order, some to a guest; yields what each batch counted.
+    """Run ``tests``, some to a guest, in order but for module parameters: a guest has one set of them.
 
-    A test that takes its guest down has a result without counters.
+    Yields what each batch counted.  A test that takes its guest down has a result without counters.
     """
     cancel = threading.Event()
 
@@ -54,8 +54,7 @@ def run(
         return _batch(tools, kernel, batch, on_test, cancel)
 
     with ThreadPoolExecutor(max_workers=_GUESTS) as pool:
-        batches = [tests[at : at + _TESTS_A_GUEST] for at in range(0, len(tests), _TESTS_A_GUEST)]
-        futures = [pool.submit(one, batch) for batch in batches]
+        futures = [pool.submit(one, batch) for batch in batches(tests)]
         try:
             for future in futures:
                 yield future.result()
@@ -63,6 +62,15 @@ def run(
             cancel.set()
             for future in futures:
                 future.cancel()
+
+
+def batches(tests: Sequence[TestBinary]) -> Iterator[Sequence[TestBinary]]:
+    """Tests as they share guests: some at a time, and never with unlike module parameters."""
+    groups: dict[tuple[str, ...], list[TestBinary]] = {}
+    for test in tests:
+        groups.setdefault(test.parameters, []).append(test)
+    for group in groups.values():
+        yield from (group[at : at + _TESTS_A_GUEST] for at in range(0, len(group), _TESTS_A_GUEST))
 
 
 def _batch(
@@ -75,13 +83,15 @@ def _batch(
     session = Session(results={}, boots=[], logs=[])
     found: dict[str, dict[str, bytes]] = {}
     loading: dict[str, bytes] = {}
-    pending = list(tests)
+    names = {testbed.plain(test.name): test.name for test in tests}
+    pending = [replace(test, name=testbed.plain(test.name)) for test in tests]
+    kernel = replace(kernel, parameters=tests[0].parameters)
     while pending and not cancel.is_set():
         life = testbed.boot(
             tools,
             kernel,
             pending,
-            on_test=lambda test: on_test(test.name),
+            on_test=lambda test: on_test(names[test.name]),
             cancel=cancel,
             counters=kbuild.OBJECTS,
         )
@@ -89,13 +99,14 @@ def _batch(
             if number == 0:
                 loading = counters.unpack(archive)
             elif number <= len(pending):
-                found[pending[number - 1].name] = counters.unpack(archive)
+                found[names[pending[number - 1].name]] = counters.unpack(archive)
         pending = session.take(life, pending)
+    results = session.named(names).results
     return Batch(
         tests=tuple(
-            Counted(result=session.results[test.name], counters=found.get(test.name, {}))
+            Counted(result=results[test.name], counters=found.get(test.name, {}))
             for test in tests
-            if test.name in session.results
+            if test.name in results
         ),
         loading=loading,
     )

@@ -6,6 +6,7 @@ been run this runs only when asked for: make check-coverage.
 """
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,23 @@ def ran(lab, base, request_):
         for one in batch.tests:
             found[one.result.name.rpartition("/")[2]] = named(base, one.counters)
     return found
+
+
+def test_code_for_a_module_parameter_is_counted_with_it(lab, base, request_):
+    host = lab.kernel.host
+    usual = next(
+        test
+        for test in coverage.programs(request_, host, lab.tools)
+        if test.name.endswith("/state_test")
+    )
+    shadow = replace(usual, name=f"{usual.name} [npt=0]", parameters=("kvm_amd.npt=0",))
+    kernel = testbed.Kernel(image=base.image, profile=KVM, host=host)
+    found = counted.run(lab.tools, kernel, [usual, shadow], on_test=lambda _: None)
+    one, other = (one for batch in found for one in batch.tests)
+    assert (one.result.name, other.result.name) == (usual.name, shadow.name)
+    both = {"npt=1": named(base, one.counters), "npt=0": named(base, other.counters)}
+    assert executes(both, "npt=0", "paging64_page_fault")
+    assert not executes(both, "npt=1", "paging64_page_fault")
 
 
 def named(base, counters):

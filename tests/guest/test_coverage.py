@@ -23,6 +23,7 @@ from reviewbot.model.coverage import (
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
+from reviewbot.model.test import TestBinary
 from reviewbot.parse import counters, gcov
 from reviewbot.stages import added_lines
 from reviewbot.stages.choose_covered import choose_covered, executed_by, measured
@@ -35,7 +36,8 @@ from reviewbot.stages.covered import (
     touched_functions,
     touched_lines,
 )
-from reviewbot.stages.patch_coverage import added_code, together
+from reviewbot.stages.patch_coverage import added_code, selftests, together
+from reviewbot.tools.counted import batches
 
 REAL = Path(__file__).parent.parent / "fixtures" / "gcov" / "state_test.json"
 PATHS = ("arch/x86/kvm/*", "virt/kvm/*")
@@ -324,6 +326,22 @@ def test_functions_that_loading_runs_or_this_guest_cannot_are_not_called_unexecu
     assert found.unexecuted == ("two",)
     before = measured(replace(whole, loading=Loading()), ALL, ["a"], at_most=5, seconds=9)
     assert before.unexecuted == ("three", "two")
+
+
+def binary(name, *parameters, options=()):
+    return TestBinary(name=name, digest="", limit=9, parameters=parameters, options=options)
+
+
+def test_selftests_with_other_module_parameters_are_counted_in_guests_of_their_own():
+    # "No selftest ran" the code of shadow paging, said below "5 of them with npt=0", would be wrong.
+    npt = binary("a [npt=0]", "kvm_amd.npt=0")
+    many = [binary(f"t{n}") for n in range(10)]
+    unit = binary("unit/x", options=("-smp", "1"))
+    tests = selftests((binary("a"), npt, *many, unit))
+    shares = [[test.name for test in share] for share in batches(tests)]
+    assert [len(share) for share in shares] == [8, 3, 1]
+    assert shares[-1] == ["a [npt=0]"]
+    assert "unit/x" not in str(shares)
 
 
 RUN = Run(id="r", version="0", started="", request="")
