@@ -26,12 +26,14 @@ class CountedFile:
     """A source file: its functions, and executable lines with how often each ran (0: never).
 
     ``loaded`` is False when no counters came of any object made from it: its module was not loaded.
+    ``foreign`` are the lines of which that is so: those of a header that only such objects use.
     """
 
     path: str
     functions: tuple[CountedFunction, ...]
     lines: dict[int, int]
     loaded: bool = True
+    foreign: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ class Touched:
 class AddedCode:
     """Added executable lines of one function: how many, how many ran, and which did not.
 
-    ``function`` is "" for lines outside of any.  Not ``loaded``: this guest cannot run the file.
+    ``function`` is "" for lines outside of any.  Not ``loaded``: this guest cannot run them.
     ``counted`` are exactly these lines; between those of ``missed`` may be others that are no code.
     Of those executed ``at_load`` ran only while the modules were loaded, in no test.
     """

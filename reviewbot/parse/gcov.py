@@ -51,7 +51,7 @@ def read(
     stems = {name.removesuffix(".gcda") for name in loaded}
     lines: dict[str, dict[int, int]] = {}
     functions: dict[str, dict[str, CountedFunction]] = {}
-    counted: set[str] = set()
+    loaded_lines: dict[str, set[int]] = {}
     for document in _documents(text):
         for file in document.files:
             path = _relative(file.file, root)
@@ -59,13 +59,14 @@ def read(
                 continue
             _add(lines.setdefault(path, {}), functions.setdefault(path, {}), file)
             if document.data_file.removeprefix("./").removesuffix(".gcno") in stems:
-                counted.add(path)
+                loaded_lines.setdefault(path, set()).update(one.line_number for one in file.lines)
     return tuple(
         CountedFile(
             path=path,
             functions=tuple(sorted(functions[path].values(), key=lambda one: one.first)),
             lines=dict(sorted(lines[path].items())),
-            loaded=path in counted,
+            loaded=path in loaded_lines,
+            foreign=frozenset(lines[path].keys() - loaded_lines.get(path, set())),
         )
         for path in sorted(lines)
     )

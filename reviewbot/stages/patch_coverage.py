@@ -129,6 +129,7 @@ def _sum(one: CountedFile, other: CountedFile) -> CountedFile:
         functions=other.functions,
         lines=lines,
         loaded=one.loaded or other.loaded,
+        foreign=one.foreign & other.foreign,
     )
 
 
@@ -147,15 +148,21 @@ def added_code(
         if file is None:
             continue
         added = [line for line in file.lines if _in_any(line, change.added)]
-        by_function: dict[str, list[int]] = {}
+        by_function: dict[tuple[str, bool], list[int]] = {}
         for line in added:
-            by_function.setdefault(_function(file, line), []).append(line)
+            place = (_function(file, line), file.loaded and line not in file.foreign)
+            by_function.setdefault(place, []).append(line)
         start = loading[file.path].lines if file.path in loading else {}
-        found += [_added(file, name, lines, start) for name, lines in by_function.items()]
+        found += [
+            _added(file, name, lines, start, loaded)
+            for (name, loaded), lines in by_function.items()
+        ]
     return tuple(found)
 
 
-def _added(file: CountedFile, name: str, lines: list[int], start: Mapping[int, int]) -> AddedCode:
+def _added(
+    file: CountedFile, name: str, lines: list[int], start: Mapping[int, int], loaded: bool
+) -> AddedCode:
     unrun = [line for line in lines if not file.lines[line]]
     missed = [line for line in unrun if not start.get(line)]
     return AddedCode(
@@ -164,7 +171,7 @@ def _added(file: CountedFile, name: str, lines: list[int], start: Mapping[int, i
         lines=len(lines),
         executed=len(lines) - len(missed),
         missed=spans(missed, file.lines),
-        loaded=file.loaded,
+        loaded=loaded,
         counted=spans(lines, range(lines[0], lines[-1] + 1)),
         at_load=len(unrun) - len(missed),
     )

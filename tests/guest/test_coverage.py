@@ -3,6 +3,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,22 @@ def test_a_file_without_counters_was_not_loaded():
     files = read()
     assert files["virt/kvm/coalesced_mmio.c"].loaded
     assert not files["arch/x86/kvm/vmx/posted_intr.c"].loaded
+
+
+def test_lines_of_a_header_that_only_a_module_not_loaded_uses_cannot_run_here():
+    # x86.h has functions for vmx.c alone, beside those that svm.c uses as well.
+    def document(name, *numbers):
+        lines = [{"line_number": number, "count": 0} for number in numbers]
+        function = {"name": "f", "start_line": 1, "end_line": 9, "blocks_executed": 0}
+        file = {"file": "/lab/src/arch/x86/kvm/x86.h", "lines": lines, "functions": [function]}
+        return json.dumps({"data_file": name, "files": [file]}).encode() + b"\n"
+
+    text = document("arch/x86/kvm/svm/svm.gcno", 2, 3) + document("arch/x86/kvm/vmx/vmx.gcno", 3, 4)
+    (header,) = gcov.read(text, root="/lab/src", paths=PATHS, loaded=("arch/x86/kvm/svm/svm.gcda",))
+    assert (header.loaded, header.foreign) == (True, {4})
+    change = Touched(path=header.path, old=(), added=((1, 9),))
+    found = added_code([change], together([[header], [header]]), {})
+    assert [(one.loaded, one.counted) for one in found] == [(True, ((2, 3),)), (False, ((4, 4),))]
 
 
 def test_a_header_is_counted_in_every_object():
