@@ -151,10 +151,15 @@ class AddedCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchCoverage:
-    """Which of the added executable lines the chosen tests ran.  ``unavailable`` says why it is not known."""
+    """Which of the added executable lines the chosen tests ran.  ``unavailable`` says why it is not known.
+
+    ``uncounted`` are sources with added lines of which nothing was counted: not compiled for this machine, not in
+    the directories that count, or assembler.
+    """
 
     code: tuple[AddedCode, ...] = ()
     tests: tuple[str, ...] = ()
     vendor: str = ""
     emulated: bool = False
     unavailable: str = ""
+    uncounted: tuple[str, ...] = ()

@@ -29,5 +29,5 @@ def blocks(run: Run, counted: Tally, crashes: Iterable[Crash] = ()) -> list[Bloc
     found += test_blocks(counted)
     found += [crash_block(crash) for crash in crashes]
     if missed := added_lines.lines(run):
-        found.append(Block(heading=added_lines.HEADING, lines=missed))
+        found.append(Block(heading=added_lines.heading(run), lines=missed))
     return found

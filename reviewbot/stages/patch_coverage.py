@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Build the series' tip so that it counts, run the chosen selftests on it, and look at the added lines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reviewbot.model.base import Applied
@@ -49,6 +49,8 @@ def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
     changes = changed_lines.between(
         applied.repository, applied.base.tree_id, applied.patches[-1].tree_id
     )
+    if not any(_is_code(change) for change in changes):
+        return PatchCoverage(uncounted=uncounted(changes, ()))
     kernel = counting.kernel_of(applied.repository, applied.base.tree_id, profile, profile.counting)
     guest = (request.host.accelerator, request.host.qemu_version, request.host.cpu_model)
     tests = [
@@ -67,6 +69,12 @@ def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
     if found.tests:
         tools.cache.save("patch-coverage", key, found)
     return found
+
+
+def _is_code(change: Touched) -> bool:
+    """Worth a kernel that counts; many series change selftests or documents alone."""
+    source = change.path.endswith((".c", ".h")) and not change.path.startswith("tools/")
+    return source and bool(change.added)
 
 
 def selftests(tests: Iterable[TestBinary]) -> tuple[TestBinary, ...]:
@@ -104,11 +112,13 @@ def _measure(
         return PatchCoverage(unavailable=str(failure))
     if not totals:
         return PatchCoverage(unavailable="no test sent what it counted")
+    files = together(totals)
     return PatchCoverage(
-        code=added_code(changes, together(totals), together(loading)),
+        code=added_code(changes, files, together(loading)),
         tests=tuple(one.result.name for one in ran),
         vendor=request.host.vendor,
         emulated=request.host.accelerator is Accelerator.TCG,
+        uncounted=uncounted(changes, files),
     )
 
 
@@ -158,6 +168,18 @@ def added_code(
             for (name, loaded), lines in by_function.items()
         ]
     return tuple(found)
+
+
+def uncounted(changes: Iterable[Touched], files: Container[str]) -> tuple[str, ...]:
+    """Sources of the kernel that get new lines and are none of ``files``, which were counted."""
+    return tuple(
+        change.path
+        for change in changes
+        if change.added
+        and change.path.endswith((".c", ".S"))
+        and change.path not in files
+        and not change.path.startswith("tools/")
+    )
 
 
 def _added(

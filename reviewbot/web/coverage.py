@@ -33,12 +33,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
-    """``lines`` that this guest can run and how many ``ran``; ``foreign`` ones it cannot."""
+    """``lines`` that this guest can run and how many ``ran``, ``at_load`` in no test; ``foreign`` ones it cannot."""
 
     functions: tuple[Function, ...]
     left: int
     lines: int
     ran: int
+    at_load: int
     foreign: int
     tests: int
 
@@ -57,6 +58,7 @@ def covered(run: Run) -> Covered | None:
         left=max(0, len(by_need) - FUNCTIONS),
         lines=sum(one.lines for one in here),
         ran=sum(one.executed for one in here),
+        at_load=sum(one.at_load for one in here),
         foreign=sum(one.lines for one in found.code if not one.loaded),
         tests=len(found.tests),
     )

@@ -77,7 +77,7 @@ def review(run: Run, earlier: Iterable[Earlier] = ()) -> dict[str, object]:
         **facts(run, counted),
         "rows": shown,
         "covered": covered(run),
-        "not_run": added_lines.HEADING,  # of a block whose place a table takes
+        "not_run": added_lines.heading(run),  # of a block whose place a table takes
         "patches": [
             _patch(run, counted, one, broken.get(one.number, "")) for one in patches[:MOST_PATCHES]
         ],

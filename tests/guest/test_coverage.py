@@ -37,7 +37,7 @@ from reviewbot.stages.covered import (
     touched_functions,
     touched_lines,
 )
-from reviewbot.stages.patch_coverage import added_code, selftests, together
+from reviewbot.stages.patch_coverage import added_code, selftests, together, uncounted
 from reviewbot.tools.counted import batches
 
 REAL = Path(__file__).parent.parent / "fixtures" / "gcov" / "state_test.json"
@@ -382,7 +382,61 @@ def test_the_report_tells_what_ran_and_what_cannot_run_here():
     )
     assert added_lines.lines(run) == (
         "a.c:3-5,9  f(): 5 of 9 run",
-        "v.c:1-3  h(): cannot be run here, no VMX under emulation",
+        "v.c: 3 lines cannot be run here",
+    )
+
+
+def said(**code):
+    made = {"path": "a.c", "function": "f", "lines": 1, "executed": 0, "missed": ((1, 1),)}
+    run = replace(RUN, coverage=PatchCoverage(code=(AddedCode(**made | code),), tests=("t",)))
+    return added_lines.row(run), added_lines.lines(run), added_lines.heading(run)
+
+
+def test_one_line_is_said_as_one():
+    row, lines, heading = said()
+    assert row == "0 of 1 added executable line was run by 1 selftest"
+    assert heading == "Added lines that the one selftest did not run:"
+    assert lines == ("a.c:1  f(): 0 of 1 run",)
+
+
+def test_what_ran_in_no_test_is_not_said_to_be_run_by_tests():
+    row, lines, _ = said(lines=9, executed=9, at_load=2, missed=())
+    assert row == (
+        "9 of 9 added executable lines were run: 7 by 1 selftest, 2 by loading the modules alone"
+    )
+    assert lines == ()
+
+
+def test_places_fit_into_a_mail():
+    path = "arch/x86/kvm/svm/nested.c"
+    missed = tuple((n, n + 5) for n in range(1000, 1200, 10))
+    name = "nested_svm_check_intercepts_of_permission_maps"
+    _, lines, _ = said(path=path, function=name, lines=150, executed=30, missed=missed)
+    assert lines == (
+        f"{path}:1000-1005,1010-1015,1020-1025 and 17 more",
+        f"    {name}(): 30 of 150 run",
+    )
+    assert max(map(len, lines)) <= 70
+
+
+def test_what_nothing_counts_is_never_said_to_be_no_code():
+    changes = [
+        Touched(path=path, old=(), added=((1, 2),))
+        for path in (
+            "arch/arm64/kvm/arm.c",
+            "arch/x86/kvm/svm/vmenter.S",
+            NESTED,
+            "tools/a.c",
+            "a.h",
+        )
+    ]
+    gone = Touched(path="gone.c", old=((1, 2),), added=())
+    found = uncounted([*changes, gone], {NESTED})
+    assert found == ("arch/arm64/kvm/arm.c", "arch/x86/kvm/svm/vmenter.S")
+    run = replace(RUN, coverage=PatchCoverage(tests=("t",), uncounted=found))
+    assert added_lines.row(run) == (
+        "not counted: arch/arm64/kvm/arm.c, arch/x86/kvm/svm/vmenter.S"
+        " (not compiled into this KVM, or assembler)"
     )
 
 

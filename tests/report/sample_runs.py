@@ -19,6 +19,7 @@ from reviewbot.model.base import (
     Conflict,
 )
 from reviewbot.model.build import BuildResult, CommitBuild, Diagnostic, Level, VariantBuild
+from reviewbot.model.coverage import AddedCode, PatchCoverage
 from reviewbot.model.finding import (
     CheckResult,
     Fact,
@@ -842,6 +843,54 @@ def single_patch() -> Run:
     )
 
 
+def added_lines() -> Run:
+    """What the tests ran of it: also by loading the modules, in no way here, and nothing that counts."""
+    code = (
+        AddedCode(
+            path=NESTED,
+            function="svm_set_nested_state",
+            lines=5,
+            executed=3,
+            missed=((1893, 1893), (1896, 1896)),
+            counted=((1890, 1896),),
+        ),
+        AddedCode(
+            path=NESTED,
+            function="nested_svm_merge_msrpm_and_whatever_else_has_a_long_name",
+            lines=40,
+            executed=2,
+            missed=tuple((n, n + 7) for n in range(400, 500, 10)),
+            counted=((400, 500),),
+        ),
+        AddedCode(
+            path=SVM,
+            function="svm_set_cpu_caps",
+            lines=2,
+            executed=2,
+            missed=(),
+            counted=((5400, 5401),),
+            at_load=2,
+        ),
+        AddedCode(
+            path="arch/x86/kvm/vmx/nested.c",
+            function="handle_vmptrst",
+            lines=3,
+            executed=0,
+            missed=((5899, 5901),),
+            counted=((5899, 5901),),
+            loaded=False,
+        ),
+    )
+    found = PatchCoverage(
+        code=code,
+        tests=tuple(f"x86/test_{n}" for n in range(10)),
+        vendor="amd",
+        emulated=True,
+        uncounted=("arch/x86/kvm/svm/vmenter.S",),
+    )
+    return replace(findings(), coverage=found)
+
+
 def many_findings() -> Run:
     copies = tuple(
         replace(RESERVED, code=f"KVM-ABI-{n:03}", location=Location(path=UAPI, line=535 + n % 4))
@@ -877,6 +926,7 @@ CASES: dict[str, Callable[[], Run]] = {
         infra_and_findings,
         only_rules,
         single_patch,
+        added_lines,
         many_findings,
     )
 }

@@ -70,6 +70,6 @@ def test_lists_and_revisions_show_the_share_and_json_both_numbers(served):
     assert "80 %" in text
     _, body = served.get(f"/series/{name}")
     assert "80 %" in body.decode()
-    (one,) = json.loads(served.get("/index.json?state=all&q=ran:%3C90")[1])["series"]
+    (one,) = json.loads(served.get("/index.json?state=all&q=ran:%3C90+coverage")[1])["series"]
     assert one["review"]["added_lines"] == {"counted": 5, "ran": 4}
     assert served.get("/?q=ran:many")[0].status == 400
