@@ -9,7 +9,7 @@ from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, TestReport, TestResult
 from reviewbot.parse.backtrace import telling
 from reviewbot.parse.unit_tests import PREFIX
-from reviewbot.stages.printable import count, lines_of, one_line
+from reviewbot.stages.printable import WIDTH, count, lines_of, one_line
 from reviewbot.stages.tally import Tally
 
 _LOG_LINES = 12
@@ -138,7 +138,9 @@ def delta_phrase(delta: Delta) -> str:
 
 def _delta_lines(delta: Delta) -> tuple[str, ...]:
     bad = next((r for r in delta.tip if r.status not in (Status.PASS, Status.SKIP)), None)
-    lines = [f"{one_line(delta.test.name)}  ({delta_phrase(delta)})"]
+    name, how = one_line(delta.test.name), f"({delta_phrase(delta)})"
+    wide = len(name) + 2 + len(how) > WIDTH
+    lines = [name, f"  {how}"] if wide else [f"{name}  {how}"]
     if bad and bad.assertion:
         lines += [f"  {line}" for line in lines_of(bad.assertion)]
     if bad and (not bad.assertion or bad.assertion.startswith(GUEST_ENDED)):
