@@ -7,17 +7,19 @@ fast they are, so taking the first of each matching selection, then the second o
 gives every touched part its fastest tests.  The same series always gets the same tests.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain, zip_longest
 from pathlib import PurePosixPath
 
 from reviewbot.model.profile import Profile
-from reviewbot.model.series import Series
+from reviewbot.model.series import ChangeKind, Series
 from reviewbot.model.test import TestCase, Why
+from reviewbot.stages.printable import listed
 
 _MOST_FUNCTIONS = 6
+_MOST_TESTS = 4
 # The other vendor's tests would only skip themselves; the compare stage says what is not tested.
 _FOREIGN = {"amd": "vmx_*", "intel": "svm_*"}
 
@@ -69,7 +71,8 @@ def choose(
     only skip themselves.
     """
     touched = tuple(sorted(set(_touched(series))))
-    own = dict(_own(touched, available, directory(profile)))
+    renamed = _renamed(series, directory(profile))
+    own = dict(_own(touched, available, directory(profile), renamed))
     foreign = _FOREIGN.get(vendor, "")
     seen = [name for name in measured.tests if name not in own] if measured else []
     guessed = touched if measured is None else sorted(measured.unknown.intersection(touched))
@@ -83,7 +86,12 @@ def choose(
         )
         for name in others
     ]
-    left_out = [*_left_out(usable, others, available), *_unexecuted(measured)]
+    left_out = [
+        *_left_out(usable, others),
+        *_removed(available, renamed),
+        *_elsewhere(series, available, directory(profile)),
+        *_unexecuted(measured),
+    ]
     return Chosen(cases=tuple(cases), not_tested=tuple(left_out))
 
 
@@ -98,13 +106,41 @@ def _touched(series: Series) -> Iterator[str]:
             yield from (path for path in (file.old_path, file.new_path) if path)
 
 
-def _own(touched: Sequence[str], available: Available, tests: str) -> Iterator[tuple[str, Why]]:
-    """Tests that the series adds, then those whose source it changes."""
-    added = [name for name in available.tip if name not in available.base]
+def _own(
+    touched: Sequence[str], available: Available, tests: str, renamed: Mapping[str, str]
+) -> Iterator[tuple[str, Why]]:
+    """Tests that the series adds, then those whose source it changes or renames."""
+    old = {name for name in available.base if name not in available.tip}
+    added = [
+        name
+        for name in available.tip
+        if name not in available.base and renamed.get(name) not in old
+    ]
     yield from ((name, Why.ADDED) for name in added)
     for name in available.tip:
         if name not in added and f"{tests}/{name}.c" in touched:
             yield name, Why.CHANGED
+
+
+def _renamed(series: Series, tests: str) -> dict[str, str]:
+    """Tests by their new name whose source had another one before the series."""
+    before: dict[str, str] = {}
+    for patch in series.patches:
+        for file in patch.files:
+            if file.kind is ChangeKind.RENAME and file.old_path and file.new_path:
+                before[file.new_path] = before.pop(file.old_path, file.old_path)
+    return {
+        name: old
+        for new, source in before.items()
+        if (name := _test_of(new, tests)) and (old := _test_of(source, tests))
+    }
+
+
+def _test_of(path: str, tests: str) -> str:
+    """The test that a source is of; "" for libraries, headers and other files."""
+    name = path.removeprefix(f"{tests}/").removesuffix(".c")
+    is_test = path == f"{tests}/{name}.c" and not name.startswith(("lib/", "include/"))
+    return name if is_test else ""
 
 
 def _relevant(touched: Sequence[str], profile: Profile, names: Sequence[str]) -> list[str]:
@@ -142,9 +178,23 @@ def _unexecuted(measured: Measured | None) -> Iterator[str]:
         yield f"{shown}{also}: no selftest of the base was seen to execute them"
 
 
-def _left_out(usable: Sequence[str], others: Sequence[str], available: Available) -> Iterator[str]:
-    if len(usable) > len(others):
-        yield f"{len(usable) - len(others)} more selftests for the touched code: over the limit of tests"
+def _left_out(usable: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    if more := len(usable) - len(others):
+        tests = "selftest" if more == 1 else "selftests"
+        yield f"{more} more {tests} for the touched code: over the limit of tests"
+
+
+def _removed(available: Available, renamed: Mapping[str, str]) -> Iterator[str]:
+    kept = {old for name, old in renamed.items() if name in available.tip}
     for name in available.base:
-        if name not in available.tip:
+        if name not in available.tip and name not in kept:
             yield f"{name}: the series removes it"
+
+
+def _elsewhere(series: Series, available: Available, tests: str) -> Iterator[str]:
+    """The series' own tests that make does not list here: its author waits for a word about them."""
+    paths = (file.new_path for patch in series.patches for file in patch.files if file.new_path)
+    names = dict.fromkeys(name for path in paths if (name := _test_of(path, tests)))
+    other = tuple(name for name in names if name not in {*available.base, *available.tip})
+    if other and available.tip:
+        yield f"{listed(other, _MOST_TESTS)}: not among the selftests for this architecture"

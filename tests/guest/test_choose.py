@@ -20,10 +20,11 @@ GENERIC = ("dirty_log_test", "demand_paging_test", "kvm_page_table_test", "kvm_b
 NAMES = (*(f"x86_64/{name}" for name in BARE.split()), *GENERIC)
 
 
-def series(*paths, added=()):
+def series(*paths, added=(), renamed=()):
     someone = Address(name="A", email="a@example.org")
     files = [FileDiff(kind=ChangeKind.MODIFY, old_path=path, new_path=path) for path in paths]
     files += [FileDiff(kind=ChangeKind.ADD, old_path=None, new_path=path) for path in added]
+    files += [FileDiff(kind=ChangeKind.RENAME, old_path=a, new_path=b) for a, b in renamed]
     patch = Patch(
         number=1,
         mailed_number=1,
@@ -148,6 +149,40 @@ def test_documentation_alone_needs_no_test():
 def test_a_removed_selftest_is_told():
     found = chosen("arch/x86/kvm/x86.c", base=(*NAMES, "x86_64/gone_test"))
     assert "x86_64/gone_test: the series removes it" in found.not_tested
+
+
+def test_a_renamed_selftest_is_neither_new_nor_removed():
+    # As those of x86_64 were to x86 for 6.15.
+    directory = "tools/testing/selftests/kvm"
+    moved = tuple(f"x86/{name}" for name in BARE.split())
+    pairs = [(f"{directory}/x86_64/{one}.c", f"{directory}/x86/{one}.c") for one in BARE.split()]
+    found = choose(
+        series(renamed=pairs),
+        KVM,
+        Available(base=NAMES, tip=(*moved, "x86/new_test", *GENERIC), limit=60.0),
+        vendor="amd",
+        at_most=3,
+    )
+    assert {case.name for case in found.cases if case.why is Why.ADDED} == {"x86/new_test"}
+    assert {case.name for case in found.cases if case.why is Why.CHANGED} == set(moved)
+    assert not any("removes" in said for said in found.not_tested)
+
+
+def test_tests_for_other_architectures_are_said_not_to_run():
+    found = chosen(
+        "tools/testing/selftests/kvm/arm64/vgic_irq.c", "tools/testing/selftests/kvm/lib/a.c"
+    )
+    assert "arm64/vgic_irq: not among the selftests for this architecture" in found.not_tested
+
+
+def test_one_test_over_the_limit_is_said_as_one():
+    found = chosen("arch/x86/kvm/smm.c", at_most=0)
+    usable = len(chosen("arch/x86/kvm/smm.c", at_most=99).cases)
+    assert (
+        f"{usable} more selftests for the touched code: over the limit of tests" in found.not_tested
+    )
+    found = chosen("arch/x86/kvm/smm.c", at_most=usable - 1)
+    assert "1 more selftest for the touched code: over the limit of tests" in found.not_tested
 
 
 def test_the_same_series_always_gets_the_same_tests():
