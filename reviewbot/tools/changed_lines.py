@@ -8,10 +8,14 @@ from reviewbot.tools.objects import open_repository
 
 
 def between(repository: str, old_tree: str, new_tree: str) -> tuple[Touched, ...]:
-    """Files that differ, sorted by path, with spans of old and new lines; renames are two files."""
+    """Files that differ, sorted by path, with spans of old and new lines.
+
+    A renamed file is two of them: nothing of it is new but what differs.
+    """
     opened = open_repository(repository)
     old_side, new_side = (opened[name].peel(pygit2.Tree) for name in (old_tree, new_tree))
     diff = old_side.diff_to_tree(new_side, context_lines=0)
+    diff.find_similar(flags=pygit2.enums.DiffFind.FIND_RENAMES)
     found = []
     for patch in diff:
         if patch is None or patch.delta.is_binary:
@@ -21,8 +25,11 @@ def between(repository: str, old_tree: str, new_tree: str) -> tuple[Touched, ...
             old.append(_old(hunk.old_start, hunk.old_lines))
             if hunk.new_lines:
                 added.append((hunk.new_start, hunk.new_start + hunk.new_lines - 1))
-        path = patch.delta.new_file.path or patch.delta.old_file.path
-        found.append(Touched(path=path, old=tuple(old), added=tuple(added)))
+        before, after = patch.delta.old_file.path, patch.delta.new_file.path
+        if before and after and before != after:
+            found.append(Touched(path=before, old=tuple(old), added=()))
+            old = []
+        found.append(Touched(path=after or before, old=tuple(old), added=tuple(added)))
     return tuple(sorted(found, key=lambda one: one.path))
 
 

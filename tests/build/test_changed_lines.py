@@ -32,5 +32,17 @@ def test_a_deletion_adds_nothing(kernel):
     assert changes(kernel, TEN, TEN.replace("line 5\nline 6\n", "")) == touched(((5, 6),), ())
 
 
+def test_of_a_renamed_file_only_what_differs_is_new(kernel):
+    # svm.c moved to svm/svm.c is not 4,000 added lines that no test ran.
+    other = "arch/x86/kvm/svm/lines.c"
+    after = TEN.replace("line 5\n", "line five\n")
+    applied = kernel.series({PATH: None, other: after}, base={PATH: TEN})
+    trees = (applied.base.tree_id, applied.patches[-1].tree_id)
+    assert changed_lines.between(applied.repository, *trees) == (
+        Touched(path=PATH, old=((5, 5),), added=()),
+        Touched(path=other, old=(), added=((5, 5),)),
+    )
+
+
 def test_a_new_file_is_all_added(kernel):
     assert changes(kernel, None, TEN) == touched(((1, 0),), ((1, 10),))
