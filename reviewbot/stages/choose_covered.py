@@ -21,7 +21,8 @@ Place = tuple[str, ...]
 """What is wanted: (path, function), or lines of it as in stages.covered.touched_lines()."""
 
 _OVERHEAD = 0.5  # seconds between two tests of a guest: cleaning up, the next one's start
-# A test that fails or skips itself on the base shows little: wanted only where nothing else goes.
+# A test that fails or skips itself on the base shows little: wanted only where nothing else goes.  One that skips
+# itself, as those of the other vendor do, is never a second test of anything.
 _WORTH = {Status.PASS: 1.0, Status.FAIL: 0.1, Status.SKIP: 0.1}
 
 
@@ -64,6 +65,12 @@ def choose_covered(
         number: test
         for number, test in enumerate(coverage.tests)
         if test.name in names and test.status in _WORTH
+    }
+    whole = {number: test for number, test in left.items() if test.status is not Status.SKIP}
+    elsewhere = _executable(touched, whole)
+    touched = {
+        one: ran & frozenset(whole) if one in elsewhere else ran
+        for one, ran in touched.items()
     }
     chosen: list[str] = []
     missing = _executable(touched, left)

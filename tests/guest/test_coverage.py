@@ -278,6 +278,13 @@ def test_a_test_that_fails_on_the_base_comes_after_one_that_passes():
     assert chosen(fails, lost, covered("passes", seconds=1, line_10=1)) == ("passes", "fails")
 
 
+def test_a_test_that_skips_itself_is_chosen_only_where_no_other_goes():
+    # vmx_set_nested_state_test takes 0.1 s to find that there is no VMX, and is no second test of anything.
+    vmx = covered("vmx", seconds=0.1, status=Status.SKIP, line_10=1)
+    assert chosen(vmx, covered("passes", seconds=9, line_10=1)) == ("passes",)
+    assert chosen(vmx, covered("passes", seconds=9, line_20=1)) == ("vmx", "passes")
+
+
 def test_a_test_the_series_removes_is_not_chosen():
     whole = coverage(covered("a", line_10=1), covered("b", line_10=1))
     touched = touched_functions(whole, ALL)
