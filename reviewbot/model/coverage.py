@@ -134,7 +134,7 @@ class Touched:
 class AddedCode:
     """Added executable lines of one function: how many, how many ran, and which did not.
 
-    ``function`` is "" for lines outside of any.  Not ``loaded``: this guest cannot run them.
+    ``function`` is "" for lines of none.  Not ``loaded``: this guest cannot run them.
     ``counted`` are exactly these lines; between those of ``missed`` may be others that are no code.
     Of those executed ``at_load`` ran only while the modules were loaded, in no test.
     """

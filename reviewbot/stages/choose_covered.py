@@ -69,8 +69,7 @@ def choose_covered(
     whole = {number: test for number, test in left.items() if test.status is not Status.SKIP}
     elsewhere = _executable(touched, whole)
     touched = {
-        one: ran & frozenset(whole) if one in elsewhere else ran
-        for one, ran in touched.items()
+        one: ran & frozenset(whole) if one in elsewhere else ran for one, ran in touched.items()
     }
     chosen: list[str] = []
     missing = _executable(touched, left)

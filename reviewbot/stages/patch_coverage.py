@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Build the series' tip so that it counts, run the chosen selftests on it, and look at the added lines."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reviewbot.model.base import Applied
 from reviewbot.model.codec import key_of
@@ -17,11 +18,14 @@ from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.test import TestBinary
+from reviewbot.parse.c import CFile
+from reviewbot.parse.c_facts import Function
 from reviewbot.stages import counting
 from reviewbot.stages.covered import meets, spans
 from reviewbot.tools import changed_lines, counted, kept_results, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
+from reviewbot.tools.objects import TreeView
 
 VERSION = 3
 """Raised when what is kept would be measured otherwise today."""
@@ -114,12 +118,26 @@ def _measure(
         return PatchCoverage(unavailable="no test sent what it counted")
     files = together(totals)
     return PatchCoverage(
-        code=added_code(changes, files, together(loading)),
+        code=added_code(changes, files, together(loading), _holders(applied)),
         tests=tuple(one.result.name for one in ran),
         vendor=request.host.vendor,
         emulated=request.host.accelerator is Accelerator.TCG,
         uncounted=uncounted(changes, files),
     )
+
+
+def _holders(applied: Applied) -> Callable[[str, int], str]:
+    """The function that holds a line of the tip's source, for what gcc inlined away before it counted."""
+    tip = TreeView(applied.repository, applied.patches[-1].tree_id)
+
+    @functools.cache
+    def functions(path: str) -> tuple[Function, ...]:
+        return tuple(CFile(path, tip.read(path) or b"").functions.values())
+
+    def holder(path: str, line: int) -> str:
+        return next((one.name for one in functions(path) if one.line <= line <= one.end), "")
+
+    return holder
 
 
 def together(runs: Iterable[Sequence[CountedFile]]) -> dict[str, CountedFile]:
@@ -134,9 +152,13 @@ def together(runs: Iterable[Sequence[CountedFile]]) -> dict[str, CountedFile]:
 
 def _sum(one: CountedFile, other: CountedFile) -> CountedFile:
     lines = {line: one.lines.get(line, 0) + count for line, count in other.lines.items()}
+    ran = {function.name for function in one.functions if function.executed}
     return CountedFile(
         path=one.path,
-        functions=other.functions,
+        functions=tuple(
+            replace(function, executed=function.executed or function.name in ran)
+            for function in other.functions
+        ),
         lines=lines,
         loaded=one.loaded or other.loaded,
         foreign=one.foreign & other.foreign,
@@ -147,10 +169,12 @@ def added_code(
     changes: Iterable[Touched],
     files: Mapping[str, CountedFile],
     loading: Mapping[str, CountedFile],
+    holder: Callable[[str, int], str] = lambda _path, _line: "",
 ) -> tuple[AddedCode, ...]:
     """Added executable lines by function, in the order of the files; others are no code.
 
-    ``files`` are as tests counted them, ``loading`` those before the first test.
+    ``files`` are as tests counted them, ``loading`` those before the first test; ``holder`` names the function of
+    a line that gcov has in none.
     """
     found = []
     for change in changes:
@@ -160,7 +184,8 @@ def added_code(
         added = [line for line in file.lines if _in_any(line, change.added)]
         by_function: dict[tuple[str, bool], list[int]] = {}
         for line in added:
-            place = (_function(file, line), file.loaded and line not in file.foreign)
+            name = _function(file, line) or holder(file.path, line)
+            place = (name, file.loaded and line not in file.foreign)
             by_function.setdefault(place, []).append(line)
         start = loading[file.path].lines if file.path in loading else {}
         found += [
@@ -204,4 +229,6 @@ def _in_any(line: int, among: Iterable[Span]) -> bool:
 
 
 def _function(file: CountedFile, line: int) -> str:
-    return next((one.name for one in file.functions if one.first <= line <= one.last), "")
+    """Of several from one text, as paging_tmpl.h has, one that ran."""
+    here = [one for one in file.functions if one.first <= line <= one.last]
+    return max(here, key=lambda one: one.executed).name if here else ""

@@ -330,6 +330,36 @@ def test_added_lines_by_function():
     )
 
 
+def test_of_functions_made_of_one_text_one_that_ran_is_named():
+    # paging_tmpl.h is included for 64-bit, 32-bit and EPT page tables.
+    ran = dict.fromkeys(("ept_fetch", "paging64_fetch", "paging32_fetch"), False)
+    files = [
+        CountedFile(
+            path="paging_tmpl.h",
+            functions=tuple(
+                CountedFunction(name=name, first=1, last=9, executed=executed)
+                for name, executed in (ran | now).items()
+            ),
+            lines={2: count, 3: 0},
+        )
+        for now, count in (({"paging64_fetch": True}, 4), ({}, 0))
+    ]
+    change = Touched(path="paging_tmpl.h", old=(), added=((1, 9),))
+    (found,) = added_code([change], together([[file] for file in files]), {})
+    assert (found.function, found.executed, found.lines) == ("paging64_fetch", 1, 2)
+
+
+def test_an_inlined_function_is_named_by_its_source():
+    change = Touched(path=NESTED, old=(), added=((20, 41),))
+    files = together([[counted(counts={40: 1, 41: 0})]])
+    found = added_code([change], files, {}, lambda _, line: f"inline_{line // 10}0")
+    assert [(one.function, one.executed, one.lines) for one in found] == [
+        ("two", 0, 2),
+        ("three", 0, 1),
+        ("inline_40", 1, 2),
+    ]
+
+
 def test_what_only_loading_the_modules_runs_is_not_called_missed():
     # svm_set_cpu_caps() and all __init: no test can run them again, and every guest did.
     change = Touched(path=NESTED, old=(), added=((11, 21),))
