@@ -172,14 +172,13 @@ def _lines_at(file: CoveredFile, span: Span) -> Iterator[tuple[str, CoveredLines
         ]
         yield from ((one.name, run) for run in here)
     if not holders:
-        # Without a line of a function whose end is known: what is between two functions is in neither.
+        # Of inlined functions only lines are known: those next to the change, or one line away, behind a brace.
         known = [(one.first, one.last) for one in file.functions]
-        inlined = [
-            run
-            for run in within
-            if not any(meets((run.first, run.last), function) for function in known)
-        ]
-        yield from (("", run) for run in inlined)
+        near = (span[0] - 2, span[1] + 2)
+        for run in file.lines:
+            place = (run.first, run.last)
+            if meets(place, near) and not any(meets(place, function) for function in known):
+                yield "", run
 
 
 def meets(one: Span, other: Span) -> bool:

@@ -221,6 +221,9 @@ def test_touched_functions_hold_a_changed_line(old, names):
         ((12, 11), {("one", "a"), ("one", "b")}),  # an insertion
         ((20, 20), set()),  # nobody executes it
         ((40, 40), {("", "b")}),  # inlined wherever it is called, so no function has it
+        ((39, 38), {("", "b")}),  # behind its opening brace
+        ((38, 37), set()),  # before it begins
+        ((44, 43), set()),  # behind it
         ((17, 16), set()),  # between two functions
         ((25, 24), set()),
     ],
