@@ -10,6 +10,7 @@ import shlex
 from reviewbot.model.base import BaseRule
 from reviewbot.model.build import CommitBuild
 from reviewbot.model.run import Run, Stage
+from reviewbot.parse.mail import SYNTHETIC_DOMAIN
 from reviewbot.stages.compose import is_identifier
 from reviewbot.stages.printable import one_line
 from reviewbot.stages.summary import build_command
@@ -69,8 +70,10 @@ def duration(run: Run) -> str:
 
 
 def _mailed(run: Run) -> bool:
-    """True when the series has a message-id that a command can be given (not "-rf@host")."""
+    """True when the series has a message-id that a command can be given (not "-rf@host"), and no made-up one."""
     if run.series is None or run.series.message_id.startswith("-"):
+        return False
+    if run.series.message_id.endswith(f"@{SYNTHETIC_DOMAIN}"):
         return False
     return is_identifier(run.series.message_id)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from reviewbot import assets
 from reviewbot.model.errors import InfrastructureError
+from reviewbot.parse.mail import SYNTHETIC_DOMAIN
 from reviewbot.stages import reproduce
 
 
@@ -48,6 +49,14 @@ def test_a_message_id_cannot_become_a_second_command(message_id):
             argv = shlex.split(line[0].removesuffix("\\"))
             assert argv[-1] == message_id
             assert not message_id.startswith("-")
+
+
+def test_no_command_asks_an_archive_for_a_message_id_that_we_made_up():
+    run = sample_runs.clean()
+    cover = replace(run.series.cover, message_id=f"0123456789abcdef@{SYNTHETIC_DOMAIN}")
+    run = replace(run, series=replace(run.series, cover=cover))
+    assert reproduce.ours(run) == ()
+    assert reproduce.by_hand(run, exact=True) == ()
 
 
 def test_b4_takes_the_options_we_print():
