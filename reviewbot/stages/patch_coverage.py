@@ -48,13 +48,17 @@ def run(request: PatchCoverageRequest, tools: Tools) -> PatchCoverage:
     tools fail.
     """
     applied, profile = request.applied, request.profile
-    if profile.counting is None or not applied.patches or not selftests(request.tests):
-        return PatchCoverage(unavailable="nothing to run")
+    if not applied.patches:
+        return PatchCoverage(unavailable="no patch was applied")
     changes = changed_lines.between(
         applied.repository, applied.base.tree_id, applied.patches[-1].tree_id
     )
     if not any(_is_code(change) for change in changes):
         return PatchCoverage(uncounted=uncounted(changes, ()))
+    if profile.counting is None:
+        return PatchCoverage(unavailable=f"profile {profile.name} has no table [counting]")
+    if not selftests(request.tests):
+        return PatchCoverage(unavailable="no selftest was run")
     kernel = counting.kernel_of(applied.repository, applied.base.tree_id, profile, profile.counting)
     guest = (request.host.accelerator, request.host.qemu_version, request.host.cpu_model)
     tests = [
