@@ -10,6 +10,7 @@ import click
 
 from reviewbot.cli.environment import need_isolation, tools_for
 from reviewbot.model.errors import UserError
+from reviewbot.stages.covered import only_at_load
 from reviewbot.stages.printable import one_line
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _print(found: Coverage) -> None:
         if count:
             click.echo(f"{count:5} of {len(file.functions):5} functions  {one_line(file.path)}")
     seconds = sum(test.seconds for test in found.tests)
+    loading = len(only_at_load(found))
+    also = f", loading the modules {loading} more" if loading else ""
     click.echo(
-        f"{len(found.tests)} selftests, {seconds:.0f} s, execute {sum(ran)} of {total} functions"
+        f"{len(found.tests)} selftests, {seconds:.0f} s, execute {sum(ran)} of {total} functions{also}"
     )

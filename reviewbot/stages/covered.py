@@ -131,15 +131,26 @@ def unexecuted_functions(
     coverage: Coverage, touched: Iterable[tuple[str, str]]
 ) -> frozenset[tuple[str, str]]:
     """Those of ``touched`` that nothing executes, neither a test nor loading the modules, although it could here."""
-    ran = {file.path: file.lines for file in coverage.loading.files}
-    return frozenset(
+    none = {
         (file.path, one.name)
         for file in coverage.files
         if file.path not in coverage.loading.foreign
         for one in file.functions
         if one.tests == "0"
-        and not any(meets(span, (one.first, one.last)) for span in ran.get(file.path, ()))
-    ).intersection(touched)
+    }
+    return frozenset(none - only_at_load(coverage)).intersection(touched)
+
+
+def only_at_load(coverage: Coverage) -> frozenset[tuple[str, str]]:
+    """Functions (path, name) that run while the modules are loaded, and in no test."""
+    ran = {file.path: file.lines for file in coverage.loading.files}
+    return frozenset(
+        (file.path, one.name)
+        for file in coverage.files
+        for one in file.functions
+        if one.tests == "0"
+        and any(meets(span, (one.first, one.last)) for span in ran.get(file.path, ()))
+    )
 
 
 def touched_lines(

@@ -33,6 +33,7 @@ from reviewbot.stages.covered import (
     executed,
     loading,
     numbers,
+    only_at_load,
     spans,
     touched_functions,
     touched_lines,
@@ -381,6 +382,7 @@ def test_functions_that_loading_runs_or_this_guest_cannot_are_not_called_unexecu
     whole = assemble("c" * 40, [counted(), vmx], [covered("a", line_10=1)], start)
     found = measured(whole, [*ALL, change], ["a"], at_most=5, seconds=9)
     assert found.unexecuted == ("two",)
+    assert only_at_load(whole) == {(NESTED, "three")}
     before = measured(replace(whole, loading=Loading()), ALL, ["a"], at_most=5, seconds=9)
     assert before.unexecuted == ("three", "two")
 
