@@ -175,7 +175,8 @@ def _unexecuted(measured: Measured | None) -> Iterator[str]:
         shown = ", ".join(f"{name}()" for name in measured.unexecuted[:_MOST_FUNCTIONS])
         more = len(measured.unexecuted) - _MOST_FUNCTIONS
         also = f" and {more} more" if more > 0 else ""
-        yield f"{shown}{also}: no selftest of the base was seen to execute them"
+        them = "it" if len(measured.unexecuted) == 1 else "them"
+        yield f"{shown}{also}: no selftest of the base was seen to execute {them}"
 
 
 def _left_out(usable: Sequence[str], others: Sequence[str]) -> Iterator[str]:
@@ -197,4 +198,4 @@ def _elsewhere(series: Series, available: Available, tests: str) -> Iterator[str
     names = dict.fromkeys(name for path in paths if (name := _test_of(path, tests)))
     other = tuple(name for name in names if name not in {*available.base, *available.tip})
     if other and available.tip:
-        yield f"{listed(other, _MOST_TESTS)}: not among the selftests for this architecture"
+        yield f"{listed(other, _MOST_TESTS)}: not among the selftests that make lists for this machine"
