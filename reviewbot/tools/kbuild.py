@@ -243,7 +243,7 @@ class Workspace:
             stop=self.stop,
         )
         return Made(
-            ok=done.ok,
+            ok=done.ok and not done.truncated,  # what was not kept may be a warning
             timed_out=done.timed_out,
             status=done.returncode,
             seconds=done.seconds,

@@ -292,6 +292,16 @@ def test_an_export_that_goes_is_missed_in_its_patch(kernel, lab):
     assert second.new == ()
 
 
+def test_a_log_that_is_too_long_to_be_kept_is_no_pass(kernel, lab, monkeypatch):
+    """What was cut off may be the warning."""
+    loud = "".join(f'#pragma message "{number:0200}"\n' for number in range(40))
+    applied = kernel.series({SVM: append(f"\n{loud}static const int new_unused = 2;\n")})
+    lab.build(dataclasses.replace(applied, patches=()))
+    monkeypatch.setattr(sandbox, "run", functools.partial(sandbox.run, output_limit=4000))
+    (build,) = lab.build(applied).patches
+    assert build.status is Status.INFRA
+
+
 def test_the_second_run_compiles_nothing(kernel, lab):
     applied = kernel.series(
         {SVM: append("\nstatic const int new_unused = 2;\n")}, {MMU: append("\n")}
