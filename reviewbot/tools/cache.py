@@ -24,9 +24,11 @@ from typing import IO, TextIO, TypeVar
 
 from reviewbot.model.codec import from_json, to_json
 from reviewbot.model.errors import InfrastructureError, UserError
+from reviewbot.tools import process
 
 T = TypeVar("T")
 
+_SYNC_SECONDS = 1800.0
 UNFINISHED = ".part-"
 """Prefix of the temporary names of files that are being written."""
 IN_USE = ".use"
@@ -66,6 +68,7 @@ class Cache:
                     with source.open("rb") as data:
                         shutil.copyfileobj(data, stream)
                     stream.flush()
+                    os.fsync(stream.fileno())
                     Path(stream.name).rename(target)
         return digest
 
@@ -119,6 +122,7 @@ class Cache:
                 part.mkdir(parents=True)
                 try:
                     build(part)
+                    _on_disk(part)
                 except BaseException:
                     shutil.rmtree(part, ignore_errors=True)
                     raise
@@ -179,6 +183,13 @@ def write_whole(target: Path, data: bytes) -> None:
                 os.fchmod(stream.fileno(), 0o640)
             os.fsync(stream.fileno())
             Path(stream.name).rename(target)
+
+
+def _on_disk(directory: Path) -> None:
+    """Have everything in it written, so that after a loss of power its final name does not stand for empty files."""
+    done = process.run(["sync", "-f", directory], timeout=_SYNC_SECONDS)
+    if not done.ok:
+        raise InfrastructureError(f"cannot write {directory} to its disk: {done.complaint()}")
 
 
 def _touch(target: Path) -> bool:

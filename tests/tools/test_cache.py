@@ -9,6 +9,7 @@ import pytest
 
 from reviewbot.model.errors import InfrastructureError, UserError
 from reviewbot.model.status import Status
+from reviewbot.tools import process
 from reviewbot.tools.cache import Cache
 
 
@@ -54,6 +55,24 @@ def test_a_layer_is_built_once(cache: Cache) -> None:
         thread.join()
     assert len(built) == 1
     assert (cache.layer("base", "a" * 64, build) / "done").read_text() == "1"
+
+
+def test_a_layer_is_on_the_disk_before_it_has_its_name(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A loss of power cannot be had here: seen is that what the cache waits for comes first.
+    seen: list[tuple[list[str], bool]] = []
+    real = process.run
+
+    def run(argv: list[str | Path], **more: float) -> process.Completed:
+        done = real(argv, **more)
+        seen.append(([str(word) for word in argv], cache.has_layer("base", "a" * 64)))
+        return done
+
+    monkeypatch.setattr(process, "run", run)
+    cache.layer("base", "a" * 64, lambda place: (place / "done").touch())
+    ((argv, named),) = seen
+    assert (argv[:2], argv[2].endswith(".part"), named) == (["sync", "-f"], True, False)
 
 
 def test_a_layer_that_fails_or_was_killed_is_built_again(cache: Cache) -> None:
