@@ -187,7 +187,7 @@ def _history(tested: Tested, tools: Tools) -> _Past:
 def _suspects(request: CompareRequest, runs: _Pairs, past: _Past, repeats: int) -> dict[str, int]:
     """How often to repeat which tests.
 
-    Those whose first runs look like a regression; what fails in another way, a fix or a failing new test
+    Those whose first runs look like a regression, and failing new tests; what fails in another way, or a fix,
     if that is quick.  Nobody is blamed for the latter, and what a fix cures is often a hang: repeating it
     would cost its whole time limit every time.  And during what the series' kernel complained of: a race
     that the base has as well may need more than one guest to show.
@@ -226,12 +226,12 @@ def _often(known: flakes.Known, repeats: int) -> int:
 
 
 def _worth_repeating(found: Delta) -> bool:
-    if found.change in {Change.UNCONFIRMED, Change.REGRESSION}:
+    if found.change in {Change.UNCONFIRMED, Change.REGRESSION, Change.NEW_FAIL}:
         return True
     if found.change is Change.FLAKY:  # by its history: may be more than that
         return found.tip[0].status.bad
     quick = sum(result.seconds for result in (*found.base, *found.tip)) <= _QUICK_SECONDS
-    return quick and found.change in {Change.FIXED, Change.NEW_FAIL, Change.DIFFERENT}
+    return quick and found.change in {Change.FIXED, Change.DIFFERENT}
 
 
 def _repeats(

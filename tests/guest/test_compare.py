@@ -343,3 +343,9 @@ def test_what_is_worth_repeating(base, tip, seconds, repeated):
     case = TestCase(name="t", why=Why.TOUCHED, limit=480.0)
     found = delta(case, slow(base), slow(tip), repeats=2)
     assert _worth_repeating(found) is repeated
+
+
+def test_a_failing_new_test_is_repeated_however_long_it_takes():
+    """The verdict counts it: a time limit on a busy machine is no failure of the series."""
+    slow = tuple(dataclasses.replace(one, seconds=400.0) for one in results("t"))
+    assert _worth_repeating(delta(NEW, slow, slow, repeats=2))
