@@ -42,6 +42,8 @@ def junit(run: Run) -> bytes:
     """The document, ASCII only; it is never without a testcase, because no test is no success."""
     suites = [("build", list(_builds(run))), ("kselftest", list(_tests(run)))]
     lost = list(_lost(run))
+    if not any(case.kind == "error" for case in (*suites[0][1], *suites[1][1], *lost)):
+        lost += _unsaid(run)
     suites = [(name, cases) for name, cases in [*suites, ("reviewbot", lost)] if cases]
     every = [case for _, cases in suites for case in cases]
     top = ET.Element("testsuites", {"name": "reviewbot", **_counts(every)})
@@ -191,6 +193,13 @@ def _lost(run: Run) -> Iterator[Case]:
             text = f"patch {label(run, conflict.patch)}: {conflict.path}: {conflict.reason}"
         kind = "error" if applied.status is Status.INFRA else "failure"
         yield Case(group="reviewbot", name="apply", kind=kind, type="apply", message=text)
+
+
+def _unsaid(run: Run) -> Iterator[Case]:
+    """What the verdict calls our failure and no test is of: a base that does not boot must not look green."""
+    for said in tally(run).infra:
+        stage, _, reason = said.partition(": ")
+        yield Case(group="reviewbot", name=stage, kind="error", type="infra", message=reason)
 
 
 def _as(case: Case, kind: str, of: str, message: str) -> Case:

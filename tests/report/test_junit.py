@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from reviewbot.model.build import VariantBuild
 from reviewbot.model.config import Config
+from reviewbot.model.guest import Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change
-from reviewbot.stages import report
+from reviewbot.stages import judge, report
 
 # junit-10.xsd of Jenkins' xUnit plugin in a table: element -> (children, attributes, required ones).
 CASE = {"skipped", "error", "failure", "system-out"}
@@ -155,6 +156,20 @@ def test_silence_is_no_pass():
     assert found == {"selftests": ("skipped", "no selftest was compared: --only-rules")}
     assert cases(sample_runs.CASES["infra"]())["build"][0] == "error"
     assert cases(sample_runs.CASES["conflict"]())["apply"][0] == "failure"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"base_boot": replace(sample_runs.BOOT, outcome=Outcome.HUNG), "boot": None, "tests": None},
+        {"boot": replace(sample_runs.BOOT, outcome=Outcome.INFRA), "tests": None},
+    ],
+    ids=["base does not boot", "guest not started"],
+)
+def test_what_the_verdict_calls_our_failure_is_an_error(changes):
+    run = replace(sample_runs.CASES["clean"](), **changes)
+    assert judge.run(run).exit_code == 3
+    assert cases(run)["boot"][0] == "error"
 
 
 @given(text=st.text(max_size=80).map(lambda text: text + "\x00\x1b]0;\x07\ud800\ufffe]]><x a='\"&"))
