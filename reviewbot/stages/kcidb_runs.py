@@ -44,7 +44,7 @@ BOOT = {
     Outcome.PANIC: "FAIL",
     Outcome.HUNG: "FAIL",
     Outcome.TIMEOUT: "ERROR",
-    Outcome.LOST: "MISS",
+    Outcome.LOST: "FAIL",  # a triple fault, a reset: what the host does to QEMU is INFRA
     Outcome.INFRA: "MISS",
 }
 

@@ -236,7 +236,7 @@ def test_crashes_are_never_hidden():
 
 @pytest.mark.parametrize(
     ("outcome", "word"),
-    [(Outcome.PANIC, "FAIL"), (Outcome.LOST, "MISS"), (Outcome.INFRA, "MISS")],
+    [(Outcome.PANIC, "FAIL"), (Outcome.LOST, "FAIL"), (Outcome.INFRA, "MISS")],
 )
 def test_words_for_boots(outcome, word):
     boot = BootResult(
