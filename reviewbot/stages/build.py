@@ -31,7 +31,7 @@ from reviewbot.stages.built import (
 from reviewbot.stages.images import image_of, load_order, no_longer_made
 from reviewbot.stages.missing import missing_symbols
 from reviewbot.stages.rebuild import Rebuild
-from reviewbot.stages.recipe import recipe
+from reviewbot.stages.recipe import from_nothing, recipe
 from reviewbot.tools import kbuild, toolchain
 from reviewbot.tools.affected import Plan
 from reviewbot.tools.context import Tools
@@ -234,16 +234,16 @@ class _Series:
         before: dict[str, tuple[compiler_log.Place, ...]],
         targets: tuple[str, ...],
     ) -> Built:
-        profile = self.request.profile
+        kernel = self.rebuild.kernel
         steps = compiler_log.read(made.log, kbuild.ROOTS)
         status = status_of(ok=made.ok, timed_out=made.timed_out, steps=steps)
-        config = (*profile.config, *profile.optional_config)
+        wanted = from_nothing(targets, self.rebuild.whole, errors_in(steps))
         build = CommitBuild(
             number=number,
             commit=commit,
             status=status,
             seconds=round(made.seconds, 3),
-            command=recipe(config, self.rebuild.kernel.variables, targets),
+            command=recipe((*kernel.config, *kernel.optional), kernel.variables, wanted),
             new=new_diagnostics(before, steps),
             log=self.tools.cache.put(made.log.encode()),
         )

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The commands that repeat a build outside the sandbox, from inside a kernel checkout."""
 
+import posixpath
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from reviewbot.model.build import Diagnostic
 
 _PREFIX = "CONFIG_"
 _WIDTH = 72
@@ -25,6 +28,20 @@ def recipe(config: Sequence[str], variables: Sequence[str], targets: Sequence[st
             *_continued(make),
         ]
     )
+
+
+def from_nothing(
+    targets: Sequence[str], whole: tuple[str, ...], errors: Iterable[Diagnostic]
+) -> tuple[str, ...]:
+    """What to make for the same ``errors`` and warnings as of ``targets`` where no kernel was made before.
+
+    A module is not linked there: modpost looks for what it needs in vmlinux.o, and would miss everything.  Its
+    objects are made, or all of ``whole`` where modpost is what complains.
+    """
+    if any(one.message.startswith("modpost: ") for one in errors):
+        return whole
+    names = (f"{posixpath.dirname(one)}/" if one.endswith(".ko") else one for one in targets)
+    return tuple(dict.fromkeys(names))
 
 
 def _continued(words: Sequence[str]) -> list[str]:

@@ -453,8 +453,23 @@ def test_the_command_repeats_the_build_outside_the_sandbox(kernel, lab, tmp_path
         ["bash", "-ec", build.command], cwd=checkout, capture_output=True, text=True, check=True
     )
     assert "new_unused" in done.stderr
-    assert (checkout.parent / "lab" / "arch/x86/kvm/kvm.ko").exists()
+    assert (checkout.parent / "lab" / "arch/x86/kvm/x86.o").exists()
+    assert "modpost" not in done.stderr
     assert max(len(line) for line in build.command.splitlines()) <= 90
+
+
+def test_the_command_for_a_symbol_that_modpost_misses_links_the_kernel(kernel, lab, tmp_path):
+    # Without vmlinux.o it would miss all the others as well; with a directory alone it would not be asked.
+    base = {**MACRO, "kernel/user.c": append(EXPORTED), SVM: append(USER)}
+    use = "\nint gone(void);\nint again(void);\nint again(void)\n{\n\treturn gone();\n}\n"
+    (build,) = lab.build(kernel.series({MMU: append("\n"), SVM: append(use)}, base=base)).patches
+    checkout = tmp_path / "checkout" / "linux"
+    subprocess.run(["git", "clone", "-q", kernel.path, checkout], check=True)
+    done = subprocess.run(
+        ["bash", "-c", build.command], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    missed = [line for line in done.stderr.split("\n") if "modpost" in line]
+    assert missed == ['ERROR: modpost: "gone" [arch/x86/kvm/kvm-amd.ko] undefined!']
 
 
 @pytest.mark.parametrize("kind", ["reflink copy", "plain copy"])
