@@ -102,7 +102,7 @@ class Tested:
     ``binaries`` has no entry for a test that could not be built.  ``base`` and ``tip`` are None when
     nothing could be run; ``unavailable`` then says why.  ``images`` (base, tip), ``profile`` and
     ``base_tree``, the base's git tree id, are what repeats need.  ``unbuilt`` are tests that build on
-    the base, or are new.
+    the base, or are new.  ``apart`` names the series, when it has a hand in the programs.
     """
 
     __test__ = False
@@ -118,6 +118,7 @@ class Tested:
     profile: Profile | None = None
     base_tree: str = ""
     unbuilt: tuple[Unbuilt, ...] = ()
+    apart: str = ""
 
 
 class Change(StrEnum):

@@ -165,8 +165,8 @@ def _kernels(tested: Tested) -> tuple[Kernel, Kernel] | None:
         return None
     base, tip = images
     return (
-        Kernel(image=base, profile=profile, host=host, tree=tested.base_tree),
-        Kernel(image=tip, profile=profile, host=host),
+        Kernel(image=base, profile=profile, host=host, tree=tested.base_tree, apart=tested.apart),
+        Kernel(image=tip, profile=profile, host=host, apart=tested.apart),
     )
 
 

@@ -8,6 +8,7 @@ the series: on the base it must fail or skip itself.
 """
 
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from reviewbot.model.base import Applied
 from reviewbot.model.build import BuildResult, Image
@@ -25,6 +26,27 @@ from reviewbot.tools import changed_lines, guest_modules, kselftest, pair
 from reviewbot.tools.context import Tools
 from reviewbot.tools.objects import ObjectStore, TreeView
 from reviewbot.tools.testbed import Kernel
+
+_KERNEL = (
+    *(
+        "arch/*/kvm/*",
+        "arch/*/kernel/*",
+        "arch/*/mm/*",
+        "arch/*/include/asm/*",
+        "virt/*",
+        "kernel/*",
+    ),
+    *(
+        "mm/*",
+        "drivers/*",
+        "include/linux/*",
+        "include/kvm/*",
+        "include/trace/*",
+        "Documentation/*",
+    ),
+)
+_SOURCES = (".c", ".h", ".S", ".rst", ".yaml")
+_KVM = ("arch/x86/kvm/", "virt/kvm/")  # no make of user space reads a Makefile there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +104,19 @@ def run(request: TestRequest, tools: Tools) -> Tested:
         profile=request.profile,
         base_tree=request.applied.base.tree_id,
         unbuilt=unbuilt,
+        apart=_apart(request),
     )
     if not binaries:
         why = "no selftest could be built" if cases else "no selftest exercises what it touches"
         return replace(prepared, unavailable=why)
     base, tip = (
-        Kernel(image=image, profile=request.profile, host=request.host, tree=tree)
+        Kernel(
+            image=image,
+            profile=request.profile,
+            host=request.host,
+            tree=tree,
+            apart=prepared.apart,
+        )
         for image, tree in ((base_image, prepared.base_tree), (tip_image, ""))
     )
     first, second = pair.run(
@@ -161,6 +190,23 @@ def _programs(
         if theirs(name)
     )
     return chosen, programs, unbuilt
+
+
+def _apart(request: TestRequest) -> str:
+    """The series' tree, when it touches what may go into test programs; "" when those are the base's."""
+    applied = request.applied
+    if not applied.patches:
+        return ""
+    tip = applied.patches[-1].tree_id
+    base, after = (TreeView(applied.repository, tree) for tree in (applied.base.tree_id, tip))
+    touched = (change.path for change in base.changed_paths(after))
+    return "" if all(map(_only_kernel, touched)) else tip
+
+
+def _only_kernel(path: str) -> bool:
+    """Whether nothing that user space is built from or by: neither UAPI headers nor anybody's Makefile."""
+    ours = any(fnmatchcase(path, glob) for glob in _KERNEL)
+    return ours and (path.endswith(_SOURCES) or path.startswith(_KVM))
 
 
 def _vary(

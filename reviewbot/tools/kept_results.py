@@ -52,8 +52,8 @@ def _machine(accelerator: Accelerator) -> tuple[str, ...]:
     return (busybox, platform.release(), *processor)
 
 
-def key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
-    """What a result is kept under."""
+def key(tools: Tools, kernel: Kernel, test: TestBinary, apart: str = "") -> str:
+    """What a result is kept under; ``apart`` as in :class:`reviewbot.tools.testbed.Kernel`."""
     lab = tools.config.lab
     loads = [(module.path, module.vendor, module.parameters) for module in kernel.profile.modules]
     return key_of(
@@ -61,14 +61,20 @@ def key(tools: Tools, kernel: Kernel, test: TestBinary) -> str:
         *(kernel.host.accelerator, kernel.host.qemu_version, kernel.host.cpu_model),
         *(test.name, test.digest, test.limit, test.parameters, test.options, test.checks),
         *(code_digest(), _machine(kernel.host.accelerator)),
+        *((apart,) if apart else ()),
     )
 
 
 def load(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary]) -> dict[str, TestRun]:
-    """Results that are kept, each with the boots whose console reports concern it, by test."""
+    """Results that are kept, each with the boots whose console reports concern it, by test.
+
+    What is kept for everybody is good for a series that has its own as well.
+    """
     found = {}
     for test in tests:
-        kept = tools.cache.load("selftest", key(tools, kernel, test), TestRun)
+        keys = [key(tools, kernel, test, apart) for apart in dict.fromkeys((kernel.apart, ""))]
+        runs = (tools.cache.load("selftest", name, TestRun) for name in keys)
+        kept = next((run for run in runs if run is not None), None)
         if kept is not None:
             found[test.name] = kept
     return found
@@ -90,7 +96,7 @@ def save(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun
             if any(c.test in {"", result.name} for c in b.crashes)
         ]
         kept = replace(ran, results=(result,), boots=tuple(mine))
-        tools.cache.save("selftest", key(tools, kernel, by_name[result.name]), kept)
+        tools.cache.save("selftest", key(tools, kernel, by_name[result.name], kernel.apart), kept)
 
 
 def with_known(ran: TestRun, tests: Sequence[TestBinary], known: dict[str, TestRun]) -> TestRun:

@@ -47,7 +47,9 @@ class Kernel:
     """A kernel to test on: its image, how the profile wants its modules, and where it runs.
 
     ``tree`` is the git tree id of a base: what tests do on it is kept as history.  "" for a series.
-    ``parameters`` replace the profile's own: "kvm_amd.npt=0".
+    ``parameters`` replace the profile's own: "kvm_amd.npt=0".  ``apart`` names a series that had a hand in the
+    programs to be run: one of them, being root in its guest, may forge what the others say, so that what is
+    seen of them is kept for that series alone.
     """
 
     image: Image
@@ -55,6 +57,7 @@ class Kernel:
     host: Host
     tree: str = ""
     parameters: tuple[str, ...] = ()
+    apart: str = ""
 
 
 def boot(
@@ -271,7 +274,7 @@ def baseline(tools: Tools, kernel: Kernel) -> Baseline:
 
 def _note(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun) -> None:
     """Every execution on a base is history, those that nobody keeps as results too."""
-    if not kernel.tree:
+    if not kernel.tree or kernel.apart:
         return
     programs = {test.name: test.digest for test in tests}
     try:

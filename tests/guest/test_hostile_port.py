@@ -5,6 +5,7 @@ The emulator is a shell script that writes the port; everything else is as in a 
 """
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from reviewbot.model.guest import Accelerator, GuestSpec, Host, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary
 from reviewbot.tools import kept_results, profile, qemu, testbed
+from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 
@@ -57,6 +59,26 @@ def test_a_guest_that_ends_in_a_test_that_nobody_asked_for_reached_none(run):
     ran, _, _ = run(f"printf '{BEGIN.replace('x86/a', 'x86/other')}' > results.ktap; exit 1")
     assert [(one.name, one.status) for one in ran.results] == [("x86/a", Status.CRASH)]
     assert "before the first test" in ran.results[0].assertion
+
+
+def test_what_a_series_programs_say_of_the_base_is_for_that_series_alone(tools, monkeypatch):
+    """Its program may write init's port, and make the base fail the test that would show its own fault."""
+    monkeypatch.setattr(qemu, "arguments", lambda _spec: ["sh", "bzImage"])
+    forged = f"printf '{BEGIN}#reviewbot done 1 1 0.10\\nnot ok 1 x86/a # exit=1\\n#reviewbot finished\\n' > results.ktap"
+    image = Image(commit="c", kernel=tools.cache.put(forged.encode()), modules=(), config="")
+    kernel = testbed.Kernel(image=image, profile=profile.load("kvm"), host=HOST, tree="t")
+    test = TestBinary(name="x86/a", digest=tools.cache.put(b"\x7fELF"), limit=10.0)
+    theirs = replace(kernel, apart="their tree")
+
+    def known(one):
+        past = Baselines(tools.cache.root).past(testbed.baseline(tools, one), ["x86/a"])
+        return len(kept_results.load(tools, one, [test])), len(past)
+
+    assert testbed.run(tools, theirs, [test]).results[0].status is Status.FAIL
+    assert (known(theirs), known(kernel)) == ((1, 0), (0, 0))
+    testbed.run(tools, kernel, [test])
+    assert known(kernel) == (1, 1)
+    assert known(replace(kernel, apart="another tree")) == (1, 1)
 
 
 @pytest.mark.parametrize("line", ["ok 1 x", "# ok 1 x"])

@@ -160,6 +160,25 @@ def test_a_makefile_that_cannot_be_read_adds_and_removes_no_test(place, base, ti
     assert (tested.cases, tested.not_tested, tested.base, tested.tip) == ((), (), None, None)
 
 
+@pytest.mark.parametrize(
+    ("path", "apart"),
+    [
+        ("arch/x86/kvm/x86.c", False),
+        ("arch/x86/kvm/Makefile", False),
+        ("include/linux/kvm_host.h", False),
+        ("include/uapi/linux/kvm.h", True),
+        ("arch/x86/include/uapi/asm/kvm.h", True),
+        ("arch/x86/Makefile", True),
+        ("drivers/Makefile", True),
+        (f"{DIRECTORY}/lib.c", True),
+        ("tools/include/linux/bits.h", True),
+    ],
+)
+def test_a_series_that_has_a_hand_in_the_programs_is_apart(place, path, apart):
+    base, tip = place.commit(), place.commit(files={path: "x\n"})
+    assert test_stage._apart(request(place, base, tip)) == (tip[1] if apart else "")
+
+
 MAIL = b"""\
 From: A <a@example.org>
 Subject: [PATCH] KVM: x86: s
