@@ -46,6 +46,26 @@ def test_subtests_behind_a_hash_belong_to_the_next_result():
 
 
 @pytest.mark.parametrize(
+    ("second", "status", "why"),
+    [("ok 2 b # SKIP no VMX", Status.SKIP, "no SVM"), ("ok 2 b", Status.PASS, "")],
+)
+def test_a_test_that_skips_all_its_parts_did_not_pass(second, status, why):
+    """It ends with 0, as tests do that pass."""
+    text = f"""KTAP version 1
+#reviewbot start 1 10 x86/a
+# TAP version 13
+# 1..2
+# ok 1 a # SKIP no SVM
+# {second}
+# # Totals: pass:0 fail:0 xfail:0 xpass:0 skip:2 error:0
+#reviewbot done 1 0 0.10
+ok 1 x86/a
+"""
+    (found,) = guest.report(text).results
+    assert (found.status, found.assertion) == (status, why)
+
+
+@pytest.mark.parametrize(
     ("line", "name", "status", "reason"),
     [
         ("ok 1 selftests: kvm: state_test", "selftests: kvm: state_test", Status.PASS, ""),
