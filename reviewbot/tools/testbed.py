@@ -25,7 +25,7 @@ from reviewbot.parse import console, guest
 from reviewbot.tools import guest_emulator, guest_modules, initramfs, kept_results, qemu, share_out
 from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.cache import write_whole
-from reviewbot.tools.guest_results import Session
+from reviewbot.tools.guest_results import NOT_REACHED, Session
 from reviewbot.tools.initramfs import GuestTest
 
 if TYPE_CHECKING:
@@ -273,12 +273,13 @@ def baseline(tools: Tools, kernel: Kernel) -> Baseline:
 
 
 def _note(tools: Tools, kernel: Kernel, tests: Sequence[TestBinary], ran: TestRun) -> None:
-    """Every execution on a base is history, those that nobody keeps as results too."""
+    """Every execution on a base is history, those that nobody keeps as results too; not what no guest got to."""
     if not kernel.tree or kernel.apart:
         return
     programs = {test.name: test.digest for test in tests}
+    executed = [one for one in ran.results if not one.assertion.startswith(NOT_REACHED)]
     try:
-        Baselines(tools.cache.root).record(baseline(tools, kernel), ran.results, programs)
+        Baselines(tools.cache.root).record(baseline(tools, kernel), executed, programs)
     except InfrastructureError as error:
         tools.progress(Stage.TEST, f"not noted what the base's tests did: {error}")
 

@@ -61,6 +61,15 @@ def test_a_guest_that_ends_in_a_test_that_nobody_asked_for_reached_none(run):
     assert "before the first test" in ran.results[0].assertion
 
 
+def test_a_guest_that_does_not_come_up_is_no_history_of_tests(tools, monkeypatch):
+    monkeypatch.setattr(qemu, "arguments", lambda _spec: ["sh", "bzImage"])
+    image = Image(commit="c", kernel=tools.cache.put(b"exit 1"), modules=(), config="")
+    kernel = testbed.Kernel(image=image, profile=profile.load("kvm"), host=HOST, tree="t")
+    test = TestBinary(name="x86/a", digest=tools.cache.put(b"\x7fELF"), limit=10.0)
+    testbed.run(tools, kernel, [test])
+    assert Baselines(tools.cache.root).past(testbed.baseline(tools, kernel), ["x86/a"]) == {}
+
+
 def test_what_a_series_programs_say_of_the_base_is_for_that_series_alone(tools, monkeypatch):
     """Its program may write init's port, and make the base fail the test that would show its own fault."""
     monkeypatch.setattr(qemu, "arguments", lambda _spec: ["sh", "bzImage"])
