@@ -21,8 +21,12 @@ _NO_CODE = ("Documentation/", "LICENSES/", "samples/", "usr/include/")
 _NO_CODE_SUFFIXES = (".rst", ".md", ".yaml", ".gitignore", ".mailmap")
 _NO_CODE_NAMES = frozenset({"MAINTAINERS", "CREDITS", "COPYING", "README"})
 _HOST_TOOLS = ("objtool", "lib", "include", "arch", "build", "scripts", "bpf/resolve_btfids")
-# Built by a Makefile above them with flags of their own: not reachable as single targets.
-_SPECIAL = ("boot/", "realmode/", "vdso/", "purgatory/", "boot.", "scripts/")
+# Not reachable as single targets: built by a Makefile above them with flags of their own, for the host, or in directories
+# that arch/x86/Makefile names and arch/x86/Kbuild does not (inat.o then lacks its tables).
+_SPECIAL = (
+    *("boot/", "realmode/", "vdso/", "purgatory/", "boot.", "scripts/", "tools/", "arch/x86/lib/"),
+    *("arch/x86/pci/", "arch/x86/power/", "arch/x86/math-emu/", "arch/x86/video/"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +122,15 @@ def plan(
             )
         else:  # also a Makefile at home: which modules there are is known after a whole build
             everything = True
-    special = any(f"/{part}" in f"/{other}" for other in others for part in _SPECIAL)
-    if everything or special or len(others) > _MANY:
+    if everything or any(map(_is_special, others)) or len(others) > _MANY:
         return Plan(code=code, configure=configure, everything=True)
     return Plan(code=code, configure=configure, objects=tuple(sorted(others)))
+
+
+def _is_special(target: str) -> bool:
+    """True for what make cannot be asked for alone, as what modpost writes is (kvm.mod.o, .vmlinux.export.o)."""
+    of_modpost = target.endswith(".mod.o") or posixpath.basename(target).startswith(".")
+    return of_modpost or any(f"/{part}" in f"/{target}" for part in _SPECIAL)
 
 
 def _is_linked_in(user: str, homes: frozenset[str]) -> bool:

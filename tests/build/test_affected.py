@@ -13,6 +13,10 @@ MADE = {  # by target, what it was made from
     "arch/x86/kernel/vmlinux.lds": ["arch/x86/kernel/vmlinux.lds.S", "include/asm-generic/lds.h"],
     "arch/x86/kernel/asm-offsets.s": ["arch/x86/kernel/asm-offsets.c", "arch/x86/kernel/asm-offsets_64.c"],
     "lib/gen_crc32table": ["lib/gen_crc32table.c"],
+    "arch/x86/lib/inat.o": ["arch/x86/lib/inat.c", "arch/x86/include/asm/inat.h"],
+    "arch/x86/tools/relocs_32.o": ["arch/x86/tools/relocs_32.c", "arch/x86/tools/relocs.h"],
+    "arch/x86/kvm/kvm.mod.o": ["arch/x86/kvm/kvm.mod.c", "include/linux/export-internal.h"],
+    ".vmlinux.export.o": [".vmlinux.export.c", "include/linux/export-internal.h"],
     "tools/objtool/check.o": ["tools/include/linux/perf.h"],
 }  # fmt: skip
 
@@ -20,7 +24,7 @@ MADE = {  # by target, what it was made from
 @pytest.fixture
 def objects(tmp_path):
     for target, sources in MADE.items():
-        directory, name = (tmp_path / target).parent, target.rsplit("/", 1)[1]
+        directory, name = (tmp_path / target).parent, target.rsplit("/", 1)[-1]
         directory.mkdir(parents=True, exist_ok=True)
         deps = "".join(f"  /lab/src/{source} \\\n" for source in sources)
         (directory / f".{name}.cmd").write_text(
@@ -47,6 +51,9 @@ def plan(objects, path, new=()):
         "drivers/tables.json",
         "lib/gen_crc32table.c",
         "include/linux/used_by_nothing_known.h",
+        "arch/x86/include/asm/inat.h",
+        "arch/x86/tools/relocs.h",
+        "include/linux/export-internal.h",
     ],
 )
 def test_what_is_no_part_of_an_object_asks_for_the_whole_kernel(objects, path):
