@@ -192,7 +192,7 @@ def _regressions(run: Run, counted: Tally) -> list[str]:
     if run.tests is None or not run.tests.deltas:
         return []
     said = []
-    if not counted.of(Change.REGRESSION):
+    if not counted.of(Change.REGRESSION) and not _all_skipped(run):
         said.append("no regression found")
     if doubtful := counted.of(Change.UNCONFIRMED):
         said.append(f"{count(len(doubtful), 'failure')} not confirmed")
@@ -218,7 +218,15 @@ def _gaps(run: Run, counted: Tally) -> list[str]:
         gaps.append("rules only: not built, not tested" if run.check else "not built, not tested")
     elif run.tests is None or not run.tests.deltas:
         gaps.append("not tested")
+    elif _all_skipped(run):
+        gaps.append("every test skipped itself")
     return gaps
+
+
+def _all_skipped(run: Run) -> bool:
+    """Whether tests ran and none of them tested anything."""
+    last = [delta.tip[-1].status for delta in (run.tests.deltas if run.tests else ()) if delta.tip]
+    return bool(last) and all(status is Status.SKIP for status in last)
 
 
 def _and(phrases: list[str]) -> str:

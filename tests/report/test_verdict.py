@@ -172,3 +172,13 @@ def test_a_partial_series_is_never_clean():
     empty = replace(run, check=replace(run.check, findings=()))
     assert judge.run(empty).exit_code == 2
     assert "only 6 of 8 patches seen" in judge.run(empty).line
+
+
+def test_tests_that_all_skip_themselves_show_nothing():
+    skipped = sample_runs.delta("x86/one", Change.SAME, (Status.SKIP,), (Status.SKIP,))
+    passed = sample_runs.delta("x86/two", Change.SAME, (Status.PASS,), (Status.PASS,))
+    run = sample_runs.CASES["clean"]()
+    none = replace(run, tests=sample_runs.report_of(skipped))
+    some = replace(run, tests=sample_runs.report_of(skipped, passed))
+    assert judge.run(none).line == "no findings (every test skipped itself)."
+    assert judge.run(some).line == "no findings, no regression found."
