@@ -8,6 +8,7 @@ log cut anywhere or full of garbage still gives everything that can be recognise
     "FILE: In function 'NAME':"                       where the next messages are
     "FILE:LINE:COLUMN: error: TEXT [-WNAME]"          gcc, clang, sparse, kernel-doc
     "FILE:LINE: Error: TEXT"                          as
+    "WARNING: unmet direct dependencies detected for NAME"     Kconfig
     "ERROR: modpost: TEXT", "FILE.o: warning: objtool: TEXT", "ld: TEXT", "make[1]: *** TEXT"
 """
 
@@ -47,6 +48,7 @@ _LD_OTHER = re.compile(r"^(?:\S*/)?ld(?:\.\w+)?: (?P<warning>warning: )?(?P<text
 _KCONFIG = re.compile(
     r"^(?P<path>[^:\s]*Kconfig[^:\s]*):(?P<line>\d+):\s?(?P<level>warning|error|syntax error|)[: ]*(?P<text>.*)$"
 )
+_UNMET = re.compile(r"^WARNING: (?P<text>unmet direct dependencies detected for \w+)$")
 _MAKE = re.compile(r"^(?:(?P<path>[^:\s]+):(?P<line>\d+)|g?make(?:\[\d+\])?): \*\*\* (?P<text>.*)$")
 _NO_RULE = re.compile(r"^No rule to make target '(?P<target>[^']+)'")
 _MAKE_ERROR = re.compile(
@@ -173,6 +175,13 @@ class _Reader:
             path = next(filter(None, named.groups()), "modpost") if named else "modpost"
             level = _LEVELS.get(found["level"], Level.ERROR)
             self._begin(self._path(path), level, f"modpost: {found['text']}")
+            return True
+        if found := _UNMET.match(line):  # what was configured, not what make says next to it
+            self._end_step("", "Kconfig")
+            self._begin("Kconfig", Level.WARNING, found["text"])
+            return True
+        if line == "#":  # "# configuration written to .config" follows
+            self._end_message()
             return True
         if found := _KCONFIG.match(line):
             level = Level.WARNING if found["level"] == "warning" else Level.ERROR

@@ -51,12 +51,14 @@ def places_after(
     A target that was made again says everything it has to say again; one that failed to compile
     said only what came before the error, so what it said earlier still counts as known.
     """
-    after = {target: known for target, known in before.items() if target}
+    now: dict[str, list[Place]] = {}
     for step in steps:
-        said = tuple(place(one) for one in step.diagnostics)
+        said = now.setdefault(step.target, [])
+        said += [place(one) for one in step.diagnostics]
         if any(one.level is Level.ERROR for one in step.diagnostics):
             said += before.get(step.target, ())
-        after[step.target] = tuple(dict.fromkeys(said))
+    after = {target: known for target, known in before.items() if target}
+    after |= {target: tuple(dict.fromkeys(said)) for target, said in now.items()}
     return {target: known for target, known in after.items() if known}
 
 

@@ -19,6 +19,7 @@ from reviewbot.model.profile import Profile, Variant
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.parse import compiler as compiler_log
+from reviewbot.parse import dotconfig
 from reviewbot.stages.built import new_diagnostics, places_after, status_of
 from reviewbot.stages.recipe import recipe
 from reviewbot.tools import affected, kbuild, layers, toolchain
@@ -130,7 +131,8 @@ def _make(
         lost = _lost(kernel, space) if made.ok and anew else ()
     if lost:
         return _untried(variant, f"the series' Kconfig does not take {', '.join(lost[:5])}")
-    steps = compiler_log.read(made.log, kbuild.ROOTS)
+    said = asked.log if asked and asked is not made else ""
+    steps = compiler_log.read(said + made.log, kbuild.ROOTS)
     return VariantBuild(
         name=variant.name,
         status=status_of(ok=made.ok, timed_out=made.timed_out, steps=steps),
@@ -138,14 +140,14 @@ def _make(
         command=recipe((*kernel.config, *kernel.optional), kernel.variables, variant.targets),
         seconds=round(made.seconds, 3),
         new=new_diagnostics(places_after({}, before), steps),
-        log=tools.cache.put(made.log.encode()),
+        log=tools.cache.put((said + made.log).encode()),
     )
 
 
 def _lost(kernel: Kernel, space: Workspace) -> tuple[str, ...]:
     """What of the variant's configuration a changed Kconfig leaves out, without which less is compiled."""
     config = layers.read(space.views[1], ".config") or b""
-    return kbuild.without_effect(kernel.config, config.decode("utf-8", "replace"))
+    return dotconfig.without_effect(kernel.config, config.decode("utf-8", "replace"))
 
 
 def kernel_of(request: VariantRequest, variant: Variant) -> Kernel | str:

@@ -10,11 +10,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reviewbot.model.codec import from_json, key_of, to_json
 from reviewbot.model.errors import InfrastructureError
+from reviewbot.parse import dotconfig
 from reviewbot.parse.extrawarn import extra_warnings
 from reviewbot.tools import export, layers, process, sandbox
 from reviewbot.tools.cache import Cache
@@ -144,11 +145,11 @@ def object_layer(
             Bind(source=objects, target=OBJECTS, writable=True),
         )
         space = Workspace(mounts=mounts, variables=kernel.variables, jobs=jobs, stop=stop)
-        _configure(space, kernel)
+        said = _configure(space, kernel)
         made = space.make(targets, timeout=timeout, on_step=on_step)
         if not made.ok:
             raise BaseFailed("the base does not build", made)
-        (part / "build.json").write_bytes(to_json(made))
+        (part / "build.json").write_bytes(to_json(replace(made, log=said + made.log)))
 
     return cache.layer("objects", _layer_key(kernel, targets), build)
 
@@ -167,7 +168,8 @@ def how_made(layer: Path) -> Made:
     return from_json((layer / "build.json").read_bytes(), Made)
 
 
-def _configure(space: "Workspace", kernel: Kernel) -> None:
+def _configure(space: "Workspace", kernel: Kernel) -> str:
+    """What Kconfig said besides the configuration."""
     wanted = "\n".join((*kernel.config, *kernel.optional, "")).encode()
     script = f'cat > "{_WANTED}" && "$@" >&2 && cat "{OBJECTS}/.config"'
     made = space.configure(
@@ -175,22 +177,10 @@ def _configure(space: "Workspace", kernel: Kernel) -> None:
     )
     if not made.ok:
         raise BaseFailed("the base cannot be configured", made)
-    missing = without_effect(kernel.config, made.log)
+    missing = dotconfig.without_effect(kernel.config, made.log)
     if missing:
         raise BaseFailed(f"the base does not take {', '.join(missing[:5])}", made)
-
-
-def without_effect(wanted: Sequence[str], config: str) -> tuple[str, ...]:
-    """Those lines of ``wanted`` (``CONFIG_X=y``, ``CONFIG_X=n``) that a .config does not honour."""
-    have = set(config.split("\n"))
-
-    def honoured(line: str) -> bool:
-        name, _, value = line.partition("=")
-        if value != "n":
-            return line in have
-        return not any(one.startswith(f"{name}=") for one in have)
-
-    return tuple(line for line in wanted if not honoured(line))
+    return dotconfig.besides(made.log)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,6 +213,20 @@ def test_kconfig_changes_are_configured_first(kernel, lab):
     assert [build.status for build in result.patches] == [Status.PASS, Status.PASS]
 
 
+def test_a_select_of_what_is_not_there_is_news_of_the_patch_that_brings_it(kernel, lab):
+    old, new = "# selected: KVM_OLD\n", "config KVM_NEW\n# selected: KVM_NEW\n"
+    applied = kernel.series(
+        {SVM: append("\n")},
+        {"Kconfig": append(new)},
+        {"Kconfig": append("config KVM_MORE\n")},
+        base={"Kconfig": append(old)},
+    )
+    result = lab.build(applied)
+    said = [[one.message for one in build.new] for build in result.patches]
+    assert said == [[], ["unmet direct dependencies detected for KVM_NEW"], []]
+    assert result.status is Status.PASS
+
+
 def test_documentation_compiles_nothing(kernel, lab):
     applied = kernel.series({"Documentation/tiny.rst": append("More\n")})
     result = lab.build(applied)

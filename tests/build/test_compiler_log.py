@@ -16,6 +16,7 @@ from reviewbot.model.build import Level
 from reviewbot.parse import compiler
 from reviewbot.parse.declared import declares, headers_not_found, not_found
 from reviewbot.parse.extrawarn import extra_warnings
+from reviewbot.stages.built import new_diagnostics, places_after
 
 LOGS = sorted((Path(__file__).parent.parent / "fixtures" / "compiler").glob("*.log"))
 ROOTS = ("/lab/src", "/lab/obj")
@@ -97,6 +98,35 @@ def test_real_logs(log, request):
 def test_other_tools(line, expected):
     (one,) = read(line + "\n")
     assert (one.path, one.line, one.level, one.message, one.option) == expected
+
+
+UNMET = """\
+  GEN     Makefile
+
+WARNING: unmet direct dependencies detected for KVM_OLD
+  Depends on [n]: VIRT [=n]
+  Selected by [m]:
+  - KVM [=m] && X86 [=y]
+
+WARNING: unmet direct dependencies detected for KVM_NEW
+  Depends on [n]: VIRT [=n]
+#
+# configuration written to .config
+#
+  SYNC    include/config/auto.conf.cmd
+"""
+
+
+def test_what_kconfig_says_of_its_selects_is_known_until_it_is_asked_again():
+    old, new = read(UNMET)
+    assert (old.path, old.level) == ("Kconfig", Level.WARNING)
+    assert old.message == "unmet direct dependencies detected for KVM_OLD"
+    assert [line.strip() for line in old.context][-1] == "- KVM [=m] && X86 [=y]"
+    assert [line.strip() for line in new.context] == ["Depends on [n]: VIRT [=n]"]
+    known = places_after({}, compiler.read(UNMET))
+    # A make that configures nothing says "GEN Makefile" again, and nothing of Kconfig's.
+    later = places_after(known, compiler.read("  GEN     Makefile\n  CC      a.o\n"))
+    assert new_diagnostics(later, compiler.read(UNMET)) == ()
 
 
 def test_messages_belong_to_the_step_above_them():

@@ -135,6 +135,13 @@ def test_new_symbols_are_configured(kernel, lab):
     assert (one.status, one.new) == (Status.PASS, ())
 
 
+def test_a_select_of_what_is_not_there_is_found_there_as_well(kernel, lab):
+    new = {"Kconfig": append("config KVM_NEW\n# selected: KVM_NEW\n")}
+    applied = kernel.series(new, base={"Kconfig": append("# selected: KVM_OLD\n")})
+    (one,) = built(lab, applied, variant())
+    assert [d.message for d in one.new] == ["unmet direct dependencies detected for KVM_NEW"]
+
+
 def test_without_new_symbols_the_configuration_of_the_base_is_kept(kernel, lab, monkeypatch):
     two = kernel.series({MMU: append("\n/* one */\n")}, {MMU: append("\nint kvm_two;\n")})
     built(lab, replace(two, patches=two.patches[:1]), variant())
