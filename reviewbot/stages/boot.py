@@ -42,7 +42,10 @@ def run(request: BootRequest, tools: Tools) -> Booted:
     A kernel that does not come up is a result (see :func:`came_up`), not an error.
     """
     emulator = tools.config.lab.qemu
-    hosts = (request.host,) if request.host else accelerator.candidates(emulator, tools.cache)
+    kernel = request.image.kernel
+    hosts = (
+        (request.host,) if request.host else accelerator.candidates(emulator, tools.cache, kernel)
+    )
     key = _key(request, hosts[0], tools)
     kept = tools.cache.load("boot", key, BootResult) if request.known else None
     if kept and tools.cache.has(kept.console):
@@ -50,8 +53,8 @@ def run(request: BootRequest, tools: Tools) -> Booted:
     outcomes = []
     for host in hosts:
         tools.progress(Stage.BOOT, f"boot {request.image.commit[:12]} under {host.accelerator}")
-        kernel = testbed.Kernel(image=request.image, profile=request.profile, host=host)
-        life = testbed.boot(tools, kernel, cancel=request.cancel)
+        guest = testbed.Kernel(image=request.image, profile=request.profile, host=host)
+        life = testbed.boot(tools, guest, cancel=request.cancel)
         outcomes.append(life.boot.outcome)
         if came_up(life.boot):
             break
@@ -59,7 +62,8 @@ def run(request: BootRequest, tools: Tools) -> Booted:
     if refused and Outcome.INFRA not in outcomes:
         # The bare program ran under hardware KVM, this kernel does not: remember that.  A QEMU that
         # the host killed says nothing about KVM.
-        accelerator.reject(emulator, tools.cache, "a kernel does not boot with nested KVM under it")
+        why = "this kernel does not boot with nested KVM under it"
+        accelerator.reject(emulator, tools.cache, kernel, why)
     if request.known and host is hosts[0] and came_up(life.boot) and not life.boot.crashes:
         tools.cache.save("boot", key, life.boot)
     return Booted(host=host, boot=life.boot)

@@ -151,21 +151,28 @@ def nested(emulator: str, cache: Cache, machine: Machine) -> Answer:
     return answer
 
 
-def reject(emulator: str, cache: Cache, why: str) -> None:
-    """Remember that hardware KVM is no good here after all: a real kernel did not come up under it."""
-    cache.save("accelerator", _place_key(emulator), Answer(usable=False, why=why))
+def reject(emulator: str, cache: Cache, kernel: str, why: str) -> None:
+    """Remember that ``kernel`` (its digest) did not come up under hardware KVM here.
+
+    Of this kernel alone: it may be the broken one, and others would be emulated for its sake.
+    """
+    cache.save("accelerator", _kernel_key(emulator, kernel), Answer(usable=False, why=why))
 
 
-def candidates(emulator: str, cache: Cache) -> tuple[Host, ...]:
+def candidates(emulator: str, cache: Cache, kernel: str = "") -> tuple[Host, ...]:
     """How guests could run here, best first; the last one always is emulation.
 
-    A real kernel has the last word: take the first under which it boots and loads its modules.
+    A real kernel has the last word: take the first under which it boots and loads its modules.  With
+    ``kernel``, its digest, what was found out about it earlier counts.
     """
     machine, release = sandbox.machine(), qemu.version(emulator)
     if machine:
         # No result of a guest in a machine is one of a guest on the host.
         release = f"{release} in {machine.described()}"
     answer = nested(emulator, cache, machine) if machine else hardware(emulator, cache)
+    if answer.usable and kernel:
+        refused = cache.load("accelerator", _kernel_key(emulator, kernel), Answer)
+        answer = refused or answer
     emulated = Host(
         accelerator=Accelerator.TCG,
         qemu=emulator,
@@ -191,6 +198,10 @@ def _place_key(emulator: str) -> str:
     """Where guests run: this host, or a machine on it."""
     machine = sandbox.machine()
     return key_of("nested", machine.described(), _key(emulator)) if machine else _key(emulator)
+
+
+def _kernel_key(emulator: str, kernel: str) -> str:
+    return key_of("kernel", _place_key(emulator), kernel)
 
 
 def _key(emulator: str) -> str:

@@ -9,10 +9,10 @@ from reviewbot.engine.store import Store
 from reviewbot.model.build import Image
 from reviewbot.model.config import Config
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.model.guest import Accelerator, Host, Outcome
+from reviewbot.model.guest import Accelerator, BootResult, Host, Outcome
 from reviewbot.model.run import Stage
-from reviewbot.stages import test
-from reviewbot.tools import accelerator, qemu, testbed
+from reviewbot.stages import boot, test
+from reviewbot.tools import accelerator, profile, qemu, testbed
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.context import Tools
 
@@ -89,3 +89,25 @@ def test_a_kernel_that_stopped_once_is_booted_again_and_what_it_said_counts(boot
 def test_a_kernel_that_always_stops_does_not_come_up(boots):
     run = boots(UP, "sleep 1000")
     assert run.boot.outcome is Outcome.HUNG
+
+
+def test_a_kernel_that_boots_under_emulation_only_says_nothing_of_others(tmp_path, monkeypatch):
+    """A broken base, or a hostile prerequisite, must not have all later reviews emulated."""
+    tools = Tools(config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None)  # fmt: skip
+    monkeypatch.setattr(qemu, "version", lambda _name: "7")
+    monkeypatch.setattr(accelerator, "vendor", lambda: "amd")
+    monkeypatch.setattr(accelerator, "hardware", lambda *_: accelerator.Answer(usable=True, why=""))
+    tried = []
+
+    def guest(_tools, kernel, **_):
+        tried.append((kernel.image.kernel, kernel.host.accelerator.value))
+        stops = tried[-1] == ("bad", "kvm")
+        outcome = Outcome.HUNG if stops else Outcome.FINISHED
+        ended = BootResult(outcome=outcome, seconds=1.0, boot_seconds=1.0, command="", console="", last_lines=())  # fmt: skip
+        return qemu.Life(boot=ended, results="")
+
+    monkeypatch.setattr(testbed, "boot", guest)
+    for name in ("bad", "good", "bad"):
+        image = Image(commit="c", kernel=name, modules=(), config="")
+        boot.run(boot.BootRequest(image=image, profile=profile.load("kvm")), tools)
+    assert tried == [("bad", "kvm"), ("bad", "tcg"), ("good", "kvm"), ("bad", "tcg")]
