@@ -117,6 +117,22 @@ def test_a_test_that_takes_its_guest_down_costs_nobody_else(lab, monkeypatch, bo
         assert outcome.value in found["fatal"].assertion
 
 
+def test_a_test_can_write_inits_port_and_is_heard_of_no_other_name(lab):
+    """pidfd_open(2) and pidfd_getfd(2) of process 1: why a series' own programs are kept apart."""
+    steals = r"""
+        int fd = syscall(438, syscall(434, 1, 0), 3, 0);
+        char said[] = "#reviewbot start 7 9 ghost\nok 7 ghost\n";
+        return write(fd, said, sizeof said - 1) != sizeof said - 1;
+    """
+    tests = [lab.program("steals", steals), lab.program("after", "return 0;")]
+    ran = testbed.run(lab.tools, lab.without_modules(), tests, repeat=1)
+    assert {name: one.status for name, one in by_name(ran).items()} == {
+        "steals": Status.PASS,
+        "after": Status.PASS,
+    }
+    assert "ghost" in lab.tools.cache.get(ran.log).decode()
+
+
 def test_a_guest_that_takes_too_long_is_ended(lab, monkeypatch):
     monkeypatch.setitem(testbed._BOOT_SECONDS, Accelerator.TCG, 0.0)
     monkeypatch.setattr(testbed, "_PER_TEST_SECONDS", 0.0)
