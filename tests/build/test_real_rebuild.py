@@ -8,7 +8,8 @@ from test_real_kernel import NESTED, _Series, added, compiled, kernel_tools  # n
 
 from reviewbot.model.status import Status
 from reviewbot.stages import build
-from reviewbot.tools import profile
+from reviewbot.stages.rebuild import Rebuild
+from reviewbot.tools import affected, profile
 
 pytestmark = pytest.mark.slow
 
@@ -82,3 +83,28 @@ def test_what_uses_the_default_is_compiled_again(result, kernel_tools):  # noqa:
     made = compiled(result, 2, kernel_tools.cache)
     assert {"arch/x86/kvm/x86.o", "arch/x86/kvm/svm/nested.o"} <= made
     assert "mm/memory.o" not in made
+
+
+def test_every_object_that_may_be_asked_for_alone_is_there_to_be_asked_for(kernel_tools):  # noqa: F811
+    """A target that make does not know, or makes otherwise than the whole kernel's build, would be the patch's error."""
+    applied = _Series(kernel_tools.cache).applied(({NESTED: added("\n/* none */\n")},))
+    request = build.BuildRequest(applied=applied, profile=profile.load("kvm"))
+    made = Rebuild(
+        tools=kernel_tools,
+        kernel=build.kernel(request),
+        whole=build.whole(request.profile),
+        title="base",
+        place="alone",
+    )
+    with made.stack:
+        source = "include/linux/compiler_types.h"  # which all of them include
+        used_by = affected.users(made.objects(), [source])[source]
+        objects = [one for one in used_by if one.endswith(".o") and one.partition("/")[0] != "virt"]
+        alone = [
+            one for one in objects if affected.plan(["x.h"], {"x.h": {one}}, set(), ()).objects
+        ]
+        assert len(alone) > 500
+        tree = applied.base.tree_id
+        done = made.make(tree, alone, configure=False, seconds=300, what="objects alone")
+    assert done.ok, done.log[-2000:]
+    assert not [line for line in done.log.splitlines() if line.startswith(("  CC ", "  AS "))]
