@@ -3,7 +3,9 @@
 
 import dataclasses
 import functools
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -337,6 +339,18 @@ def test_a_base_that_another_linker_linked_is_built_again(kernel, lab, monkeypat
     monkeypatch.setattr(toolchain, "linker", lambda: "GNU ld 9.99")
     assert not lab.build(applied).patches[0].reused
     assert any(said.startswith("base") for said in lab.said)
+
+
+def test_objects_from_the_future_are_not_taken_for_those_of_the_series(kernel, lab):
+    first = kernel.series({SVM: append("\n")})
+    lab.build(first)
+    (made,) = (lab.root / "cache/layers").glob("objects-*/build.json")
+    for file in made.parent.rglob("*"):  # as if the clock had been an hour ahead
+        os.utime(file, (time.time() + 3600, time.time() + 3600))
+    change = kernel.commit({SVM: append("\nint broken(\n")})
+    patch = dataclasses.replace(first.patches[0], number=2, commit=change[0], tree_id=change[1])
+    with pytest.raises(InfrastructureError, match="clock"):
+        lab.build(dataclasses.replace(first, patches=(*first.patches, patch)))
 
 
 def test_a_pruned_image_is_made_again(kernel, lab):
