@@ -55,7 +55,9 @@ def places_after(
     for step in steps:
         said = now.setdefault(step.target, [])
         said += [place(one) for one in step.diagnostics]
-        if any(one.level is Level.ERROR for one in step.diagnostics):
+        # modpost of single modules says nothing of the others.
+        failed = any(one.level is Level.ERROR for one in step.diagnostics)
+        if failed or step.kind == "MODPOST":
             said += before.get(step.target, ())
     after = {target: known for target, known in before.items() if target}
     after |= {target: tuple(dict.fromkeys(said)) for target, said in now.items()}

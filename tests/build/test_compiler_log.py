@@ -129,6 +129,15 @@ def test_what_kconfig_says_of_its_selects_is_known_until_it_is_asked_again():
     assert new_diagnostics(later, compiler.read(UNMET)) == ()
 
 
+def test_what_modpost_says_of_a_module_is_known_while_it_is_shown_others():
+    whole = (
+        "  MODPOST Module.symvers\nWARNING: modpost: missing MODULE_DESCRIPTION() in lib/other.o\n"
+    )
+    known = places_after({}, compiler.read(whole))
+    later = places_after(known, compiler.read("  MODPOST Module.symvers\n"))
+    assert new_diagnostics(later, compiler.read(whole)) == ()
+
+
 def test_messages_belong_to_the_step_above_them():
     log = (
         "  CC [M]  arch/x86/kvm/x86.o\n"
