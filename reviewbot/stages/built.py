@@ -55,10 +55,11 @@ def places_after(
     for step in steps:
         said = now.setdefault(step.target, [])
         said += [place(one) for one in step.diagnostics]
-        # modpost of single modules says nothing of the others.
-        failed = any(one.level is Level.ERROR for one in step.diagnostics)
-        if failed or step.kind == "MODPOST":
-            said += before.get(step.target, ())
+        known = before.get(step.target, ())
+        if any(one.level is Level.ERROR for one in step.diagnostics):
+            said += known
+        elif step.kind == "MODPOST":  # of single modules: it says nothing of the others
+            said += [one for one in known if not one[2].endswith("undefined!")]
     after = {target: known for target, known in before.items() if target}
     after |= {target: tuple(dict.fromkeys(said)) for target, said in now.items()}
     return {target: known for target, known in after.items() if known}

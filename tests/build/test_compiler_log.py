@@ -138,6 +138,15 @@ def test_what_modpost_says_of_a_module_is_known_while_it_is_shown_others():
     assert new_diagnostics(later, compiler.read(whole)) == ()
 
 
+def test_a_symbol_that_modpost_missed_found_and_misses_again_is_news():
+    made = "  MODPOST Module.symvers\n"
+    missed = made + 'ERROR: modpost: "probe" [arch/x86/kvm/kvm.ko] undefined!\n'
+    known = places_after({}, compiler.read(missed))
+    assert new_diagnostics(known, compiler.read(missed)) == ()
+    (again,) = new_diagnostics(places_after(known, compiler.read(made)), compiler.read(missed))
+    assert again.level is Level.ERROR
+
+
 def test_messages_belong_to_the_step_above_them():
     log = (
         "  CC [M]  arch/x86/kvm/x86.o\n"
