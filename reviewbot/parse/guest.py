@@ -101,7 +101,9 @@ def _result(found: ktap.Result) -> TestResult:
     why = ""
     unit = found.name.startswith(unit_tests.PREFIX)
     parts = found.subtests
-    if status is Status.PASS and parts and all(part.status is Status.SKIP for part in parts):
+    if unit and status is Status.PASS and (broken := unit_tests.emulator_failed(said)):
+        status, why = Status.FAIL, broken
+    elif status is Status.PASS and parts and all(part.status is Status.SKIP for part in parts):
         # kselftest_harness.h and ksft_finished() end with 0 when nothing was tested.
         status, why = Status.SKIP, parts[0].reason or selftest.skip_reason(said)
     elif status is Status.SKIP:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.model.test import TestBinary
     from reviewbot.tools.context import Tools
 
-VERSION = 3
+VERSION = 4
 _LINES = 2000
 # (status << 1) | 1, by isa-debug-exit; lib/report.c ends with 77 >> 1 where all was skipped, so that 77 comes out.
 _STATUSES = {1: Status.PASS, 77: Status.SKIP}
@@ -64,7 +64,8 @@ def run(tools: Tools, emulator: str, test: TestBinary) -> Alone:
     if done.timed_out:
         return Alone(status=Status.TIMEOUT)
     lines = done.text().split("\n")[:_LINES]
-    status = _STATUSES.get(done.returncode, Status.FAIL)
+    broken = unit_tests.emulator_failed(lines)
+    status = Status.FAIL if broken else _STATUSES.get(done.returncode, Status.FAIL)
     why = unit_tests.complaint(lines) if status is Status.FAIL else ""
     answer = Alone(status=status, assertion=why or f"exit status {done.returncode}")
     tools.cache.save("unit-alone", key, answer)

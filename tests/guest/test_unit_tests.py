@@ -125,6 +125,25 @@ def test_the_first_failing_report_is_the_reason(line: str, said: str) -> None:
     assert complaint([line, "FAIL: b"]) == (both if line.startswith(("FAIL", "XPASS")) else "b")
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("Could not access KVM kernel module: No such file or directory", Status.FAIL),
+        ("emulator: failed to initialize kvm: Device or resource busy", Status.FAIL),
+        ("emulator: warning: host doesn't support requested feature: CPUID.01H", Status.PASS),
+        ("PASS: msr", Status.PASS),
+    ],
+)
+def test_an_emulator_without_kvm_is_no_test_that_passed(line: str, status: Status) -> None:
+    """Both make QEMU end with 1, which init says as "ok"."""
+    port = (
+        f"#reviewbot start 1 10 {PREFIX}msr\n# {line}\n#reviewbot done 1 0 0.10\nok 1 {PREFIX}msr\n"
+    )
+    (found,) = guest.report(port).results
+    assert found.status is status
+    assert found.assertion == (line if status is Status.FAIL else "")
+
+
 def test_a_skipped_test_says_why() -> None:
     """Of a test that runs nothing."""
     assert skip_reason(["enabling apic", "SKIP: SVM not available"]) == "SVM not available"
@@ -305,6 +324,17 @@ def test_what_a_list_asks_of_the_kernel_is_asked_in_the_guest(lab) -> None:
         ),
         (Status.SKIP, "/sys/module/kvm not equal to Y (no such file)"),
     ]
+
+
+@pytest.mark.slow
+def test_without_kvm_in_the_guest_none_passes(lab) -> None:
+    """QEMU's exit status is that of a test that passed."""
+    words = units.options(next(one for one in listed(LIST) if one.name == "msr"))
+    digest = lab.tools.cache.put(b"\x7fELF".ljust(16, b"\0") + accelerator.bare_program())
+    test = TestBinary(name=f"{PREFIX}msr", digest=digest, limit=30.0, options=words)
+    (found,) = testbed.run(lab.tools, lab.without_modules(), [test], repeat=1).results
+    assert (found.status, found.exit_code) == (Status.FAIL, 0)
+    assert "KVM" in found.assertion
 
 
 @pytest.mark.slow
