@@ -112,14 +112,26 @@ def by_load(crash: Crash, tip: Sequence[BootResult]) -> bool:
 
 
 def new_crashes(base: Sequence[BootResult], tip: Sequence[BootResult]) -> tuple[Crash, ...]:
-    """Reports by the series' kernel whose fingerprint the base's never had; each once."""
-    old = {crash.fingerprint for boot in base for crash in boot.crashes}
+    """Reports by the series' kernel that the base's never made; each once.
+
+    A series that renames a function, or makes the compiler inline one, changes the traces of old reports:
+    the same complaint about the same function during the same test is not new.
+    """
+    before = [crash for boot in base for crash in boot.crashes]
+    old = {crash.fingerprint for crash in before}
+    about = {_about(crash) for crash in before}
     found: dict[str, Crash] = {}
     for boot in tip:
         for crash in boot.crashes:
-            if crash.fingerprint not in old:
+            if crash.fingerprint not in old and _about(crash) not in about:
                 found.setdefault(crash.fingerprint, crash)
     return tuple(found.values())
+
+
+def _about(crash: Crash) -> tuple[CrashKind, str, str]:
+    named = "()" in crash.title  # else it says nothing of where
+    title = flakes.without_place(crash.title) if named else crash.fingerprint
+    return crash.kind, title, crash.test
 
 
 def _ran(tested: Tested) -> tuple[TestCase, ...]:

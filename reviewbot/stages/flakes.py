@@ -102,9 +102,14 @@ def _as_before(one: Past | TestResult, other: TestResult, program: str) -> bool:
 def _same(one: str, other: str, status: Status) -> bool:
     if status is Status.TIMEOUT:
         return True
-    if status is Status.CRASH:  # a patch moves lines of the kernel
-        return _PLACE.sub("", one) == _PLACE.sub("", other)
+    if status is Status.CRASH:
+        return without_place(one) == without_place(other)
     return selftest.same_assertion(one, other)
+
+
+def without_place(title: str) -> str:
+    """The title of a report without file and line at its end: a patch moves lines of the kernel."""
+    return _PLACE.sub("", title)
 
 
 def _without_line(assertion: str) -> str:

@@ -312,6 +312,24 @@ def test_a_new_crash_is_told_once_however_often_it_was_seen():
 
 
 @pytest.mark.parametrize(
+    ("changes", "new"),
+    [
+        ({"title": "WARNING in f() at x.c:12"}, False),
+        ({"title": "WARNING in f() at x.c:12", "test": "another"}, True),
+        ({"title": "WARNING in g() at x.c:12"}, True),
+        ({"title": "WARNING in f() at x.c:12", "kind": CrashKind.OOPS}, True),
+        ({"title": "WARNING"}, True),
+    ],
+)
+def test_an_old_report_with_a_changed_trace_is_not_new(changes, new):
+    """The series renamed a caller: another fingerprint, the same complaint."""
+    (old,) = boot("WARNING in f() at x.c:10").crashes
+    crash = dataclasses.replace(old, fingerprint="other", **changes)
+    before, after = (dataclasses.replace(boot(), crashes=(one,)) for one in (old, crash))
+    assert bool(new_crashes([before], [after])) is new
+
+
+@pytest.mark.parametrize(
     ("kind", "boots", "doubtful"),
     [
         (CrashKind.STALL, [boot("a"), boot()], True),
