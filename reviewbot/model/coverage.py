@@ -4,7 +4,8 @@
 Paths are from the top of the tree, lines count from 1, a :data:`Span` is (first, last), both in it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from reviewbot.model.status import Status
 
@@ -27,6 +28,7 @@ class CountedFile:
 
     ``loaded`` is False when no counters came of any object made from it: its module was not loaded.
     ``foreign`` are the lines of which that is so: those of a header that only such objects use.
+    ``branches`` say by line how often each way out of its conditions was taken.
     """
 
     path: str
@@ -34,6 +36,7 @@ class CountedFile:
     lines: dict[int, int]
     loaded: bool = True
     foreign: frozenset[int] = frozenset()
+    branches: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ gcov(1), "--json-format"; version 1 is that of gcc 9 to 13.
 
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
+from operator import add
 
 import msgspec
 
@@ -14,9 +15,14 @@ from reviewbot.model.coverage import CountedFile, CountedFunction
 from reviewbot.model.errors import InfrastructureError
 
 
+class _Branch(msgspec.Struct):
+    count: int
+
+
 class _Line(msgspec.Struct):
     line_number: int
     count: int
+    branches: list[_Branch] = []
 
 
 class _Function(msgspec.Struct):
@@ -51,6 +57,7 @@ def read(
     stems = {name.removesuffix(".gcda") for name in loaded}
     lines: dict[str, dict[int, int]] = {}
     functions: dict[str, dict[str, CountedFunction]] = {}
+    branches: dict[str, dict[int, tuple[int, ...]]] = {}
     loaded_lines: dict[str, set[int]] = {}
     for document in _documents(text):
         for file in document.files:
@@ -58,6 +65,7 @@ def read(
             if not any(fnmatchcase(path, glob) for glob in paths):
                 continue
             _add(lines.setdefault(path, {}), functions.setdefault(path, {}), file)
+            _add_branches(branches.setdefault(path, {}), file)
             if document.data_file.removeprefix("./").removesuffix(".gcno") in stems:
                 loaded_lines.setdefault(path, set()).update(one.line_number for one in file.lines)
     return tuple(
@@ -67,6 +75,7 @@ def read(
             lines=dict(sorted(lines[path].items())),
             loaded=path in loaded_lines,
             foreign=frozenset(lines[path].keys() - loaded_lines.get(path, set())),
+            branches=branches[path],
         )
         for path in sorted(lines)
     )
@@ -92,6 +101,16 @@ def _add(lines: dict[int, int], functions: dict[str, CountedFunction], file: _Fi
             last=found.end_line,
             executed=found.blocks_executed > 0 or (before is not None and before.executed),
         )
+
+
+def _add_branches(branches: dict[int, tuple[int, ...]], file: _File) -> None:
+    """One by one, over all functions and objects that were made of the line; none where these have unlike ones."""
+    for line in file.lines:
+        if line.branches:
+            counts = tuple(one.count for one in line.branches)
+            before = branches.get(line.line_number, (0,) * len(counts))
+            alike = len(before) == len(counts)
+            branches[line.line_number] = tuple(map(add, before, counts)) if alike else ()
 
 
 def _relative(path: str, root: str) -> str:

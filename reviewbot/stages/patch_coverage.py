@@ -1,33 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Build the series' tip so that it counts, run the chosen selftests on it, and look at the added lines."""
 
-import functools
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from reviewbot.model.base import Applied
 from reviewbot.model.codec import key_of
-from reviewbot.model.coverage import (
-    AddedCode,
-    CountedFile,
-    PatchCoverage,
-    Span,
-    Touched,
-)
+from reviewbot.model.coverage import PatchCoverage, Touched
 from reviewbot.model.guest import Accelerator, Host
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.model.test import TestBinary
 from reviewbot.parse.c import CFile
-from reviewbot.parse.c_facts import Function
+from reviewbot.parse.c_jumps import Jump, jumps
 from reviewbot.stages import counting
-from reviewbot.stages.covered import meets, spans
+from reviewbot.stages.added_code import added_code, together, uncounted, with_jumps
 from reviewbot.tools import changed_lines, counted, kept_results, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel
 from reviewbot.tools.objects import TreeView
 
-VERSION = 3
+VERSION = 4
 """Raised when what is kept would be measured otherwise today."""
 
 
@@ -120,9 +113,17 @@ def _measure(
         return PatchCoverage(unavailable=str(failure))
     if not totals:
         return PatchCoverage(unavailable="no test sent what it counted")
-    files = together(totals)
+    sources = _Sources(TreeView(applied.repository, applied.patches[-1].tree_id))
+    files, start = (
+        {
+            change.path: with_jumps(ran_of[change.path], sources.jumps(change.path))
+            for change in changes
+            if change.path in ran_of
+        }
+        for ran_of in (together(totals), together(loading))
+    )
     return PatchCoverage(
-        code=added_code(changes, files, together(loading), _holders(applied)),
+        code=added_code(changes, files, start, sources.function),
         tests=tuple(one.result.name for one in ran),
         vendor=request.host.vendor,
         emulated=request.host.accelerator is Accelerator.TCG,
@@ -130,109 +131,23 @@ def _measure(
     )
 
 
-def _holders(applied: Applied) -> Callable[[str, int], str]:
-    """The function that holds a line of the tip's source, for what gcc inlined away before it counted."""
-    tip = TreeView(applied.repository, applied.patches[-1].tree_id)
+class _Sources:
+    """The tip's sources, for what gcc took away before it counted."""
 
-    @functools.cache
-    def functions(path: str) -> tuple[Function, ...]:
-        return tuple(CFile(path, tip.read(path) or b"").functions.values())
+    def __init__(self, tip: TreeView) -> None:
+        self._tip = tip
+        self._parsed: dict[str, CFile] = {}
 
-    def holder(path: str, line: int) -> str:
-        return next((one.name for one in functions(path) if one.line <= line <= one.end), "")
+    def _of(self, path: str) -> CFile:
+        if path not in self._parsed:
+            self._parsed[path] = CFile(path, self._tip.read(path) or b"")
+        return self._parsed[path]
 
-    return holder
+    def function(self, path: str, line: int) -> str:
+        """The function that holds a line, inlined or not; "" for none."""
+        functions = self._of(path).functions.values()
+        return next((one.name for one in functions if one.line <= line <= one.end), "")
 
-
-def together(runs: Iterable[Sequence[CountedFile]]) -> dict[str, CountedFile]:
-    """Files of several runs of one kernel, by path, with counts added up."""
-    found: dict[str, CountedFile] = {}
-    for files in runs:
-        for file in files:
-            before = found.get(file.path)
-            found[file.path] = file if before is None else _sum(before, file)
-    return found
-
-
-def _sum(one: CountedFile, other: CountedFile) -> CountedFile:
-    lines = {line: one.lines.get(line, 0) + count for line, count in other.lines.items()}
-    ran = {function.name for function in one.functions if function.executed}
-    return CountedFile(
-        path=one.path,
-        functions=tuple(
-            replace(function, executed=function.executed or function.name in ran)
-            for function in other.functions
-        ),
-        lines=lines,
-        loaded=one.loaded or other.loaded,
-        foreign=one.foreign & other.foreign,
-    )
-
-
-def added_code(
-    changes: Iterable[Touched],
-    files: Mapping[str, CountedFile],
-    loading: Mapping[str, CountedFile],
-    holder: Callable[[str, int], str] = lambda _path, _line: "",
-) -> tuple[AddedCode, ...]:
-    """Added executable lines by function, in the order of the files; others are no code.
-
-    ``files`` are as tests counted them, ``loading`` those before the first test; ``holder`` names the function of
-    a line that gcov has in none.
-    """
-    found = []
-    for change in changes:
-        file = files.get(change.path)
-        if file is None:
-            continue
-        added = [line for line in file.lines if _in_any(line, change.added)]
-        by_function: dict[tuple[str, bool], list[int]] = {}
-        for line in added:
-            name = _function(file, line) or holder(file.path, line)
-            place = (name, file.loaded and line not in file.foreign)
-            by_function.setdefault(place, []).append(line)
-        start = loading[file.path].lines if file.path in loading else {}
-        found += [
-            _added(file, name, lines, start, loaded)
-            for (name, loaded), lines in by_function.items()
-        ]
-    return tuple(found)
-
-
-def uncounted(changes: Iterable[Touched], files: Container[str]) -> tuple[str, ...]:
-    """Sources of the kernel that get new lines and are none of ``files``, which were counted."""
-    return tuple(
-        change.path
-        for change in changes
-        if change.added
-        and change.path.endswith((".c", ".S"))
-        and change.path not in files
-        and not change.path.startswith("tools/")
-    )
-
-
-def _added(
-    file: CountedFile, name: str, lines: list[int], start: Mapping[int, int], loaded: bool
-) -> AddedCode:
-    unrun = [line for line in lines if not file.lines[line]]
-    missed = [line for line in unrun if not start.get(line)]
-    return AddedCode(
-        path=file.path,
-        function=name,
-        lines=len(lines),
-        executed=len(lines) - len(missed),
-        missed=spans(missed, file.lines),
-        loaded=loaded,
-        counted=spans(lines, range(lines[0], lines[-1] + 1)),
-        at_load=len(unrun) - len(missed),
-    )
-
-
-def _in_any(line: int, among: Iterable[Span]) -> bool:
-    return any(meets((line, line), span) for span in among)
-
-
-def _function(file: CountedFile, line: int) -> str:
-    """Of several from one text, as paging_tmpl.h has, one that ran."""
-    here = [one for one in file.functions if one.first <= line <= one.last]
-    return max(here, key=lambda one: one.executed).name if here else ""
+    def jumps(self, path: str) -> tuple[Jump, ...]:
+        """Its statements that gcc may have folded away."""
+        return jumps(self._of(path).text)

@@ -26,7 +26,7 @@ cd "$objects"
 find "$@" -name '*.gcno' -type f -print0 | xargs -0 -r cp --parents -t /tmp/counted
 cd /tmp/counted
 tar -xf -
-find . -name '*.gcno' -print0 | xargs -0 -r gcov --json-format --stdout
+find . -name '*.gcno' -print0 | xargs -0 -r gcov --json-format --branch-probabilities --stdout
 """
 
 

@@ -26,7 +26,10 @@ from reviewbot.model.run import Run
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary
 from reviewbot.parse import counters, gcov
+from reviewbot.parse.c_jumps import jumps
+from reviewbot.parse.c_syntax import SourceText
 from reviewbot.stages import added_lines
+from reviewbot.stages.added_code import added_code, together, uncounted, with_jumps
 from reviewbot.stages.choose_covered import choose_covered, executed_by, measured
 from reviewbot.stages.covered import (
     assemble,
@@ -38,7 +41,7 @@ from reviewbot.stages.covered import (
     touched_functions,
     touched_lines,
 )
-from reviewbot.stages.patch_coverage import added_code, selftests, together, uncounted
+from reviewbot.stages.patch_coverage import selftests
 from reviewbot.tools.counted import batches
 
 REAL = Path(__file__).parent.parent / "fixtures" / "gcov" / "state_test.json"
@@ -362,6 +365,118 @@ def test_an_inlined_function_is_named_by_its_source():
         ("three", 0, 1),
         ("inline_40", 1, 2),
     ]
+
+
+LEAVES = b"""\
+int f(int a, int b)
+{
+	if (a < 0)
+		return -EINVAL;
+
+	/* Both. */
+	if (b < 0 || b > 9) {
+		/* why */
+		return -ERANGE;
+	}
+	b = a;
+	if (inlined(b))
+		goto out;
+	return b;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("counts", "branches", "taken"),
+    [
+        # gcc has no line 4: a constant that is returned is folded into the function's end.
+        ({3: 9, 7: 9}, {3: (0, 9)}, {4: 0}),
+        ({3: 9, 7: 7}, {3: (2, 7)}, {4: 2}),
+        ({3: 0, 7: 0}, {}, {4: 0}),
+        ({7: 9, 11: 9}, {7: (0, 9, 0, 9)}, {9: 0}),
+        ({7: 9, 11: 5}, {7: (3, 6, 1, 5)}, {9: 4}),
+        ({3: 9}, {3: (2, 7)}, {}),  # what comes behind was not counted
+        ({3: 9, 7: 9}, {3: (2, 7)}, {}),  # one way leads past the condition
+        ({3: 9000, 7: 8999}, {3: (1, 8999)}, {}),  # lost when two processors counted, or not
+        ({12: 6, 14: 3}, {12: (3, 0, 0, 3)}, {}),  # each call of inlined() comes to the line again
+        ({12: 9, 13: 4, 14: 9}, {12: (0, 9)}, {13: 0}),  # of all gotos, on the first one's line
+    ],
+)
+def test_how_often_a_function_was_left_follows_from_the_lines_around(counts, branches, taken):
+    file = CountedFile(path="a.c", functions=(), lines=counts, branches=branches)
+    found = with_jumps(file, jumps(SourceText(LEAVES)))
+    assert {line: n for line, n in found.lines.items() if line in {4, 9, 13}} == taken
+    assert list(found.lines) == sorted(found.lines)
+
+
+def test_a_folded_line_of_another_module_cannot_run_here_either():
+    file = CountedFile(path="a.h", functions=(), lines={3: 0, 7: 0}, foreign=frozenset({3, 7}))
+    assert with_jumps(file, jumps(SourceText(LEAVES))).foreign == {3, 4, 7}
+
+
+def test_only_statements_that_are_reached_in_one_way_are_looked_at():
+    found = jumps(SourceText(LEAVES))
+    assert [(one.condition, one.line, one.behind) for one in found] == [
+        (3, 4, (7,)),
+        (7, 9, (11, 12)),
+        (12, 13, (14,)),
+    ]
+    others = b"""\
+int g(int a)
+{
+	if (a)
+		return 1;
+	else
+		a = 2;
+	if (a) return 3;
+	if (a == 4)
+		return 4;
+again:
+	if (a == 5) {
+		a = 6;
+		return 5;
+	}
+	if (a == 6)
+		break;
+	while (a--)
+		;
+	if (a == 7)
+		return 7;
+#ifdef B
+	a = 8;
+#endif
+}
+"""
+    assert jumps(SourceText(others)) == ()
+
+
+def test_ways_out_of_a_condition_are_added_up_run_by_run():
+    def document(first, second):
+        ways = [{"count": first, "throw": False}, {"count": second, "throw": False}]
+        line = {"line_number": 3, "count": first + second, "branches": ways}
+        file = {"file": "/lab/src/arch/x86/kvm/x86.c", "lines": [line], "functions": []}
+        return json.dumps({"data_file": "arch/x86/kvm/x86.gcno", "files": [file]}).encode()
+
+    runs = [
+        gcov.read(text, root="/lab/src", paths=PATHS, loaded=())
+        for text in (document(0, 9), document(1, 2))
+    ]
+    (file,) = together(runs).values()
+    assert file.branches == {3: (1, 11)}
+
+
+def test_ways_out_of_one_text_that_became_several_functions_are_added_up_if_alike():
+    def line(*counts):
+        ways = [{"count": count, "throw": False} for count in counts]
+        return {"line_number": 3, "count": sum(counts), "branches": ways}
+
+    def branches(*lines):
+        file = {"file": "/lab/src/arch/x86/kvm/x86.h", "lines": lines, "functions": []}
+        text = json.dumps({"data_file": "a.gcno", "files": [file]}).encode()
+        return gcov.read(text, root="/lab/src", paths=PATHS, loaded=())[0].branches
+
+    assert branches(line(0, 9), line(0, 2)) == {3: (0, 11)}
+    assert branches(line(0, 9), line(0, 2, 1, 1), line(0, 1)) == {3: ()}
 
 
 def test_what_only_loading_the_modules_runs_is_not_called_missed():
