@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from reviewbot.model.coverage import AddedCode, PatchCoverage, Span
 from reviewbot.model.run import Run
-from reviewbot.stages.printable import WIDTH, count, listed, one_line
+from reviewbot.stages.printable import count, listed, one_line
 
 _MOST_FUNCTIONS = 20
 _MOST_SPANS = 6
 _MOST_FILES = 3
+_WIDTH = 76  # behind the two columns that blocks are indented: with a reader's "> " still 80
 _FOREIGN = {"amd": "VMX", "intel": "SVM"}
 
 
@@ -74,12 +75,12 @@ def _lines(one: AddedCode) -> tuple[str, ...]:
     how = f"{one.executed} of {one.lines} run"
     who = f"{one_line(one.function)}(): {how}" if one.function else how
     path = one_line(one.path)
-    room = WIDTH - 2 - len(path) - 1
+    room = _WIDTH - len(path) - 1
     most = max(
         (n for n in range(1, _MOST_SPANS + 1) if len(_spans(one.missed, n)) <= room), default=1
     )
     where = f"{path}:{_spans(one.missed, most)}"
-    if len(where) + 2 + len(who) <= WIDTH - 2:
+    if len(where) + 2 + len(who) <= _WIDTH:
         return (f"{where}  {who}",)
     return (where, f"    {who}")
 

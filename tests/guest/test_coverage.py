@@ -576,6 +576,18 @@ def test_places_fit_into_a_mail():
     assert max(map(len, lines)) <= 70
 
 
+def test_the_example_of_the_documentation_is_what_is_said():
+    _, lines, _ = said(
+        path=NESTED,
+        function="nested_vmcb02_compute_g_pat",
+        lines=2,
+        executed=1,
+        missed=((551, 551),),
+    )
+    text = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text("utf-8")
+    assert "".join(f"      {line}\n" for line in lines) in text
+
+
 def test_what_nothing_counts_is_never_said_to_be_no_code():
     changes = [
         Touched(path=path, old=(), added=((1, 2),))
