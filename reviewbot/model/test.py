@@ -70,7 +70,10 @@ class Unbuilt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
-    """One execution.  ``assertion`` is the failing check's first line; ``output`` the last lines."""
+    """One execution.  ``assertion`` is the failing check's first line; ``output`` the last lines.
+
+    ``skipped`` are names of parts that a test which passed left out.
+    """
 
     __test__ = False
 
@@ -80,6 +83,7 @@ class TestResult:
     exit_code: int | None
     assertion: str = ""
     output: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

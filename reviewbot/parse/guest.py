@@ -14,6 +14,7 @@ Tests cannot print such lines: init puts "# " before everything they say.
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestResult
@@ -26,6 +27,7 @@ _UP = re.compile(r"^#reviewbot up (\d{1,9}\.\d\d)\r*$", re.MULTILINE)
 _UNLIKE = re.compile(r"#reviewbot unlike (\w{1,64}\.\w{1,64}=[\x21-\x7e]{0,64})")
 OUTPUT_LINES = 60
 """Lines of a test's output that a result keeps: the last ones."""
+_NAME, _NAMES = 100, 200  # characters of a part's name, and names of one test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,13 @@ def _result(found: ktap.Result) -> TestResult:
         exit_code=int(done[2]) if done else None,
         assertion=why,
         output=said[-OUTPUT_LINES:],
+        skipped=_skipped(parts) if status is Status.PASS else (),
     )
+
+
+def _skipped(parts: tuple[ktap.Result, ...]) -> tuple[str, ...]:
+    names = (part.name[:_NAME] for part in parts if part.directive == "SKIP")
+    return tuple(islice(dict.fromkeys(names), _NAMES))
 
 
 def _by_code(code: int | None) -> str:

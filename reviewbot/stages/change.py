@@ -57,13 +57,24 @@ def _judge(
 
 def _both_good(base: Results, tip: Results, *, sure: bool) -> tuple[Change, str]:
     """One program, run on both kernels: what it no longer finds, the series took away."""
-    passed = all(result.status is Status.PASS for result in base)
-    if not passed or any(result.status is not Status.SKIP for result in tip):
-        return Change.SAME, ""
-    if not sure:
+    said = ""
+    if all(result.status is Status.PASS for result in base):
+        if all(result.status is Status.SKIP for result in tip):
+            said = f"passes on the base, skips itself with the series: {tip[0].assertion}"
+        elif lost := _parts_lost(base, tip):
+            said = f"passes, but skips with the series what it tests on the base: {', '.join(lost)}"
+    if said and not sure:
         return Change.UNCONFIRMED, "not repeated often enough to be sure"
-    said = f"passes on the base, skips itself with the series: {tip[0].assertion}"
-    return Change.REGRESSION, said
+    return (Change.REGRESSION, said) if said else (Change.SAME, "")
+
+
+def _parts_lost(base: Results, tip: Results) -> list[str]:
+    """Parts that every passing run with the series left out, and none on the base."""
+    if any(result.status is not Status.PASS for result in tip):
+        return []
+    usual = {name for result in base for name in result.skipped}
+    always = set(tip[0].skipped).intersection(*(result.skipped for result in tip))
+    return [name for name in tip[0].skipped if name in always - usual]
 
 
 def _both_bad(base: Results, tip: Results, known: Known, *, sure: bool) -> tuple[Change, str]:

@@ -123,6 +123,31 @@ def test_a_test_that_the_base_skips_has_not_passed_there():
 
 
 @pytest.mark.parametrize(
+    ("base", "tip", "change"),
+    [
+        ((), ("a",), Change.REGRESSION),
+        (("b",), ("a", "b"), Change.REGRESSION),
+        (("a",), ("a",), Change.SAME),
+        (("a",), (), Change.SAME),
+    ],
+)
+def test_parts_that_are_no_longer_tested_are_told(base, tip, change):
+    """A test of several parts ends with 0 when one of them passes."""
+
+    def passes(skipped):
+        return tuple(dataclasses.replace(one, skipped=skipped) for one in results("ppp"))
+
+    found = delta(OLD, passes(base), passes(tip), repeats=2)
+    assert found.change is change
+    if change is Change.REGRESSION:
+        assert found.note == "passes, but skips with the series what it tests on the base: a"
+    now_and_then = (*passes(tip)[:2], *results("p"))
+    assert delta(OLD, passes(base), now_and_then, repeats=2).change is Change.SAME
+    once = delta(OLD, passes(base)[:1], passes(tip)[:1], repeats=2)
+    assert once.change is (Change.UNCONFIRMED if change is Change.REGRESSION else Change.SAME)
+
+
+@pytest.mark.parametrize(
     ("base", "tip", "change", "note"),
     [
         ("f", "p", Change.NEW_PASS, "fails on the base, as a new test should"),

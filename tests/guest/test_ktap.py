@@ -63,6 +63,7 @@ ok 1 x86/a
 """
     (found,) = guest.report(text).results
     assert (found.status, found.assertion) == (status, why)
+    assert found.skipped == (("a",) if status is Status.PASS else ())
 
 
 @pytest.mark.parametrize(
