@@ -13,10 +13,13 @@ def remove(place: Path, *, ignore_errors: bool = False) -> None:
     Links are removed, never followed.  Raises OSError when something cannot be removed,
     or with ``ignore_errors`` removes what else it can.
     """
-    _open_up(place)
-    for directory, inner, _ in os.walk(place):
-        for name in inner:
-            _open_up(Path(directory, name))
+    # Root needs no modes.  A process of a killed review's sandbox may be on its way out still, and put a link in
+    # place of a directory just before its mode is changed; rmtree goes by descriptors.
+    if os.geteuid() != 0:
+        _open_up(place)
+        for directory, inner, _ in os.walk(place):
+            for name in inner:
+                _open_up(Path(directory, name))
     shutil.rmtree(place, ignore_errors=ignore_errors)
 
 

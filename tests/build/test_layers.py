@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,27 @@ def test_remove_takes_whatever_was_left(tmp_path, lower, how):
     layers.remove(tmp_path / "view")
     assert not (tmp_path / "view").exists()
     assert (lower / "file").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root, who may change any mode")
+def test_removing_as_root_changes_no_modes(tmp_path, monkeypatch):
+    """What ran inside may be ending still: a directory may be a link to one of the host's by then."""
+    (tmp_path / "view/closed/inner").mkdir(parents=True)
+    (tmp_path / "host").mkdir(mode=0o755)
+    (tmp_path / "view/closed").chmod(0)
+    real = Path.is_symlink
+
+    def swapped(path):
+        said = real(path)
+        if path.name == "inner" and not said:
+            path.rmdir()
+            path.symlink_to(tmp_path / "host")
+        return said
+
+    monkeypatch.setattr(Path, "is_symlink", swapped)
+    layers.remove(tmp_path / "view")
+    assert (tmp_path / "host").stat().st_mode & 0o777 == 0o755
+    assert not (tmp_path / "view").exists()
 
 
 def test_an_overlay_costs_what_differs(tmp_path, lower):
