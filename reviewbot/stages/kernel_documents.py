@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from reviewbot.model.analysis import ToolReport
 from reviewbot.model.build import Diagnostic
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.status import Status
 from reviewbot.parse import kernel_doc
 from reviewbot.stages.new_messages import Added, new_messages
@@ -84,7 +85,10 @@ def referring(tree: TreeView, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def mentioning(space: Workspace, removed: Sequence[str]) -> tuple[str, ...]:
-    """Files of the tree that ``space`` shows that mention one of ``removed``, which takes seconds."""
+    """Files of the tree that ``space`` shows that mention one of ``removed``, which takes seconds.
+
+    Raises InfrastructureError: nothing found is not the same as nothing there.
+    """
     if not removed:
         return ()
     words = [word for path in removed[:_MOST] for word in ("-e", path)]
@@ -94,6 +98,8 @@ def mentioning(space: Workspace, removed: Sequence[str]) -> tuple[str, ...]:
         cwd=kbuild.SOURCE,
         timeout=_SECONDS,
     )
+    if done.timed_out or done.truncated or done.returncode not in (0, 1):
+        raise InfrastructureError(f"cannot look for mentions of documents: {done.complaint()}")
     return tuple(name for name in done.text().split("\0") if name)[:_MOST]
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from reviewbot.model import codec
 from reviewbot.model.analysis import Analysis
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.status import Status
-from reviewbot.stages import analyse, build
+from reviewbot.stages import analyse, build, kernel_documents
 from reviewbot.tools import layers
 
 X86 = "arch/x86/kvm/x86.c"
@@ -348,3 +349,11 @@ def test_a_document_that_is_removed_is_missed_where_it_is_mentioned(kernel, lab)
     said = tool(found, check.name)
     assert said.added == ()
     assert [(one.path, one.message) for one in said.elsewhere] == [(user, f"there is no {old}")]
+
+
+def test_mentions_that_could_not_be_looked_for_are_not_none(kernel, lab, monkeypatch):
+    gone = "Documentation/tiny.rst"
+    applied = kernel.series({gone: None, SVM: append("\n")})
+    monkeypatch.setattr(kernel_documents, "_SECONDS", 0.0)
+    with pytest.raises(InfrastructureError, match="mentions"):
+        analysed(lab, applied)
