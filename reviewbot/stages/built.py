@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From what make left to the result of one commit: which messages are new, and whose fault it was."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ _OUR_FAULT = (
 _ENDED = ("] Killed", "] CPU time limit exceeded", "] File size limit exceeded")
 # gcc names the source line it has come to when it cannot write its output (gcc/toplev.cc, finalize).
 _OUTPUT_FAILED = ("error writing to /", "error closing /")
+_QUOTED = re.compile("['\u2018][A-Za-z_]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +70,18 @@ def places_after(
 def new_diagnostics(
     before: dict[str, tuple[Place, ...]], steps: tuple[Step, ...]
 ) -> tuple[Diagnostic, ...]:
-    """Errors and warnings that were not there before, each place once, in order."""
+    """Errors and warnings that were not there before, each place once, in order.
+
+    Code that moves to another file takes its warnings along: one that names its function, or something else,
+    and was known with the same words of another file is no news.
+    """
     known = {one for places in before.values() for one in places}
+    moving = {one[1:] for one in known if one[1] or _QUOTED.search(one[2])}
     new: dict[Place, Diagnostic] = {}
     for step in steps:
         for one in step.diagnostics:
-            if one.level is not Level.NOTE and place(one) not in known:
+            moved = one.level is Level.WARNING and place(one)[1:] in moving
+            if one.level is not Level.NOTE and place(one) not in known and not moved:
                 new.setdefault(place(one), one)
     return tuple(new.values())
 

@@ -67,6 +67,25 @@ def test_only_new_warnings_count_by_place_not_by_line(kernel, lab):
     assert added.status is Status.PASS  # W=1 only: nobody else gets it, and -Werror must not count
 
 
+def test_a_warning_moves_along_with_its_code(kernel, lab):
+    moved, renamed = "\nstatic const int old_unused = 1;\n", "arch/x86/kvm/x87.c"
+    text = (kernel.path / X86).read_text()
+    applied = kernel.series(
+        {X86: lambda old: old.replace(moved, ""), MMU: append(moved)},
+        {
+            X86: None,
+            renamed: text,
+            "Makefile": lambda old: old.replace("x86.o", "x87.o"),
+            MMU: lambda old: old.replace(moved, "\nstatic const int new_unused = 1;\n"),
+        },
+    )
+    first, second = lab.build(applied).patches
+    assert "old_unused" in lab.log(first)
+    assert "old_unused" in lab.log(second)
+    assert first.new == ()
+    assert [one.message.count("new_unused") for one in second.new] == [1]
+
+
 def test_a_warning_that_goes_and_comes_back_is_new_again(kernel, lab):
     line = "\nstatic const int flicker = 2;\n"
     applied = kernel.series(
