@@ -175,6 +175,7 @@ def contain(task: Task, name: str = "") -> Completed:
             on_line=task.on_line,
             pass_fds=(status,),
             stop=task.stop,
+            keys=False,
         )
         os.lseek(status, 0, os.SEEK_SET)
         started = b"exit-code" in os.read(status, 4096)

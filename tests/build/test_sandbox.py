@@ -88,6 +88,42 @@ def test_the_environment_of_the_caller(victim, inside, monkeypatch):
         assert "PATH=" in done.text()
 
 
+KEYS = """
+import ctypes, os, sys
+numbers = {"x86_64": (248, 250), "aarch64": (217, 219)}[os.uname().machine]
+libc = ctypes.CDLL(None, use_errno=True)
+add, keyctl = ((lambda *words, n=n: libc.syscall(n, *words)) for n in numbers)
+"""
+PLANT = """
+from reviewbot.tools import process, sandbox
+assert keyctl(1, None) >= 0, "no session keyring for the test"
+assert add(b"user", b"ticket", b"hidden ticket", 13, -3) >= 0
+run = sandbox.run if sys.argv[1] == "inside" else process.run
+done = run(["/usr/bin/python3", "-c", sys.argv[2]], timeout=20)
+print(done.text(), done.stderr.decode())
+"""
+STEAL = """
+text = ctypes.create_string_buffer(100)
+keyctl(11, keyctl(10, -3, b"user", b"ticket", 0), text, 100)
+print("stolen:", text.value.decode())
+"""
+
+
+@pytest.mark.skipif(os.uname().machine not in {"x86_64", "aarch64"}, reason="knows no numbers here")
+@both
+def test_reading_the_callers_keys(inside):
+    """keyrings(7): whoever has inherited a session keyring may read what is in it, whoever they are."""
+    done = process.run(
+        [sys.executable, "-c", KEYS + PLANT, "inside" if inside else "outside", KEYS + STEAL],
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    if "no session keyring for the test" in done.complaint():
+        pytest.skip("this kernel or container has no keyrings")
+    assert "stolen:" in done.text(), done.complaint()
+    assert ("hidden ticket" in done.text()) is not inside
+
+
 @both
 def test_opening_a_socket(victim, inside):
     heard = []
