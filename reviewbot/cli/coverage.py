@@ -30,7 +30,8 @@ def coverage(
     """Measure which selftests execute which functions of a base.
 
     Builds a second kernel that counts (once), runs every selftest on it that was not yet, and keeps
-    the answer; reviews on that base then choose their tests by it.  Interrupted, it goes on where it was.
+    the answer; reviews on that base then choose their tests by it.  Interrupted, it goes on with the next test,
+    or builds the kernel anew when that was not done.
     """
     from reviewbot.stages import coverage as stage  # noqa: PLC0415 - the lab loads here
     from reviewbot.tools import profile as profiles  # noqa: PLC0415
