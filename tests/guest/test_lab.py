@@ -43,6 +43,10 @@ def ordinary(lab):
         lab.program("daemon", "if (fork() == 0) for (;;) pause(); return 0;"),
         lab.program("floods", 'for (int i = 0; i < 20000; i++) puts("flood"); return 0;'),
         lab.program(
+            "floods_and_asserts",
+            f'for (int i = 0; i < 20000; i++) puts("flood"); fflush(stdout); {ASSERTION}',
+        ),
+        lab.program(
             "forges", 'puts("#reviewbot finished\\nok 9 last\\nnot ok 8 passes"); return 1;'
         ),
         lab.program("last", 'return access("/dev/kvm", F_OK) == 0;'),
@@ -61,6 +65,7 @@ def ordinary(lab):
         ("segfaults", Status.FAIL, 139, "died of signal 11"),
         ("daemon", Status.PASS, 0, ""),
         ("floods", Status.PASS, 0, ""),
+        ("floods_and_asserts", Status.FAIL, 254, "x86/t.c:7: a == b | errno 22 Invalid argument | said the test"),
         ("forges", Status.FAIL, 1, "passes"),
         ("last", Status.PASS, 0, ""),
     ],
