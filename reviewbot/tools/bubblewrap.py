@@ -101,16 +101,19 @@ def command_line(
     cwd: str,
     env: Mapping[str, str],
     limits: Limits,
+    seccomp: int | None = None,
 ) -> list[str]:
     """The command line that runs ``argv`` inside.
 
-    ``status`` is the descriptor on which bubblewrap tells how it went, ``mounts`` are words that mount more.
+    ``status`` is the descriptor on which bubblewrap tells how it went, ``mounts`` are words that mount more,
+    ``seccomp`` is the descriptor of a filter of system calls (:mod:`reviewbot.tools.seccomp`).
     """
     return [
         tool("bwrap"),
         *("--unshare-all", "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"),
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "lab"),
         *(("--json-status-fd", str(status)) if status is not None else ()),
+        *(("--seccomp", str(seccomp)) if seccomp is not None else ()),
         *_system(limits),
         *mounts,
         *(word for device in devices for word in ("--dev-bind", str(device), str(device))),

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import keyring
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 64 * 1024 * 1024
@@ -76,22 +75,18 @@ def run(
     pass_fds: Sequence[int] = (),
     group_exit: bool = True,
     stop: threading.Event | None = None,
-    keys: bool = True,
 ) -> Completed:
     """Run ``argv`` to its end and return what it left.
 
     ``env`` is added to :func:`clean_environment`.  ``merge`` sends standard error to standard output.
     ``on_line`` sees every line of standard output as it comes.  ``group_exit`` ends whatever the
     child left running in its process group.  ``stop``, when set by another thread, ends it as the time
-    limit does.  ``keys`` False keeps what is in our session keyring from it.  Raises InfrastructureError when it
-    cannot be started.
+    limit does.  Raises InfrastructureError when it cannot be started.
     A non-zero exit or a time-out is returned, not raised.
     """
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
-    child = _start(
-        words, cwd=cwd, env=clean_environment(env), merge=merge, pass_fds=pass_fds, keys=keys
-    )
+    child = _start(words, cwd=cwd, env=clean_environment(env), merge=merge, pass_fds=pass_fds)
     pump = _Pump(child, stdin, output_limit, on_line)
     timed_out = False
     try:
@@ -111,9 +106,7 @@ def run(
     )
 
 
-def _before_it_runs(parent: int, *, keys: bool) -> None:
-    if not keys:
-        keyring.join_new()
+def _die_with_parent(parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was killed before we asked for that
         os._exit(1)
@@ -126,7 +119,6 @@ def _start(
     env: dict[str, str],
     merge: bool,
     pass_fds: Sequence[int],
-    keys: bool,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -138,7 +130,7 @@ def _start(
             stderr=subprocess.STDOUT if merge else subprocess.PIPE,
             start_new_session=True,
             pass_fds=tuple(pass_fds),
-            preexec_fn=partial(_before_it_runs, os.getpid(), keys=keys),  # noqa: PLW1509 - system calls, no locks taken
+            preexec_fn=partial(_die_with_parent, os.getpid()),  # noqa: PLW1509 - one prctl, no locks taken
         )
     except FileNotFoundError as error:
         missing = cwd if cwd and not Path(cwd).is_dir() else argv[0]
@@ -147,10 +139,6 @@ def _start(
         ) from error
     except OSError as error:
         raise InfrastructureError(f"{argv[0]}: cannot be started: {error.strerror}") from error
-    except subprocess.SubprocessError as error:
-        raise InfrastructureError(
-            f"{argv[0]}: cannot be started: it could get no session keyring of its own"
-        ) from error
 
 
 def end_group(child: subprocess.Popen[bytes]) -> None:

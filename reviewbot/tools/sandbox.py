@@ -24,7 +24,7 @@ from signal import SIGXFSZ
 from typing import Protocol
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import bubblewrap, cgroups, process
+from reviewbot.tools import bubblewrap, cgroups, process, seccomp
 from reviewbot.tools.bubblewrap import UID, Bind, Limits, Overlay
 from reviewbot.tools.cgroups import Group
 from reviewbot.tools.enter import SCRIPT
@@ -152,9 +152,8 @@ def contain(task: Task, name: str = "") -> Completed:
     ``name`` is what error messages call it.
     """
     limits, name = task.limits, name or task.argv[0]
-    status = os.memfd_create("status")
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, status)
+        status, filtered = (_memory_file(stack, data) for data in (b"", seccomp.program()))
         group = stack.enter_context(_group(limits))
         command = _command(
             argv=task.argv,
@@ -164,6 +163,7 @@ def contain(task: Task, name: str = "") -> Completed:
             env=task.env,
             limits=limits,
             status=status,
+            seccomp=filtered,
             enter=group.directories if group else (),
         )
         done = process.run(
@@ -173,9 +173,8 @@ def contain(task: Task, name: str = "") -> Completed:
             merge=task.merge,
             output_limit=task.output_limit,
             on_line=task.on_line,
-            pass_fds=(status,),
+            pass_fds=(status, filtered),
             stop=task.stop,
-            keys=False,
         )
         os.lseek(status, 0, os.SEEK_SET)
         started = b"exit-code" in os.read(status, 4096)
@@ -222,6 +221,7 @@ def _command(
     env: Mapping[str, str],
     limits: Limits,
     status: int,
+    seccomp: int,
     enter: Sequence[Path],
 ) -> list[str]:
     staged = bubblewrap.Staged(bubblewrap.stage([bubblewrap.source_of(mount) for mount in mounts]))
@@ -234,6 +234,7 @@ def _command(
     inside = bubblewrap.command_line(
         argv,
         status=status,
+        seccomp=seccomp if os.fstat(seccomp).st_size else None,
         mounts=staged.inside,
         devices=devices,
         cwd=cwd,
@@ -249,6 +250,15 @@ def _command(
         *bubblewrap.identity(devices),
         *inside,
     ]
+
+
+def _memory_file(stack: contextlib.ExitStack, data: bytes) -> int:
+    """The descriptor of a file in memory that holds ``data``, read from its beginning."""
+    handle = os.memfd_create("reviewbot")
+    stack.callback(os.close, handle)
+    os.write(handle, data)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
 
 
 def _group(limits: Limits) -> contextlib.AbstractContextManager[Group | None]:

@@ -17,7 +17,7 @@ import pytest
 from sleepers import running
 
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.tools import cgroups, process, sandbox
+from reviewbot.tools import cgroups, process, sandbox, seccomp
 from reviewbot.tools.sandbox import Bind, Limits
 
 
@@ -112,7 +112,7 @@ print("stolen:", text.value.decode())
 @pytest.mark.skipif(os.uname().machine not in {"x86_64", "aarch64"}, reason="knows no numbers here")
 @both
 def test_reading_the_callers_keys(inside):
-    """keyrings(7): whoever has inherited a session keyring may read what is in it, whoever they are."""
+    """keyrings(7), "Possession": whoever has inherited a session keyring may read what is in it, whoever they are."""
     done = process.run(
         [sys.executable, "-c", KEYS + PLANT, "inside" if inside else "outside", KEYS + STEAL],
         timeout=60,
@@ -122,6 +122,47 @@ def test_reading_the_callers_keys(inside):
         pytest.skip("this kernel or container has no keyrings")
     assert "stolen:" in done.text(), done.complaint()
     assert ("hidden ticket" in done.text()) is not inside
+
+
+FAMILIES = """
+import ctypes, mmap, os, socket
+made = set()
+for family in range(1, 46):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+        try:
+            socket.socket(family, kind).close()
+            made.add(family)
+        except OSError:
+            pass
+print("families", *sorted(made))
+libc = ctypes.CDLL(None, use_errno=True)
+params = ctypes.create_string_buffer(120)
+print("ring", libc.syscall(425, 4, params) >= 0)
+if os.uname().machine == "x86_64":
+    # mov eax, 20 (getpid of the i386 table); int 0x80; ret
+    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(bytes.fromhex("b814000000cd80c3"))
+    call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    print("i386", call() > 0)
+    print("x32", libc.syscall(0x40000000 + 39) > 0)
+"""
+
+
+@pytest.mark.skipif(not seccomp.program(), reason="no filter for this machine")
+@both
+def test_system_calls_that_no_namespace_covers(victim, inside):
+    """AF_VSOCK reaches the hypervisor; io_uring and the other ABIs would lead past a filter of sockets."""
+    (victim / "readonly" / "calls.py").write_text(FAMILIES)
+    done = attack(victim, "/usr/bin/python3 $$R/calls.py", inside=inside)
+    assert done.ok, done.text()
+    found = dict(line.split(" ", 1) for line in done.text().splitlines())
+    families = {int(number) for number in found["families"].split()}
+    assert {1, 2} <= families
+    if inside:
+        assert families <= {1, 2, 10, 16}
+        assert {name for name, said in found.items() if said == "True"} == set()
+    elif families <= {1, 2, 10, 16} or "True" not in done.text():
+        pytest.skip("this kernel has nothing to filter")
 
 
 @both
