@@ -79,7 +79,7 @@ def _mailed(run: Run) -> bool:
 
 
 def _what(run: Run) -> str:
-    if ".." in run.request and "@" not in run.request:
+    if ".." in run.request and "@" not in run.request and ".." not in run.request.split("/"):
         return f"--range {shlex.quote(one_line(run.request))}"
     if run.series and _mailed(run):
         return shlex.quote(one_line(run.series.message_id))

@@ -39,6 +39,12 @@ def test_a_local_range_is_repeated_as_a_range():
     assert words(reproduce.ours(run))[2:4] == ["--range", "v6.12..topic"]
 
 
+@pytest.mark.parametrize("path", ["../0001-a.patch", "/srv/../a/0001-a.patch"])
+def test_a_file_in_another_directory_is_no_range(path):
+    run = replace(sample_runs.clean(), request=path)
+    assert words(reproduce.ours(run))[2] == sample_runs.ROOT.format(1)
+
+
 @given(st.text("$(`)'\"; \n-|&<>*~\\ab\x1b", min_size=1).map(lambda s: s + "@x"))
 def test_a_message_id_cannot_become_a_second_command(message_id):
     run = sample_runs.clean()
