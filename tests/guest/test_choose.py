@@ -214,5 +214,5 @@ def test_what_was_measured_comes_before_what_paths_say():
         ("x86_64/state_test", Why.TOUCHED),
     ]
     assert found.not_tested[-1] == (
-        "kvm_xen_init_vm(): no selftest of the base was seen to execute it"
+        "kvm_xen_init_vm(): with usual module parameters no selftest executes it on the base"
     )
