@@ -16,6 +16,7 @@ from markupsafe import Markup
 from reviewbot.model.run import Run, VerdictKind
 from reviewbot.model.series import FileDiff, Hunk, Patch
 from reviewbot.parse.landing import as_landed
+from reviewbot.parse.mail import SYNTHETIC_DOMAIN
 from reviewbot.stages import reproduce
 from reviewbot.stages.blocks import blocks
 from reviewbot.stages.compose import is_identifier
@@ -121,8 +122,8 @@ def facts(run: Run, counted: Tally) -> dict[str, object]:
 
 
 def archive_link(message_id: str) -> str:
-    """Where lore has a mail; '' for an id that cannot be one."""
-    if not is_identifier(message_id):
+    """Where lore has a mail; '' for an id that cannot be one, or that we made up."""
+    if not is_identifier(message_id) or message_id.endswith(f"@{SYNTHETIC_DOMAIN}"):
         return ""
     return f"https://lore.kernel.org/r/{quote(message_id, safe='@')}"
 

@@ -16,6 +16,7 @@ from reviewbot import assets
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.parse.mail import SYNTHETIC_DOMAIN
 from reviewbot.stages import reproduce
+from reviewbot.stages.report_html import archive_link
 
 
 def words(lines):
@@ -63,6 +64,7 @@ def test_no_command_asks_an_archive_for_a_message_id_that_we_made_up():
     run = replace(run, series=replace(run.series, cover=cover))
     assert reproduce.ours(run) == ()
     assert reproduce.by_hand(run, exact=True) == ()
+    assert archive_link(cover.message_id) == ""
 
 
 def test_b4_takes_the_options_we_print():
