@@ -157,7 +157,7 @@ class _Search:
                 self.ended[number] = f"the bad end cannot be tested: {look.why}"
                 return
             runs += look.runs
-        times = f", {runs} times of {runs}" if runs > 1 else ""
+        times = f", {runs} of {runs} times" if runs > 1 else ""
         self.ended[number] = f"the failure is not there any more: the bad end is good{times}"
 
     def _search(self) -> None:

@@ -87,7 +87,7 @@ def _both_bad(base: Results, tip: Results, known: Known, *, sure: bool) -> tuple
     if crashed and not known.crashes and not _crashed(base):
         certain = sure and crashed == len(tip) and all(one.status is Status.FAIL for one in base)
         change = Change.REGRESSION if certain else Change.UNCONFIRMED
-        return change, f"crashes, {crashed} times of {len(tip)}; {was}"
+        return change, f"crashes, {crashed} of {len(tip)} times; {was}"
     if any(here) or known.alike:
         return Change.SAME, "fails on both, in more than one way"
     return Change.DIFFERENT, was if sure else f"{was} (seen once)"
@@ -107,7 +107,7 @@ def _worse(
         return Change.UNCONFIRMED, "not repeated often enough to be sure"
     if all(result.status is Status.SKIP for result in base):
         return _no_longer_skipped(case, base, tip)
-    said = f"base passes and series fails, {len(tip)} times of {len(tip)}"
+    said = f"base passes and series fails, {len(tip)} of {len(tip)} times"
     if excused:
         return Change.REGRESSION, f"{said}; {known.phrase()}, which does not explain it"
     if known.flaky:
@@ -119,7 +119,7 @@ def _no_longer_skipped(case: TestCase, base: Results, tip: Results) -> tuple[Cha
     """Whether it can pass in our guests nobody knows, so it is the series' fault if it is its own test, or crashes."""
     crashed = all(result.status is Status.CRASH for result in tip)
     verb = "crashes" if crashed else "fails"
-    said = f"skips itself on the base: {base[0].assertion}; {verb} here, {len(tip)} times of {len(tip)}"
+    said = f"skips itself on the base: {base[0].assertion}; {verb} here, {len(tip)} of {len(tip)} times"
     certain = crashed or case.why is Why.CHANGED
     return Change.REGRESSION if certain else Change.UNCONFIRMED, said
 

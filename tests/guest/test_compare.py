@@ -116,7 +116,7 @@ def test_verdicts(base, tip, change):
 
 
 def test_a_test_that_the_base_skips_has_not_passed_there():
-    note = "skips itself on the base: a.c:1: x; fails here, 3 times of 3"
+    note = "skips itself on the base: a.c:1: x; fails here, 3 of 3 times"
     assert judged("sss", "fff").note == note
     changed = judged("sss", "fff", case=dataclasses.replace(OLD, why=Why.CHANGED))
     assert (changed.change, changed.note) == (Change.REGRESSION, note)
@@ -242,7 +242,7 @@ def test_what_another_series_program_only_ever_fails_says_nothing():
     """A test that another series changes fails on the base: it tests what that series mends."""
     past = (*history("ppppp"), *history("fffff", program="q", assertion="a.c:9: y"))
     worse = delta(OLD, results("ppp"), results("fff"), repeats=2, past=past, program="p")
-    assert worse.note == "base passes and series fails, 3 times of 3"
+    assert worse.note == "base passes and series fails, 3 of 3 times"
     fixed = delta(OLD, results("fff"), results("ppp"), repeats=2, past=past, program="q")
     assert fixed.change is Change.FIXED
 
