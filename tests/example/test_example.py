@@ -122,8 +122,10 @@ def test_every_series_applies_to_debians_source(tmp_path):
         for member in archive:
             inner = member.name.partition("/")[2]
             if inner in touched:
-                member.name = inner
-                archive.extract(member, tmp_path / "tree", filter="data")
+                # Not extract(): Debian 12's first Python 3.11 knows no filters yet, later ones ask for one.
+                place = tmp_path / "tree" / inner
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(archive.extractfile(member).read())
                 touched.discard(inner)
                 if not touched:
                     break
