@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from reviewbot.model.profile import Profile
 from reviewbot.model.series import ChangeKind, Series
 from reviewbot.model.test import TestCase, Why
-from reviewbot.stages.printable import listed
+from reviewbot.stages.printable import count, listed
 
 _MOST_FUNCTIONS = 6
 _MOST_TESTS = 4
@@ -172,18 +172,15 @@ def _is_code(path: str) -> bool:
 
 def _unexecuted(measured: Measured | None) -> Iterator[str]:
     if measured and measured.unexecuted:
-        shown = ", ".join(f"{name}()" for name in measured.unexecuted[:_MOST_FUNCTIONS])
-        more = len(measured.unexecuted) - _MOST_FUNCTIONS
-        also = f" and {more} more" if more > 0 else ""
+        shown = listed(tuple(f"{name}()" for name in measured.unexecuted), _MOST_FUNCTIONS)
         them = "it" if len(measured.unexecuted) == 1 else "them"
         # Only "usual": paging64_page_fault() runs with npt=0, with which the base was not measured.
-        yield f"{shown}{also}: with usual module parameters no selftest executes {them} on the base"
+        yield f"{shown}: with usual module parameters no selftest executes {them} on the base"
 
 
 def _left_out(usable: Sequence[str], others: Sequence[str]) -> Iterator[str]:
     if more := len(usable) - len(others):
-        tests = "selftest" if more == 1 else "selftests"
-        yield f"{more} more {tests} for the touched code: over the limit of tests"
+        yield f"{count(more, 'more selftest')} for the touched code: over the limit of tests"
 
 
 def _removed(available: Available, renamed: Mapping[str, str]) -> Iterator[str]:

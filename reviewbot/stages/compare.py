@@ -72,8 +72,7 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
         _checked(_delta(tested, case, runs, past, tools.config.lab.repeats), tested, tools)
         for case in _ran(tested)
     )
-    base_boots = (*request.boots[0], *(boot for base, _ in runs for boot in base.boots))
-    tip_boots = (*request.boots[1], *(boot for _, tip in runs for boot in tip.boots))
+    base_boots, tip_boots = _boots(request, runs)
     crashes = told(base_boots, tip_boots)
     guests = len({boot.console for boot in tip_boots})
     once = [
@@ -216,13 +215,18 @@ def _suspects(request: CompareRequest, runs: _Pairs, past: _Past, repeats: int) 
     return wanted
 
 
+def _boots(request: CompareRequest, runs: _Pairs) -> tuple[list[BootResult], list[BootResult]]:
+    """Every guest of the base's kernel, and of the series'."""
+    base, tip = request.boots
+    return (
+        [*base, *(boot for ran, _ in runs for boot in ran.boots)],
+        [*tip, *(boot for _, ran in runs for boot in ran.boots)],
+    )
+
+
 def _reported(request: CompareRequest, runs: _Pairs) -> set[str]:
     """Tests during which the series' kernel reported something new; of booting, the one that is done first."""
-    new = new_crashes(
-        [*request.boots[0], *(boot for base, _ in runs for boot in base.boots)],
-        [*request.boots[1], *(boot for _, tip in runs for boot in tip.boots)],
-    )
-    names = {crash.test for crash in new}
+    names = {crash.test for crash in new_crashes(*_boots(request, runs))}
     ended = [one for _, tip in runs for one in tip.results if one.exit_code is not None]
     if "" in names and ended:
         names.add(min(ended, key=lambda one: one.seconds).name)
