@@ -15,6 +15,7 @@ from reviewbot.parse import counters
 from reviewbot.tools import kbuild, testbed
 from reviewbot.tools.context import Tools
 from reviewbot.tools.guest_results import Session
+from reviewbot.tools.share_out import alike
 from reviewbot.tools.testbed import Kernel
 
 _TESTS_A_GUEST = 8  # a boot costs 4 s under emulation; what a lost guest did not send is run again
@@ -65,11 +66,8 @@ def run(
 
 
 def batches(tests: Sequence[TestBinary]) -> Iterator[Sequence[TestBinary]]:
-    """Tests as they share guests: some at a time, and never with unlike module parameters."""
-    groups: dict[tuple[str, ...], list[TestBinary]] = {}
-    for test in tests:
-        groups.setdefault(test.parameters, []).append(test)
-    for group in groups.values():
+    """Tests as they share guests, some at a time."""
+    for group in alike(tests):
         yield from (group[at : at + _TESTS_A_GUEST] for at in range(0, len(group), _TESTS_A_GUEST))
 
 

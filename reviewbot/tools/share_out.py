@@ -30,6 +30,17 @@ def guests(configured: int, memory_mib: int) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), fitting) // 2)
 
 
+def alike(tests: Sequence[TestBinary]) -> list[list[TestBinary]]:
+    """Tests that may share a guest, which has one set of module parameters.
+
+    An emulator in the guest costs memory, which selftests look at.
+    """
+    groups: dict[object, list[TestBinary]] = {}
+    for test in tests:
+        groups.setdefault((test.parameters, bool(test.options)), []).append(test)
+    return list(groups.values())
+
+
 def share_out(
     tests: Sequence[TestBinary], seconds: Mapping[str, float], at_most: int
 ) -> list[list[TestBinary]]:

@@ -73,9 +73,15 @@ def boot(
 ) -> qemu.Life:
     """One guest's life: load the profile's modules, run ``tests`` (none: just boot), power off.
 
-    ``counters`` is the object directory whose gcov counters are sent after each test; ``instructions`` as
-    in :class:`GuestSpec`.
+    ``on_test`` hears of these tests alone: a hostile guest says what it likes.  ``counters`` is the object directory
+    whose gcov counters are sent after each test; ``instructions`` as in :class:`GuestSpec`.
     """
+    planned = frozenset(test.name for test in tests)
+
+    def began(test: guest.Started) -> None:
+        if on_test and test.name in planned:
+            on_test(test)
+
     modules, command_line = guest_modules.loads(tools, kernel)
     programs = [
         GuestTest(
@@ -113,7 +119,7 @@ def boot(
             spec,
             place=place / "run",
             cache=tools.cache,
-            on_test=on_test,
+            on_test=began,
             on_done=on_done,
             cancel=cancel,
         )
@@ -176,17 +182,14 @@ class _Work:
         self.known: dict[str, TestRun] = {}
 
     def shares(self, tests: Sequence[TestBinary], at_once: int) -> list[list[TestBinary]]:
-        """What each guest runs; nothing of what is known.  A guest has one set of module parameters."""
+        """What each guest runs; nothing of what is known."""
         if self.repeat == 0:
             self.known = kept_results.load(self.tools, self.kernel, tests)
         pending = [test for test in tests if test.name not in self.known]
         seconds = self._seconds(pending)
-        groups: dict[object, list[TestBinary]] = {}
-        for test in pending:  # an emulator in the guest costs memory, which selftests look at
-            groups.setdefault((test.parameters, bool(test.options)), []).append(test)
         return [
             share
-            for group in groups.values()
+            for group in share_out.alike(pending)
             for share in share_out.share_out(group, seconds, at_once)
         ]
 
@@ -206,16 +209,12 @@ class _Work:
                 self._keep([replace(one, name=names[one.name].name) for one in new], tests, ())
                 kept.update(one.name for one in new)
 
-        def began(test: guest.Started) -> None:
-            if test.name in names:  # a hostile guest says what it likes
-                self.on_test(names[test.name].name)
-
         while pending and not self.cancel.is_set():
             life = boot(
                 self.tools,
                 kernel,
                 pending,
-                on_test=began,
+                on_test=lambda test: self.on_test(names[test.name].name),
                 on_done=ended,
                 cancel=self.cancel,
             )
