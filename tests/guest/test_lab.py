@@ -350,16 +350,16 @@ def test_selftests_of_the_tree_are_listed_built_and_run(lab):
         warm=lab.kernel.profile.always,
     ) as selftests:
         names = selftests.names()
-        assert "x86_64/state_test" in names
+        assert "x86_64/set_sregs_test" in names
         assert len(names) > 60
-        programs = selftests.build(["x86_64/state_test", "x86_64/no_such_test"])
-    assert set(programs.digests) == {"x86_64/state_test"}
+        programs = selftests.build(["x86_64/set_sregs_test", "x86_64/no_such_test"])
+    assert set(programs.digests) == {"x86_64/set_sregs_test"}
     assert "no_such_test" in programs.failures["x86_64/no_such_test"]
     test = testbed.TestBinary(
-        name="x86_64/state_test", digest=programs.digests["x86_64/state_test"], limit=120.0
+        name="x86_64/set_sregs_test", digest=programs.digests["x86_64/set_sregs_test"], limit=120.0
     )
     ran = testbed.run(lab.tools, lab.kernel, [test], repeat=1)
-    assert by_name(ran)["x86_64/state_test"].status is Status.PASS
+    assert by_name(ran)["x86_64/set_sregs_test"].status is Status.PASS
 
 
 def test_no_qemu_is_said_with_the_package():
