@@ -21,6 +21,18 @@ from reviewbot.tools.cpio import (
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
 _PARAMETERS = re.compile(r"[A-Za-z0-9_=,.: -]*")
+_MOUNTS = b"""\
+proc /proc proc defaults 0 0
+sys /sys sysfs defaults 0 0
+dev /dev devtmpfs defaults 0 0
+tmp /tmp tmpfs defaults 0 0
+"""
+# Below /dev, or not in every kernel.
+_MORE_MOUNTS = b"""\
+shm /dev/shm tmpfs defaults 0 0
+debug /sys/kernel/debug debugfs defaults 0 0
+huge /dev/hugepages hugetlbfs defaults 0 0
+"""
 _PARAMETER = re.compile(r"([a-z0-9_]+)\.([A-Za-z0-9_]+)=([0-9]+)")
 
 
@@ -75,14 +87,16 @@ def build(
     loads, runs = tuple(modules), tuple(tests)
     init = resources.files("reviewbot").joinpath("guest", "init").read_bytes()
     members = [
-        *(Member(path=name, mode=DIRECTORY) for name in ("bin", "dev", "modules", "proc", "sys")),
-        *(Member(path=name, mode=DIRECTORY) for name in ("tests", "tmp")),
+        *(Member(path=name, mode=DIRECTORY) for name in ("bin", "dev", "etc", "modules", "proc")),
+        *(Member(path=name, mode=DIRECTORY) for name in ("sys", "tests", "tmp")),
         # Without it init has no standard output until devtmpfs is there.
         Member(path="dev/console", mode=CONSOLE, device=(5, 1)),
         Member(path="bin/busybox", mode=EXECUTABLE, data=busybox()),
         # Selftests call system(), which wants a shell.
         Member(path="bin/sh", mode=LINK, data=b"busybox"),
         Member(path="init", mode=EXECUTABLE, data=init),
+        Member(path="etc/fstab", mode=PLAIN, data=_MOUNTS),
+        Member(path="etc/fstab.more", mode=PLAIN, data=_MORE_MOUNTS),
         Member(path="plan", mode=PLAIN, data=_plan(loads, runs, counters, expected).encode()),
         *(Member(path=f"modules/{load.name}", mode=PLAIN, data=load.data) for load in loads),
         *(
@@ -106,7 +120,7 @@ def _plan(
     counters: str,
     expected: Sequence[str],
 ) -> str:
-    lines = [f"counters {counters}"] if counters else []
+    lines = [f"total {len(tests)}", *([f"counters {counters}"] if counters else [])]
     for module in modules:
         if not acceptable_name(module.name) or "/" in module.name:
             raise InfrastructureError(f"module name {module.name!r} cannot be used in a guest")

@@ -32,7 +32,7 @@ def test_an_independent_reader_finds_everything(tmp_path):
         capture_output=True,
     )  # fmt: skip
     assert (tmp_path / "plan").read_text() == (
-        "module kvm-amd.ko nested=1 avic=0\ntest 1 120 x86_64/state_test\n"
+        "total 1\nmodule kvm-amd.ko nested=1 avic=0\ntest 1 120 x86_64/state_test\n"
     )
     assert (tmp_path / "tests/1").read_bytes() == TEST.data
     assert (tmp_path / "tests/1").stat().st_mode & 0o111

@@ -162,6 +162,27 @@ def test_kvm_is_there_and_nested(lab):
     assert by_name(ran)["nested"].status is Status.PASS, by_name(ran)["nested"].output
 
 
+def test_a_guest_has_the_file_systems_that_selftests_use(lab):
+    body = """
+        char line[512]; FILE *mounts = fopen("/proc/mounts", "r");
+        while (mounts && fgets(line, sizeof line, mounts)) fputs(line, stdout);
+        return shm_open("/one", O_CREAT | O_RDWR, 0600) < 0;
+    """
+    program = lab.program("mounts", body)
+    (result,) = testbed.run(lab.tools, lab.without_modules(), [program], repeat=1).results
+    assert result.status is Status.PASS, result.output
+    mounted = {tuple(line.split()[1:3]) for line in result.output}
+    assert mounted >= {
+        ("/proc", "proc"),
+        ("/sys", "sysfs"),
+        ("/dev", "devtmpfs"),
+        ("/tmp", "tmpfs"),  # noqa: S108 - in the guest
+        ("/dev/shm", "tmpfs"),  # noqa: S108 - in the guest
+        ("/dev/hugepages", "hugetlbfs"),
+        ("/sys/kernel/debug", "debugfs"),
+    }
+
+
 def test_a_module_that_does_not_load_is_told_and_no_test_passes(lab):
     broken = ("arch/x86/kvm/kvm-amd.ko", lab.tools.cache.put(b"no module"))
     kernel = replace(lab.kernel, image=replace(lab.kernel.image, modules=(broken,)))
