@@ -37,6 +37,10 @@ _FUNCTION = re.compile(
     r"^(?:RIP: 0010:)?(?:\? )?([A-Za-z_][\w.]{0,120})\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}"
 )
 _SUFFIX = re.compile(r"\.(?:isra|part|constprop|cold|llvm|lto_priv)(?:\.\d+)*")
+_LOOPS = re.compile(
+    r"^Calibrating delay loop \(skipped\), value calculated using timer frequency\.\. .*\(lpj=(\d{1,10})\)",
+    re.ASCII,
+)
 _KINDS_ENDED_BY_TASK = {CrashKind.LOCKDEP, CrashKind.HUNG_TASK}
 _MACHINERY = re.compile(
     r"^(?:dump_stack|show_stack|show_regs|__show_regs|__warn|warn_slowpath|report_bug|__report_bug"
@@ -108,6 +112,13 @@ def last_lines(log: str, count: int = 20) -> tuple[str, ...]:
 def panicked(log: str) -> bool:
     """True when the kernel gave up."""
     return "Kernel panic - not syncing" in log
+
+
+def loops_per_jiffy(log: str) -> int | None:
+    """What the first processor took for its delay loop from the frequency of its time stamp counter (init/calibrate.c)."""
+    found = (_LOOPS.match(plain(line)) for line in log.split("\n"))
+    loops = next((int(match[1]) for match in found if match), 0)
+    return loops or None
 
 
 def _reports(log: str) -> Iterator[_Report]:

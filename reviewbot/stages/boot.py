@@ -14,7 +14,7 @@ from reviewbot.model.codec import key_of
 from reviewbot.model.guest import Accelerator, Booted, BootResult, Host, Outcome
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
-from reviewbot.tools import accelerator, testbed
+from reviewbot.tools import accelerator, calibration, testbed
 from reviewbot.tools.context import Tools
 
 VERSION = 1
@@ -55,6 +55,8 @@ def run(request: BootRequest, tools: Tools) -> Booted:
         tools.progress(Stage.BOOT, f"boot {request.image.commit[:12]} under {host.accelerator}")
         guest = testbed.Kernel(image=request.image, profile=request.profile, host=host)
         life = testbed.boot(tools, guest, cancel=request.cancel)
+        if request.known:
+            calibration.learn(tools.cache, request.image.config, host, life.boot.console)
         outcomes.append(life.boot.outcome)
         if came_up(life.boot):
             break

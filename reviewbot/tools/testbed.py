@@ -22,7 +22,15 @@ from reviewbot.model.guest import Accelerator, BootResult, GuestSpec, Host
 from reviewbot.model.run import Stage
 from reviewbot.model.test import TestBinary, TestResult, TestRun
 from reviewbot.parse import console, guest
-from reviewbot.tools import guest_emulator, guest_modules, initramfs, kept_results, qemu, share_out
+from reviewbot.tools import (
+    calibration,
+    guest_emulator,
+    guest_modules,
+    initramfs,
+    kept_results,
+    qemu,
+    share_out,
+)
 from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.cache import write_whole
 from reviewbot.tools.guest_results import NOT_REACHED, Session
@@ -98,6 +106,9 @@ def boot(
     archive = initramfs.build(
         modules, programs, counters=counters, expected=kernel.parameters, files=files
     )
+    if not instructions:  # with those its time stamp counter is another
+        known = calibration.parameters(tools.cache, kernel.image.config, kernel.host)
+        command_line = f"{command_line} {known}".strip()
     lab = tools.config.lab
     place = Path(tempfile.mkdtemp(prefix="guest-", dir=tools.scratch))
     write_whole(place / "initramfs.cpio", archive)
@@ -115,7 +126,7 @@ def boot(
         instructions=instructions,
     )
     try:
-        return qemu.run(
+        life = qemu.run(
             spec,
             place=place / "run",
             cache=tools.cache,
@@ -125,6 +136,9 @@ def boot(
         )
     finally:
         shutil.rmtree(place, ignore_errors=True)
+    if kernel.tree and not instructions:
+        calibration.learn(tools.cache, kernel.image.config, kernel.host, life.boot.console)
+    return life
 
 
 def run(
