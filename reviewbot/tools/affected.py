@@ -9,12 +9,14 @@ that left such a file asks for the whole kernel: what came of it is linked into 
 
 import os
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _NO_FOLLOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CMD_LIMIT = 4 << 20
+_UP_AGAIN = re.compile(rb"/(?:\.|(?!\.\./)[^/\s]+/\.\.)(?=/)")
 _MANY = 60
 _NO_CODE = ("Documentation/", "LICENSES/", "samples/", "usr/include/")
 # Not .txt and .json: arch/x86/lib/x86-opcode-map.txt is an input of the build.
@@ -80,7 +82,15 @@ def _command_files(objects: Path) -> Iterator[tuple[str, bytes]]:
             inside = os.path.relpath(directory, objects)
             text = _read(Path(directory, file)).replace(b"\n", b" ")
             if b" source_" in text:  # composite objects and archives are made of others
-                yield posixpath.normpath(f"{inside}/{file[1:-4]}"), text
+                yield posixpath.normpath(f"{inside}/{file[1:-4]}"), _plain(text)
+
+
+def _plain(text: bytes) -> bytes:
+    """With "arch/x86/events/intel/../perf_event.h", as gcc names a "../perf_event.h", without the detour."""
+    longer = b""
+    while text != longer:
+        longer, text = text, _UP_AGAIN.sub(b"", text)
+    return text
 
 
 def members(objects: Path, modules: Sequence[str]) -> frozenset[str]:

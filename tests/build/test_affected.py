@@ -10,6 +10,9 @@ MADE = {  # by target, what it was made from
     "arch/x86/kvm/x86.o": ["arch/x86/kvm/x86.c", "include/linux/kvm_host.h"],
     "arch/x86/kvm/kvm-asm-offsets.s": ["arch/x86/kvm/kvm-asm-offsets.c", "include/linux/kvm_host.h"],
     "arch/x86/events/core.o": ["arch/x86/events/core.c", "include/linux/perf.h"],
+    "arch/x86/events/intel/bts.o": ["arch/x86/events/intel/bts.c", "arch/x86/events/intel/../perf_event.h"],
+    "arch/x86/mm/fault.o": ["arch/x86/mm/fault.c", "arch/x86/mm/../include/asm/trace/./exceptions.h"],
+    "lib/mm.o": ["lib/mm.c", "lib/test/../../mm/internal.h"],
     "arch/x86/kernel/vmlinux.lds": ["arch/x86/kernel/vmlinux.lds.S", "include/asm-generic/lds.h"],
     "arch/x86/kernel/asm-offsets.s": ["arch/x86/kernel/asm-offsets.c", "arch/x86/kernel/asm-offsets_64.c"],
     "lib/gen_crc32table": ["lib/gen_crc32table.c"],
@@ -83,6 +86,19 @@ def test_a_new_file_is_found_through_what_starts_to_use_it(objects):
 
 def test_a_copy_below_tools_is_another_file(objects):
     assert plan(objects, "include/linux/perf.h").objects == ("arch/x86/events/core.o",)
+
+
+@pytest.mark.parametrize(
+    ("path", "user"),
+    [
+        ("arch/x86/events/perf_event.h", "arch/x86/events/intel/bts.o"),
+        ("arch/x86/include/asm/trace/exceptions.h", "arch/x86/mm/fault.o"),
+        ("mm/internal.h", "lib/mm.o"),
+    ],
+)
+def test_a_header_is_known_by_whatever_way_it_was_included(objects, path, user):
+    """Else what it breaks is found in the last patch, for which all is made, and held against that one."""
+    assert plan(objects, path).objects == (user,)
 
 
 @pytest.mark.parametrize("path", ["Documentation/a.txt", "Documentation/a.json", "README"])
