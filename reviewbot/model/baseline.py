@@ -24,6 +24,7 @@ class Past:
     """One earlier execution on a base.  ``program`` is the digest of the test's binary.
 
     ``when`` is seconds since 1970.  ``here``: on this very base and configuration, not a relative's.
+    ``config`` as in :class:`Baseline`, "" where nobody asks.
     """
 
     test: str
@@ -34,3 +35,4 @@ class Past:
     seconds: float
     when: float
     here: bool
+    config: str = ""

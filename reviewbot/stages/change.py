@@ -43,10 +43,10 @@ def _judge(
     if not base or not tip or _unknown(base) or _unknown(tip):
         return Change.UNKNOWN, "no result from our guest: " + _why_unknown(base, tip)
     was, now = _agreed(base), _agreed(tip)
+    if case.why is Why.ADDED and now is not None:  # whatever the base makes of it
+        return _new(next(filter(_bad, base), base[0]), tip[0])
     if was is None or now is None:
         return _disagreement(base, tip, known)
-    if case.why is Why.ADDED:
-        return _new(base[0], tip[0])
     sure = min(len(base), len(tip)) > repeats
     if was and now:
         return _both_good(base, tip, sure=sure)
@@ -88,8 +88,10 @@ def _both_bad(base: Results, tip: Results, known: Known, *, sure: bool) -> tuple
         certain = sure and crashed == len(tip) and all(one.status is Status.FAIL for one in base)
         change = Change.REGRESSION if certain else Change.UNCONFIRMED
         return change, f"crashes, {crashed} of {len(tip)} times; {was}"
-    if any(here) or known.alike:
+    if not known.unlike:
         return Change.SAME, "fails on both, in more than one way"
+    if any(here) or known.alike:
+        was = f"in another way {known.unlike} of {len(tip)} times; {was}"
     return Change.DIFFERENT, was if sure else f"{was} (seen once)"
 
 
@@ -99,6 +101,9 @@ def _worse(
     """The base passes or skips the test and the series fails, every time."""
     excused = known.alike and (known.crashes or not _crashed(tip))
     if excused and (chance := known.chance(len(tip), len(tip))) >= odds.UNLIKELY:
+        if known.unlike:
+            other = f"{known.unlike} of {len(tip)} failures here are other ones"
+            return Change.UNCONFIRMED, f"{known.phrase()}; {other}"
         said = (
             f"{len(tip)} of {len(tip)} here, by chance in one of {max(1, round(1 / chance))} cases"
         )
@@ -139,9 +144,9 @@ def _disagreement(base: Results, tip: Results, known: Known) -> tuple[Change, st
     both = f"{here}, {_shares(base)} on the base"
     if _crashed(tip) and not known.crashes:
         return Change.UNCONFIRMED, f"{both}, never by such a crash"
-    if _agreed(base) and not (known.flaky and known.alike):
+    if known.unlike or (_agreed(base) and not (known.flaky and known.alike)):
         return Change.UNCONFIRMED, both
-    if _agreed(base) and known.chance(sum(map(_bad, tip)), len(tip)) < odds.UNLIKELY:
+    if known.chance(sum(map(_bad, tip)), len(tip)) < odds.UNLIKELY:
         return Change.UNCONFIRMED, f"{both}; {known.phrase()}, which does not explain it"
     return Change.FLAKY, f"{known.phrase()}; {here}" if known.flaky else both
 

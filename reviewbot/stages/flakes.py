@@ -8,6 +8,7 @@ all of them together, it alone counts: a hundred passes of a base before the rac
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Known:
 
     ``alike`` failed as the series does: in the same check, by a crash with the same title, or by time.
     ``crashes`` of them are crashes.  ``flaky``: one program was seen to pass and to fail on one base.
+    ``unlike`` are failures of the series that none of those resembles: no rate says anything of them.
     """
 
     runs: int
@@ -34,6 +36,7 @@ class Known:
     alike: int
     crashes: int = 0
     flaky: bool = False
+    unlike: int = 0
 
     @property
     def rate(self) -> float:
@@ -58,16 +61,24 @@ def known(
     """Count what is known.  ``program`` is the digest of the binary that ran here.
 
     ``base`` are this review's own runs of the base.  They are in ``past`` too, unless it could not be
-    written.
+    written, or what is seen here is kept for one series alone.
     """
     here = [one for one in past if one.here and one.program == program]
-    own: list[Past | TestResult] = [*here] if len(here) >= len(base) else [*base]
+    noted = Counter(map(_seen, here))
+    own: list[Past | TestResult] = [*here]
+    for one in base:
+        noted[_seen(one)] -= 1
+        own += [one] if noted[_seen(one)] < 0 else []
     others = [one for one in past if not (one.here and one.program == program)]
     failed = [one for one in tip if one.status.bad]
     every, alone = (
         _counted(runs, failed, program) for runs in ((*own, *_of_relatives(others)), own)
     )
     return alone if alone.rate > every.rate else every
+
+
+def _seen(one: Past | TestResult) -> tuple[Status, str, float]:
+    return one.status, one.assertion, one.seconds
 
 
 def _counted(
@@ -81,7 +92,8 @@ def _counted(
         failures=len(bad),
         alike=len(same),
         crashes=sum(one.status is Status.CRASH for one in same),
-        flaky=_flips(counted),
+        flaky=_flips(counted, program),
+        unlike=sum(not any(_as_before(one, other, program) for one in bad) for other in failed),
     )
 
 
@@ -116,21 +128,27 @@ def _without_line(assertion: str) -> str:
     return _LINE.sub(r"\1", assertion)
 
 
-def _flips(counted: Iterable[Past | TestResult]) -> bool:
+def _flips(counted: Iterable[Past | TestResult], program: str) -> bool:
     """Whether a program had both on one base; another build of the test may only fail, and for a reason."""
-    seen: dict[tuple[str, str], set[bool]] = {}
+    seen: dict[tuple[str, ...], set[bool]] = {}
     for one in counted:
         if one.status not in {Status.SKIP, Status.INFRA}:
-            where = (one.tree, one.program) if isinstance(one, Past) else ("", "")
+            where: tuple[str, ...] = ()  # this program on this base
+            if isinstance(one, Past) and not (one.here and one.program == program):
+                where = _base_of(one)
             seen.setdefault(where, set()).add(one.status.bad)
     return any(len(both) == 2 for both in seen.values())
 
 
+def _base_of(one: Past) -> tuple[str, str, str]:
+    return one.tree, one.config, one.program
+
+
 def _of_relatives(past: Iterable[Past]) -> list[Past]:
     """What passes everywhere counts, and what flips; not what only fails on some base."""
-    by_base: dict[tuple[str, str], list[Past]] = {}
+    by_base: dict[tuple[str, str, str], list[Past]] = {}
     for one in past:
-        by_base.setdefault((one.tree, one.program), []).append(one)
+        by_base.setdefault(_base_of(one), []).append(one)
     return [
         one
         for runs in by_base.values()

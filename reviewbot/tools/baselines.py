@@ -54,7 +54,7 @@ _NEWEST = """
 """
 _SAME = "tree = ?3 AND config = ?4"
 _PAST = """
-    SELECT test, tree, program, status, assertion, seconds, at, {same} FROM runs
+    SELECT test, tree, program, status, assertion, seconds, at, {same}, config FROM runs
     WHERE place = ?1 AND test = ?2 AND at >= ?5 AND ({which})
     ORDER BY at DESC, rowid DESC LIMIT ?6
 """
@@ -165,8 +165,8 @@ class Baselines:
                 place.rename(place.with_name(f"{place.name}.damaged"))
 
 
-def _past(row: tuple[str, str, str, str, str, float, float, int]) -> Past:
-    test, tree, program, status, assertion, seconds, at, here = row
+def _past(row: tuple[str, str, str, str, str, float, float, int, str]) -> Past:
+    test, tree, program, status, assertion, seconds, at, here, config = row
     return Past(
         test=test,
         tree=tree,
@@ -176,4 +176,5 @@ def _past(row: tuple[str, str, str, str, str, float, float, int]) -> Past:
         seconds=seconds,
         when=at,
         here=bool(here),
+        config=config,
     )

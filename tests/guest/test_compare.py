@@ -41,6 +41,11 @@ def results(letters, assertion="a.c:1: x"):
     )
 
 
+def mixed(*parts):
+    """Results of several kinds: (letter, assertion) of each."""
+    return tuple(one for letter, assertion in parts for one in results(letter, assertion))
+
+
 def judged(base, tip, case=OLD, repeats=2, past="", **words):
     return delta(
         case,
@@ -52,7 +57,7 @@ def judged(base, tip, case=OLD, repeats=2, past="", **words):
     )
 
 
-def history(letters, *, tree="t", program="p", here=True, assertion="a.c:1: x"):
+def history(letters, *, tree="t", program="p", here=True, assertion="a.c:1: x", config="k"):
     """Earlier runs on bases, which fail as results() do."""
     return tuple(
         Past(
@@ -64,6 +69,7 @@ def history(letters, *, tree="t", program="p", here=True, assertion="a.c:1: x"):
             seconds=1.0,
             when=float(number),
             here=here,
+            config=config,
         )
         for number, result in enumerate(results(letters, assertion))
     )
@@ -258,6 +264,73 @@ def test_what_another_series_program_only_ever_fails_says_nothing():
 def test_a_known_flake_does_not_hide_what_it_cannot_explain(tip, assertion, why):
     found = judged("ppp", tip, past="f" + "p" * 199, assertion=assertion)
     assert (found.change, found.note.endswith(why)) == (Change.UNCONFIRMED, True), found.note
+
+
+@pytest.mark.parametrize(
+    ("past", "known_one", "other"),
+    [
+        (history("p" * 34 + "t" * 6), ("t", "not finished"), ("f", "b.c:9: y")),
+        (history("pfpfpfpf"), ("f", "a.c:1: x"), ("f", "b.c:9: y")),
+        (history("pcpcpcpc", assertion="WARNING in f()"), ("c", "WARNING in f()"), ("c", "BUG")),
+    ],
+)
+def test_a_known_flake_excuses_no_other_failure_beside_it(past, known_one, other):
+    tip = mixed(known_one, other, other)
+    found = delta(OLD, results("ppp"), tip, repeats=2, past=past, program="p")
+    assert found.change is Change.UNCONFIRMED
+    assert found.note.endswith("2 of 3 failures here are other ones")
+    alike = mixed(known_one, known_one, known_one)
+    found = delta(OLD, results("ppp"), alike, repeats=2, past=past, program="p")
+    assert found.change is Change.FLAKY
+
+
+def test_a_base_that_fails_once_excuses_no_other_failure():
+    base = mixed(("p", ""), ("f", "a.c:1: x"), ("p", ""))
+    found = delta(OLD, base, results("fff", "b.c:9: y"), repeats=2)
+    assert (found.change, found.note) == (
+        Change.UNCONFIRMED,
+        "failed 3 of 3 here, failed 1 of 3 on the base",
+    )
+
+
+def test_a_base_that_seldom_fails_does_not_explain_three_failures_of_three():
+    found = judged("pfp", "fff", past="p" * 99 + "f")
+    assert found.change is Change.UNCONFIRMED
+    assert found.note.endswith("failed 1 of 100 runs, which does not explain it")
+
+
+def test_failing_on_both_now_and_then_in_another_way_is_told():
+    tip = mixed(("f", "a.c:1: x"), ("f", "b.c:9: y"), ("f", "b.c:9: y"))
+    found = delta(OLD, results("fff"), tip, repeats=2)
+    said = "in another way 2 of 3 times; on the base fail: a.c:1: x"
+    assert (found.change, found.note) == (Change.DIFFERENT, said)
+
+
+@pytest.mark.parametrize("base", ["fpf", "pff", "ttp"])
+def test_a_new_test_that_always_fails_is_no_flake_whatever_the_base_does(base):
+    assert judged(base, "fff", case=NEW).change is Change.NEW_FAIL
+    passes = judged(base, "ppp", case=NEW)
+    assert passes.change is Change.NEW_PASS
+    assert passes.note.endswith("on the base, as a new test should")
+
+
+def test_runs_that_are_not_in_the_history_count_beside_it():
+    """What a series with programs of its own sees of a base is written down for nobody."""
+    base = (*results("p"), *(dataclasses.replace(one, seconds=7.0) for one in results("fp")))
+    counted = known(history("p" * 20), base, results("fff"), "p")
+    assert (counted.runs, counted.alike, counted.flaky) == (22, 1, True)
+
+
+def test_a_configuration_that_only_ever_fails_is_a_base_of_its_own():
+    """The same tree with KASAN: too slow for the limit, always."""
+    past = (*history("p" * 9), *history("t" * 9, here=False, config="KASAN"))
+    found = delta(OLD, results("ppp"), results("ttt"), repeats=2, past=past, program="p")
+    assert (found.change, found.note) == (
+        Change.REGRESSION,
+        "base passes and series fails, 3 of 3 times",
+    )
+    other = (*history("p" * 9, here=False), *history("t" * 9, here=False, config="KASAN"))
+    assert not known(other, results("p"), results("t"), "p").flaky
 
 
 def test_without_history_this_reviews_own_runs_count():

@@ -43,6 +43,7 @@ def test_a_run_comes_back_with_everything_that_was_said(tmp_path: Path) -> None:
     history.record(HERE, [failed], {"x86/a": "digest"}, now=NOW)
     (found,) = history.past(HERE, ["x86/a", "x86/never"], now=NOW)["x86/a"]
     assert (found.test, found.tree, found.program) == ("x86/a", "t1", "digest")
+    assert found.config == "c1"
     assert (found.status, found.assertion, found.seconds) == (Status.FAIL, "a.c:7: x == y", 1.5)
     assert found.when == NOW
     assert found.here
