@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reviewbot.model.base import Confidence
+from reviewbot.model.base import Confidence, Moved
 
 
 class Severity(StrEnum):
@@ -95,7 +95,9 @@ class CheckResult:
     ``refused`` are such requests that are not honoured, with what is wrong with them; ``adjusted`` is
     what the settings changed.
     ``lost`` are codes of rules that died or ran out of time: nobody knows what they would have said.
-    ``basis`` says what of a series that does not apply was looked at, "" when it applies.
+    ``basis`` says what of a series that does not apply was looked at, "" when it applies;
+    ``moved`` are the hunks of its patches from the conflict on that were looked at elsewhere than
+    mailed, with the number of the patch.
     """
 
     findings: tuple[Finding, ...]
@@ -106,3 +108,4 @@ class CheckResult:
     refused: tuple[tuple[str, str], ...] = ()
     adjusted: tuple[Adjusted, ...] = ()
     basis: str = ""
+    moved: tuple[tuple[int, Moved], ...] = ()

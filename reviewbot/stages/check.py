@@ -9,12 +9,12 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from reviewbot.model.base import Applied, Confidence, Conflict
+from reviewbot.model.base import Applied, Confidence, Conflict, Moved
 from reviewbot.model.codec import key_of
 from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Patch, Series
-from reviewbot.parse.landing import as_landed
+from reviewbot.parse.landing import as_landed, between
 from reviewbot.rulekit.facts import Keep
 from reviewbot.rulekit.registry import chosen, code_digest, rules_for
 from reviewbot.rulekit.rule import Needs, Rule
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = 2
+VERSION = 3
 SECONDS_PER_RULE = 5.0
 MEMORY = 1024 * 1024 * 1024
 
@@ -68,6 +68,7 @@ def with_rules(request: CheckRequest, rules: Sequence[Rule], tools: Tools) -> Ch
     result = collect(request.series, (answer for answer, _ in answers))
     if trees.basis:
         result = _hedged(result, trees.basis, rules)
+        result = replace(result, moved=tuple(_moved(request.series, trees)))
     gone = tuple(rule.code for rule, (_, lost) in zip(rules, answers, strict=True) if lost)
     if gone:  # a time limit may be the machine's fault: try again next time
         return replace(result, lost=gone)
@@ -122,6 +123,12 @@ def _hedged(result: CheckResult, basis: str, rules: Iterable[Rule]) -> CheckResu
         for finding in result.findings
     )
     return replace(result, findings=findings, basis=basis)
+
+
+def _moved(series: Series, trees: Trees) -> Iterator[tuple[int, Moved]]:
+    """Where hunks of patches that are not applied were looked at: findings speak of lines there."""
+    for mailed, step in list(zip(series.patches, trees.steps, strict=True))[trees.whole :]:
+        yield from ((mailed.number, place) for place in between(mailed, step.patch))
 
 
 def _basis(series: Series, conflict: Conflict, rest: partial.Partial) -> str:

@@ -29,9 +29,14 @@ class Passage:
 
 
 def moved(run: Run, patch: Patch) -> tuple[Moved, ...]:
-    """The hunks that applied at an offset: remarks speak of lines of the after-tree."""
+    """The hunks that applied at an offset: remarks speak of lines of the after-tree.
+
+    Of a patch that did not apply as a whole, those of its hunks that the rules looked at.
+    """
     applied = run.applied.patches if run.applied else ()
-    return next((one.moved for one in applied if one.number == patch.number), ())
+    rest = run.check.moved if run.check else ()
+    tried = tuple(place for number, place in rest if number == patch.number)
+    return next((one.moved for one in applied if one.number == patch.number), tried)
 
 
 def passages(

@@ -9,9 +9,11 @@ import time
 import pytest
 
 from reviewbot import assets
+from reviewbot.model.base import Conflict, Moved
 from reviewbot.model.config import RulesConfig
 from reviewbot.model.errors import UserError
 from reviewbot.model.finding import RuleOutcome, RuleStatus
+from reviewbot.parse.diff import parse_diff
 from reviewbot.stages import check
 from reviewbot.tools import worker
 
@@ -157,3 +159,36 @@ def test_shipped_rules_answer_for_real_commits(tools, small, tmp_path):
     (finding,) = [f for f in result.findings if f.code == "KVM-ABI-011"]
     assert (finding.patch, finding.location.path, finding.location.line) == (1, header, 2)
     assert finding.quoted == ("#define KVM_FLAG BIT(0)",)
+
+
+def test_after_a_conflict_it_is_told_where_the_other_hunks_were_looked_at(tools, small, tmp_path):
+    def git(*words):
+        command = [
+            "git",
+            "-C",
+            str(tmp_path),
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@b.c",
+            *words,
+        ]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "notes").write_text("added above\n" * 3 + "first\nlast\n")
+    (tmp_path / "code.c").write_text("rewritten\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "x")
+    diff = "--- a/notes\n+++ b/notes\n@@ -1,2 +1,3 @@\n first\n+new\n last\n"
+    diff += "--- a/code.c\n+++ b/code.c\n@@ -1 +1 @@\n-int one;\n+int two;\n"
+    patch = dataclasses.replace(small.patch(1, []), files=tuple(parse_diff(diff)))
+    applied = small.applied([1], repository=str(tmp_path))
+    base = dataclasses.replace(
+        applied.base, commit=git("rev-parse", "HEAD"), tree_id=git("rev-parse", "HEAD^{tree}")
+    )
+    stop = Conflict(patch=1, path="code.c", hunk="@@ -1 +1 @@", reason="")
+    applied = dataclasses.replace(applied, base=base, patches=(), conflict=stop)
+    result = check.run(check.CheckRequest(series=small.series([patch]), applied=applied), tools)
+    assert result.basis == "1 of 2 files were looked at, those whose hunks apply"
+    assert result.moved == ((1, Moved(path="notes", mailed=1, landed=4)),)
