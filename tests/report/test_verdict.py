@@ -182,3 +182,18 @@ def test_tests_that_all_skip_themselves_show_nothing():
     some = replace(run, tests=sample_runs.report_of(skipped, passed))
     assert judge.run(none).line == "no findings (every test skipped itself)."
     assert judge.run(some).line == "no findings, no regression found."
+
+
+@pytest.mark.parametrize("skipped", [0, 1])
+def test_no_regression_is_claimed_where_no_guest_had_a_result(skipped):
+    lost = [
+        sample_runs.delta(name, Change.UNKNOWN, (Status.PASS,), (Status.INFRA,))
+        for name in ("x86/state_test", "x86/smm_test")
+    ]
+    more = [sample_runs.delta("x86/a", Change.SAME, (Status.SKIP,), (Status.SKIP,))] * skipped
+    run = sample_runs.CASES["single_patch"]()
+    line = judge.run(replace(run, tests=sample_runs.report_of(*lost, *more))).line
+    ours = "our tools failed in test: no result from x86/state_test, x86/smm_test"
+    assert line.startswith("1 error, 2 tests not comparable (")
+    assert ours in line
+    assert ("every other test skipped itself" in line) is bool(skipped)
