@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reviewbot.model.guest import Accelerator, Crash, Host
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
-from reviewbot.model.test import Change, Delta, TestReport, TestResult
+from reviewbot.model.test import Change, Delta, TestReport, TestResult, Why
 from reviewbot.parse.backtrace import telling
 from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.stages.printable import WIDTH, count, lines_of, one_line
@@ -50,7 +50,10 @@ def row(report: TestReport | None) -> str:
     if report is None or not report.deltas:
         return ""
     by = {change: [d for d in report.deltas if d.change is change] for change in Change}
-    said = [_same(by[Change.SAME])] if by[Change.SAME] else []
+    woken = [delta for delta in by[Change.SAME] if _woken(delta)]
+    same = [delta for delta in by[Change.SAME] if not _woken(delta)]
+    said = [_same(same)] if same else []
+    said += [f"{len(woken)} passing that the base skips"] if woken else []
     words = (
         (Change.REGRESSION, "worse"),
         (Change.FIXED, "better than on base"),
@@ -89,6 +92,12 @@ def _same(deltas: list[Delta]) -> str:
     return f"{len(deltas)} the same on base and series ({', '.join(said)})"
 
 
+def _woken(delta: Delta) -> bool:
+    """Whether the base never ran what passes with the series: no regression, but not the same either."""
+    before = all(result.status is Status.SKIP for result in delta.base)
+    return before and bool(delta.tip) and delta.tip[-1].status is Status.PASS
+
+
 def _new(delta: Delta) -> str:
     base = delta.base[-1].status.value if delta.base else "not there"
     tip = delta.tip[-1].status.value if delta.tip else "not run"
@@ -110,11 +119,19 @@ def test_blocks(counted: Tally) -> tuple[Block, ...]:
         lines = [f"{one.name}: {one.reason}" for one in counted.unbuilt if one.new is new]
         if lines:
             blocks.append(Block(heading=heading, lines=shortened(tuple(lines))))
+    found = [(heading, counted.of(change)) for change, heading in kinds]
+    found.insert(2, ("Changed by this series, and failing, as on the base:", _own_failing(counted)))
     return tuple(blocks) + tuple(
-        Block(heading=heading, lines=tuple(line for d in found for line in _delta_lines(d)))
-        for change, heading in kinds
-        if (found := counted.of(change))
+        Block(heading=heading, lines=tuple(line for d in deltas for line in _delta_lines(d)))
+        for heading, deltas in found
+        if deltas
     )
+
+
+def _own_failing(counted: Tally) -> tuple[Delta, ...]:
+    """Of a test that the series changes its author expects that it passes now."""
+    same = (d for d in counted.of(Change.SAME) if d.test.why is Why.CHANGED)
+    return tuple(d for d in same if any(result.status.bad for result in d.tip))
 
 
 def crash_block(crash: Crash) -> Block:
