@@ -21,7 +21,8 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     """One plan a patch; ``objects`` is the base's object tree, ``targets`` are made for every patch.
 
     Users of a file are looked up in the base.  An object that starts to use a file does so by a
-    change that compiles it, so what an earlier patch compiled or configured counts for later ones.
+    change that compiles it, so what an earlier patch compiled or configured counts for later ones; whatever uses
+    a file that the base lacks may have been compiled by an earlier patch that had everything made.
     Whether a module finds a symbol of the kernel is seen in vmlinux.o (scripts/Makefile.modpost), so a
     patch that exports another one has the kernel linked.
     """
@@ -35,16 +36,22 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     for paths, headers in zip(changed, hidden, strict=True):
         paths.extend(sorted(path for path in headers if used_by[path]))
     covered = affected.members(objects, targets)
+    strangers = frozenset(path for path in new if affected.is_elsewhere(path, covered, targets))
     found: list[Plan] = []
     tried: frozenset[str] = frozenset()
-    configure = False
+    configure = everything = False
     for paths, sides in zip(changed, pairwise(views), strict=True):
         plan = affected.plan(paths, used_by, covered, targets, new)
         outside = [path for path in paths if used_by.get(path, frozenset()) - covered]
-        if plan.objects and _exports_change(outside, sides):
+        unknown = everything and any(p in strangers and sides[0].entry(p) for p in paths)
+        if unknown or (plan.objects and _exports_change(outside, sides)):
             plan = replace(plan, everything=True, objects=())
+        sources = [path for path in paths if path.endswith((".c", ".S"))]
+        tried |= frozenset(affected.plan(sources, used_by, covered, targets, new).objects)
         tried |= frozenset(plan.objects)
+        tried -= {f"{path[:-2]}.o" for path in sources if sides[1].entry(path) is None}
         configure = configure or plan.configure
+        everything = everything or plan.everything
         found.append(replace(plan, objects=tuple(sorted(tried)), configure=configure))
     return tuple(found)
 

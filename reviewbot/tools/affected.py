@@ -113,7 +113,7 @@ def plan(
 
     ``new`` are those that ``used_by`` cannot know: whatever starts to use them changes as well.
     """
-    homes = frozenset(posixpath.dirname(one) for one in (*covered, *targets))
+    homes = _homes(covered, targets)
     configure = everything = code = False
     others: set[str] = set()
     for path in filter(_is_code, paths):
@@ -135,6 +135,17 @@ def plan(
     if everything or any(map(_is_special, others)) or len(others) > _MANY:
         return Plan(code=code, configure=configure, everything=True)
     return Plan(code=code, configure=configure, objects=tuple(sorted(others)))
+
+
+def is_elsewhere(path: str, covered: Iterable[str], targets: Iterable[str]) -> bool:
+    """True for a C file or header that may be used by what is not made for the targets."""
+    homes = _homes(covered, targets)
+    ours = _is_code(path) and not _is_foreign(path, homes)
+    return ours and path.endswith((".c", ".h", ".S")) and posixpath.dirname(path) not in homes
+
+
+def _homes(covered: Iterable[str], targets: Iterable[str]) -> frozenset[str]:
+    return frozenset(posixpath.dirname(one) for one in (*covered, *targets))
 
 
 def _is_special(target: str) -> bool:

@@ -228,6 +228,47 @@ def test_a_break_outside_the_targets_is_found_in_its_patch(kernel, lab):
     assert "include/linux/kernel.h" in {one.path for one in result.patches[0].new}
 
 
+BUILT_IN = "kernel/main.o kernel/user.o"
+
+
+def test_a_break_in_a_file_that_the_series_brings_is_found_in_its_patch(kernel, lab):
+    """Nothing of the base is made from it, and it is no part of the targets."""
+    extra = "kernel/extra.c"
+    brings = {
+        extra: "int extra = 1;\n",
+        "Makefile": lambda old: old.replace(BUILT_IN, f"{BUILT_IN} kernel/extra.o"),
+    }
+    breaks = {extra: "int extra = undeclared;\n"}
+    first, second, third = lab.build(kernel.series(brings, breaks, {SVM: append("\n")})).patches
+    assert [one.status for one in (first, second, third)] == [
+        Status.PASS,
+        Status.FAIL,
+        Status.FAIL,
+    ]
+    assert extra in {one.path for one in second.new}
+    assert third.new == ()
+
+
+def test_a_break_in_what_was_made_with_everything_is_found_in_its_patch(kernel, lab):
+    """kernel/main.c starts to use the header in a patch that has the whole kernel made."""
+    starts = {
+        "kernel/main.c": lambda old: f"#include <linux/kernel.h>\n{old}\nint size = SIZE;\n",
+        "Makefile": append("\n"),
+    }
+    header = "include/linux/kernel.h"
+    breaks = {header: lambda old: old.replace("SIZE 1", "SIZE undeclared")}
+    series = kernel.series(
+        starts, breaks, {SVM: append("\n")}, base={header: append("#define SIZE 1\n")}
+    )
+    first, second, third = lab.build(series).patches
+    assert [one.status for one in (first, second, third)] == [
+        Status.PASS,
+        Status.FAIL,
+        Status.FAIL,
+    ]
+    assert third.new == ()
+
+
 def test_kconfig_changes_are_configured_first(kernel, lab):
     applied = kernel.series({"Kconfig": append("config KVM_NEW\n")}, {SVM: append("\n")})
     result = lab.build(applied)
