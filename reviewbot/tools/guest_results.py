@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.tools.testbed import Kernel
 
 _FATAL = {CrashKind.OOPS, CrashKind.BUG, CrashKind.PANIC, CrashKind.KASAN, CrashKind.LOCKUP}
+_STOPPED = frozenset({Outcome.HUNG, Outcome.TIMEOUT})
 NOT_REACHED = ("module did not load: ", "the guest ended before the first test: ")
 """How the assertion of a test begins that no guest got to: nothing is known of the test."""
 _LAST_LINES = 12
@@ -31,6 +32,7 @@ class Session:
     results: dict[str, TestResult]
     boots: list[BootResult]
     logs: list[str]
+    stopped: bool = False  # one just stopped before its first test
 
     def take(self, life: Life, pending: list[TestBinary]) -> list[TestBinary]:
         """Note what a guest did with ``pending``; return what is left for the next one.
@@ -52,6 +54,10 @@ class Session:
             self.results |= {test.name: _without_effect(test, said.unlike) for test in pending}
         left = [test for test in pending if test.name not in self.results]
         if len(left) < len(pending):
+            return left
+        if life.boot.outcome in _STOPPED and not self.stopped:
+            # A busy machine looks so, too: of a base that looked like a failure of every test.
+            self.stopped = True
             return left
         # Not one test was reached: another guest would do the same.
         for test in left:

@@ -130,6 +130,24 @@ def test_an_oops_counts_even_when_the_emulator_was_killed_afterwards(life, ended
     assert "NULL pointer" in found.assertion
 
 
+def test_a_guest_that_just_stops_before_its_first_test_is_started_once_more(life, ended):
+    """One stall of a busy machine must not make every test "better than on base"."""
+    done = ended("exit 0")
+    lost, ran = life(done, results=""), life(done, results=RUNNING)
+    hung = replace(lost, boot=replace(lost.boot, outcome=Outcome.HUNG))
+    session = guest_results.Session(results={}, boots=[], logs=[])
+    assert session.take(hung, [TEST]) == [TEST]
+    assert (session.results, len(session.boots)) == ({}, 1)
+    assert session.take(ran, [TEST]) == []
+    session = guest_results.Session(results={}, boots=[], logs=[])
+    assert session.take(hung, [TEST]) == [TEST]
+    assert session.take(hung, [TEST]) == []
+    assert session.results[TEST.name].status is Status.CRASH
+    assert session.results[TEST.name].assertion.endswith("before the first test: no progress")
+    session = guest_results.Session(results={}, boots=[], logs=[])
+    assert session.take(lost, [TEST]) == []  # a reset is no stall
+
+
 WARNED = """\
 [    5.000000] reviewbot: test 1 starts: x86/state_test
 [    5.100000] WARNING: CPU: 0 PID: 1 at arch/x86/kvm/x86.c:1 kvm_foo+0x1/0x2 [kvm]
