@@ -95,6 +95,8 @@ _PATTERNS: tuple[tuple[str, CrashKind, str, str], ...] = (
     ("", CrashKind.OOPS, "", r"(?:Oops: )?(?P<title>general protection fault).*\[#\d+\].*"),
     ("", CrashKind.OOPS, "", r"(?:Oops: )?(?P<title>divide error|double fault): .*\[#\d+\].*"),
     ("", CrashKind.OOPS, "", r"(?:Oops: )?(?P<title>stack segment|invalid opcode): .*\[#\d+\].*"),
+    # int3, simd exception, alignment check ...: whatever __die_header() is given
+    ("", CrashKind.OOPS, "", r"(?:Oops: )?(?P<title>[a-z][\w #]{2,60}): [0-9a-f]{4} \[#\d+\].*"),
     ("Oops: ", CrashKind.OOPS, "oops", r"Oops: .*"),
     ("traps: PANIC", CrashKind.OOPS, "", r"traps: (?P<title>PANIC: double fault).*"),
     # arch/x86/mm/extable.c: KVM's favourite

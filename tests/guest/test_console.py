@@ -47,6 +47,15 @@ def test_an_oops_is_one_report_not_three():
     assert found.test == "boom_null"
 
 
+@pytest.mark.parametrize("oops", ["", "Oops: "], ids=["before 6.10", "since"])
+@pytest.mark.parametrize(
+    "trap", ["int3", "simd exception", "segment not present", "unexpected #NM exception"]
+)
+def test_every_trap_that_kills_a_task_is_an_oops(trap, oops):
+    (found,) = console.crashes(f"[    5.000000] {oops}{trap}: 0000 [#1] PREEMPT SMP NOPTI\n")
+    assert (found.kind, found.title) == (CrashKind.OOPS, trap)
+
+
 def test_a_panic_after_an_oops_is_its_consequence():
     text = log("null").replace(
         "---[ end trace 0000000000000000 ]---",
