@@ -14,7 +14,7 @@ _FAILED = re.compile(r"^error: patch failed: (.+):(\d+)$", re.MULTILINE)
 _ABOUT = re.compile(
     r"^error: (.+): (does not exist in index|already exists in index|wrong type)$", re.MULTILINE
 )
-_SHOWN = 70
+_SHOWN = 66
 
 Read = Callable[[str], bytes | None]
 """The file at a path of the tree the patch was tried on, None when there is none."""
@@ -115,7 +115,8 @@ def _first_difference(have: list[str], old: list[str], hunk: Hunk) -> str:
             return f"line {at + step + 1} differs in its line end only (CRLF against LF)"
         if found.split() == line.split():
             return f"line {at + step + 1} differs in white space only: {_quote(line)}"
-        return f"line {at + step + 1}: expected {_quote(line)}, found {_quote(found)}"
+        wanted, there = _quotes(line, found)
+        return f"line {at + step + 1}: expected {wanted}, found {there}"
     return "all lines of the hunk are there, but not where the hunks around it allow them"
 
 
@@ -132,6 +133,17 @@ def _best_place(have: list[str], old: list[str], declared: int) -> int | None:
     if not votes:
         return None
     return max(votes, key=lambda at: (votes[at], -abs(at - declared)))
+
+
+def _quotes(line: str, found: str) -> tuple[str, str]:
+    """Both lines, from shortly before where they differ when their beginnings look the same."""
+    quoted = _quote(line), _quote(found)
+    if quoted[0] != quoted[1]:
+        return quoted
+    texts = one_line(line), one_line(found)
+    differs = (at for at, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)
+    start = next(differs, min(map(len, texts))) - _SHOWN // 3
+    return _quote(f"...{texts[0][start:]}"), _quote(f"...{texts[1][start:]}")
 
 
 def _quote(line: str) -> str:

@@ -5,11 +5,12 @@ Pure.  Layout is here; order and wording of the whole are in the templates.
 """
 
 import email.utils
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import jinja2
 
+from reviewbot.model.finding import Finding
 from reviewbot.model.run import Run
 from reviewbot.model.series import Patch
 from reviewbot.stages import reproduce
@@ -61,7 +62,7 @@ def summary(
     lines = finding_lines(run, named)
     patches = run.series.patches if run.series else ()
     replies = {patch.number for patch in patches if needs_reply(run, counted, patch)}
-    unplaced = [f for f in named if f.location is None and f.patch not in replies]
+    unplaced = _once(f for f in named if f.location is None and f.patch not in replies)
     return templates.get_template("summary.txt.j2").render(
         as_mail=as_mail,
         verdict=run.verdict.line if run.verdict else "no verdict was reached.",
@@ -70,7 +71,7 @@ def summary(
         findings=lines[:MOST_FINDINGS],
         more_findings=max(0, len(lines) - MOST_FINDINGS),
         build_lines=build_lines(run, counted),
-        notes=[(finding_lines(run, (f,))[0], f) for f in counted.notes[:MOST_NOTES]],
+        notes=_notes(run, counted.notes[:MOST_NOTES]),
         inline=inline,
         more_notes=max(0, len(counted.notes) - MOST_NOTES),
         unplaced=unplaced[:MOST_REMARKS],
@@ -84,6 +85,22 @@ def summary(
         duration=reproduce.duration(run),
         version=one_line(run.version),
     )
+
+
+def _notes(run: Run, notes: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    """The line of each note and what to do; what was said above is not said again."""
+    said: set[tuple[str, str]] = set()
+    found = []
+    for note in notes:
+        known = (note.code, note.fix) in said
+        said.add((note.code, note.fix))
+        found.append((finding_lines(run, (note,))[0], "" if known else note.fix))
+    return found
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """The first of those that say the same of several patches: the list above names them all."""
+    return list({(each.code, each.title): each for each in reversed(list(findings))}.values())[::-1]
 
 
 def patch_section(

@@ -97,6 +97,15 @@ def build_lines(run: Run, counted: Tally) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _in_columns(reason: str) -> tuple[str, ...]:
+    """Two quoted lines of code each on a line of its own where they do not fit beside each other."""
+    where, expected, quoted = reason.partition(": expected ")
+    wanted, found, there = quoted.rpartition(", found ")
+    if len(reason) <= WIDTH or not (expected and found):
+        return (reason,)
+    return (f"{where}:", f"expected {wanted},", f"found {there}")
+
+
 def conflict_block(run: Run) -> Block | None:
     """Where the series stopped applying."""
     conflict = run.applied.conflict if run.applied else None
@@ -104,7 +113,7 @@ def conflict_block(run: Run) -> Block | None:
         return None
     lines = [one_line(conflict.path)]
     lines += [one_line(conflict.hunk)] if conflict.hunk else []
-    lines += list(lines_of(conflict.reason)) if conflict.reason else []
+    lines += [line for text in lines_of(conflict.reason) for line in _in_columns(text) if line]
     return Block(heading=f"Patch {label(run, conflict.patch)} stops at:", lines=tuple(lines))
 
 

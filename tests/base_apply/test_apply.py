@@ -187,6 +187,18 @@ def test_a_conflict_names_patch_file_hunk_and_line(kernel, series_of, base_of, t
     assert found.reason == 'line 20: expected "line 20", found "ours"'
 
 
+def test_two_long_lines_are_shown_where_they_differ(kernel, series_of, base_of, tools):
+    long = "static int set_sregs(struct kvm_vcpu *vcpu, struct kvm_sregs *sregs, "
+    kernel.change("long", {X86: edited(20, f"{long}bool all);\n")})
+    series = series_of({X86: edited(20, "theirs\n")})
+    kernel.change("other", {X86: edited(20, f"{long}int how);\n")})
+    found = run(ApplyRequest(series=series, base=base_of()), tools).conflict
+    assert found.reason == (
+        'line 20: expected "...uct kvm_sregs *sregs, bool all);", '
+        'found "...uct kvm_sregs *sregs, int how);"'
+    )
+
+
 def test_a_missing_file_is_said_to_be_missing(kernel, series_of, base_of, tools):
     series = series_of({SVM: LINES.replace("line", "svm").replace("svm 3", "x").encode()})
     kernel.change("gone", {SVM: None})

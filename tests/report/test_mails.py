@@ -19,6 +19,7 @@ from reviewbot.model.series import Address
 from reviewbot.stages import report
 from reviewbot.stages.compose import compose, flatten, mbox
 from reviewbot.stages.recipients import recipients
+from reviewbot.stages.report_text import MOST_NOTES
 
 ANY = st.text(st.characters(exclude_categories=[]), max_size=120)
 HEADERS = {
@@ -119,6 +120,33 @@ def test_the_same_complaint_is_written_out_once(settings):
     _, mail = report.mails(whole(check=sample_runs.checked(*spots)), settings)
     assert mail.body.count("every other flag here") == 1
     assert "Same here: BIT() in a UAPI header." in mail.body
+
+
+def test_what_is_said_of_several_patches_is_explained_once(settings):
+    subjects = tuple(replace(BIT, location=None, patch=n, title="no scope") for n in (6, 7))
+    notes = tuple(replace(sample_runs.QUIRK_NOTE, patch=n, fix="Do that.") for n in (6, 7))
+    (mail,) = report.mails(whole(check=sample_runs.checked(*subjects, *notes)), settings)
+    assert "\n6/8 warning: no scope" in mail.body
+    assert "\n7/8 warning: no scope" in mail.body
+    assert mail.body.count("\nwarning: no scope.") == 1
+    assert mail.body.count("note: ") == 2
+    assert mail.body.count("Do that.") == 1
+
+
+@pytest.mark.parametrize(("left", "said"), [(1, "1 more note]"), (2, "2 more notes]")])
+def test_notes_that_are_left_out_are_counted(left, said, settings):
+    notes = (replace(sample_runs.QUIRK_NOTE, patch=n % 8 + 1) for n in range(MOST_NOTES + left))
+    mail, *_ = report.mails(whole(check=sample_runs.checked(BIT, *notes)), settings)
+    assert f"[... and {said}" in mail.body
+
+
+def test_two_lines_of_a_conflict_fit_below_each_other(settings):
+    wanted, found = f'"{"w" * 66}"', f'"{"f" * 66}"'
+    run = sample_runs.conflict()
+    stop = replace(run.applied.conflict, reason=f"line 9: expected {wanted}, found {found}")
+    run = replace(run, applied=replace(run.applied, conflict=stop))
+    text = report.run(run, "text", settings).decode()
+    assert f"\n  line 9:\n  expected {wanted},\n  found {found}\n" in text
 
 
 def test_many_findings_are_capped_and_the_rest_counted(settings):

@@ -132,12 +132,15 @@ def say(record: Record, hole: Hole, architecture: str) -> Problem:
         if hole.tail
         else f"in {record.kind} {record.name}"
     )
+    which, them = f"bytes {hole.offset} to {hole.offset + hole.size - 1}", "them"
+    if hole.size == 1:
+        which, them = f"byte {hole.offset}", "it"
     number = "1 byte" if hole.size == 1 else f"{hole.size} bytes"
     return Problem(
         key=(record.name, hole.after),
         title=f"{number} of implicit padding {where}, behind {hole.after}",
-        why=f"The compiler leaves bytes {hole.offset} to {hole.offset + hole.size - 1} unnamed "
-        f"({architecture}). Userspace never sets them and the kernel may leak its memory in them.",
+        why=f"The compiler leaves {which} unnamed ({architecture}). Userspace never sets "
+        f"{them} and the kernel may leak its memory in {them}.",
         fix=f"Add `__u8 pad[{hole.size}];` there, and let KVM reject values other than zero.",
         reference=_REFERENCE,
         path=record.path,

@@ -169,7 +169,7 @@ def wording(lines: list[str]) -> Problem | None:
             title=f"changelog with {listed}",
             why=f"The changelog says {listed}.  KVM x86 wants the imperative mood and no pronouns."
             + (f'  "{numbers[0]}" will be another in the next edition.' if numbers else ""),
-            fix='Command: "Add ...", "Reject ..."; name who acts: KVM, the guest, userspace.',
+            fix='Write it as a command: "Add ...", "Reject ..."; name who acts: KVM, the guest, userspace.',
             reference=KVM_X86_DOC,
         )
     if numbers:
