@@ -65,7 +65,8 @@ class Image:
 class VariantBuild:
     """The series' tip in another configuration.  ``new`` are messages that its base did not have there.
 
-    INFRA, with a ``reason``, when it could not be tried: no compiler, a base that does not build so.
+    INFRA, with a ``reason``, when it could not be tried (no compiler, a base that does not build so) or lacks what neither
+    series nor base has.
     """
 
     name: str

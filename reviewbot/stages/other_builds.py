@@ -11,7 +11,7 @@ _MOST = 3
 
 
 def row(run: Run) -> str:
-    """One line of prose: which were built, and which could not be tried."""
+    """One line of prose: which were built, and which have no result."""
     built = run.build.variants if run.build else ()
     good = [one.name for one in built if one.status is Status.PASS and not _graver(one)]
     said = [f"{', '.join(good)}: no new message"] if good else []
@@ -24,7 +24,7 @@ def row(run: Run) -> str:
     for one in built:
         if one.status not in {Status.PASS, Status.FAIL}:
             untried.setdefault(one.reason or one.status.value, []).append(one.name)
-    said += [f"not tried: {', '.join(names)} ({one_line(why)})" for why, names in untried.items()]
+    said += [f"no result: {', '.join(names)} ({one_line(why)})" for why, names in untried.items()]
     return "; ".join(said)
 
 

@@ -20,7 +20,9 @@ from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.parse import compiler as compiler_log
 from reviewbot.parse import dotconfig
-from reviewbot.stages.built import new_diagnostics, places_after, status_of
+from reviewbot.stages.built import errors_in, new_diagnostics, places_after, status_of
+from reviewbot.stages.missing import missing_symbols
+from reviewbot.stages.printable import listed
 from reviewbot.stages.recipe import recipe
 from reviewbot.tools import affected, kbuild, layers, toolchain
 from reviewbot.tools.context import Tools
@@ -133,9 +135,15 @@ def _make(
         return _untried(variant, f"the series' Kconfig does not take {', '.join(lost[:5])}")
     said = asked.log if asked and asked is not made else ""
     steps = compiler_log.read(said + made.log, kbuild.ROOTS)
+    status = status_of(ok=made.ok, timed_out=made.timed_out, steps=steps)
+    # Code that no other build compiles is the only one to tell that its base is another.
+    if status is Status.FAIL and (names := missing_symbols(applied, errors_in(steps))):
+        verb = "is" if len(names) == 1 else "are"
+        why = f"{listed(names, 3)} {verb} defined neither by the series nor by its base"
+        return _untried(variant, f"wrong base or missing prerequisite: {why}")
     return VariantBuild(
         name=variant.name,
-        status=status_of(ok=made.ok, timed_out=made.timed_out, steps=steps),
+        status=status,
         compiler=kernel.compiler,
         command=recipe((*kernel.config, *kernel.optional), kernel.variables, variant.targets),
         seconds=round(made.seconds, 3),

@@ -83,6 +83,16 @@ def test_what_breaks_only_there_is_found(kernel, lab):
     assert [(d.path, "only here" in d.message) for d in one.new] == [(MMU, True)]
 
 
+def test_what_neither_series_nor_base_has_there_is_not_the_series_fault(kernel, lab):
+    """A series for arm64 on a base without what it builds on: nothing else compiles its code."""
+    call = "\n#ifndef CONFIG_KVM_WERROR\nint lost(void);\nint lost(void) { return KVM_OF_TOMORROW + KVM_TOO; }\n#endif\n"
+    applied = kernel.series({MMU: append(call)})
+    assert lab.build(applied).missing_symbols == ()
+    (one,) = built(lab, applied, variant())
+    assert (one.status, one.new) == (Status.INFRA, ())
+    assert "missing prerequisite: KVM_OF_TOMORROW, KVM_TOO are defined neither by" in one.reason
+
+
 def test_only_the_tip_counts(kernel, lab):
     broken = "\n#ifndef CONFIG_KVM_WERROR\n#error for now\n#endif\n"
     applied = kernel.series({MMU: append(broken)}, {MMU: lambda old: old.replace(broken, "")})

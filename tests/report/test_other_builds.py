@@ -42,7 +42,7 @@ def test_good_ones_and_those_not_tried_are_one_row() -> None:
         variant("i386"), variant("!KVM_SMM"), variant("clang", **why), variant("arm64", **why)
     )
     assert run.verdict == sample_runs.clean().verdict
-    row = "Also built i386, !KVM_SMM: no new message; not tried: clang, arm64 (no clang)"
+    row = "Also built i386, !KVM_SMM: no new message; no result: clang, arm64 (no clang)"
     assert row in said(run)
 
 
