@@ -202,7 +202,7 @@ def _by_paths(mails: Sequence[Mail]) -> Declined | None:
 
 
 def _by_lists(mails: Sequence[Mail]) -> Declined | None:
-    """Sent to QEMU's list and to none of the kernel's, with no path that only the kernel has."""
+    """Sent to QEMU's list and to none of the kernel's own (kvm@ is of both), with no path that only the kernel has."""
     if any(_KERNEL.match(path) for path in touched(mails)):
         return None
     head = mails[0]
@@ -212,6 +212,6 @@ def _by_lists(mails: Sequence[Mail]) -> Declined | None:
     if hit and not any(one.startswith(_KERNEL_LISTS) for one in everyone):
         return Declined(
             reason=DeclineReason.QEMU,
-            evidence=f"It was sent to {hit} and to none of the kernel's lists.",
+            evidence=f"It was sent to {hit}, and to no list that has kernel patches only.",
         )
     return None

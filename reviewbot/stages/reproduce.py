@@ -19,9 +19,9 @@ _TREE = "~/linux"
 
 
 def ours(run: Run) -> tuple[str, ...]:
-    """The same run with reviewbot; continued lines are indented."""
+    """The same run with reviewbot; continued lines are indented.  None for what we decline."""
     what = _what(run)
-    if not what:
+    if not what or run.declined:
         return ()
     words = f"reviewbot review {what}"
     options = [f"--tree {_TREE}"]
