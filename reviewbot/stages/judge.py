@@ -14,9 +14,16 @@ from reviewbot.model.finding import RuleStatus
 from reviewbot.model.guest import Crash
 from reviewbot.model.run import Run, Verdict, VerdictKind
 from reviewbot.model.status import Status
-from reviewbot.model.test import Change, Delta
+from reviewbot.model.test import Change
 from reviewbot.stages.printable import count, listed, one_line
-from reviewbot.stages.tally import Tally, base_broken, tally, wrong_base
+from reviewbot.stages.tally import (
+    Tally,
+    all_skipped,
+    base_broken,
+    compared,
+    tally,
+    wrong_base,
+)
 
 VERSION = 1
 
@@ -192,7 +199,7 @@ def _regressions(run: Run, counted: Tally) -> list[str]:
     if run.tests is None or not run.tests.deltas:
         return []
     said = []
-    if not counted.of(Change.REGRESSION) and _compared(run) and not _all_skipped(run):
+    if not counted.of(Change.REGRESSION) and compared(run) and not all_skipped(run):
         said.append("no regression found")
     if doubtful := counted.of(Change.UNCONFIRMED):
         said.append(f"{count(len(doubtful), 'failure')} not confirmed")
@@ -218,22 +225,10 @@ def _gaps(run: Run, counted: Tally) -> list[str]:
         gaps.append("rules only: not built, not tested" if run.check else "not built, not tested")
     elif run.tests is None or not run.tests.deltas:
         gaps.append("not tested")
-    elif _all_skipped(run):
+    elif all_skipped(run):
         rest = "other " if counted.of(Change.UNKNOWN) else ""
         gaps.append(f"every {rest}test skipped itself")
     return gaps
-
-
-def _compared(run: Run) -> list[Delta]:
-    """Tests with a result on both kernels: the others say nothing, neither good nor bad."""
-    deltas = run.tests.deltas if run.tests else ()
-    return [delta for delta in deltas if delta.tip and delta.change is not Change.UNKNOWN]
-
-
-def _all_skipped(run: Run) -> bool:
-    """Whether tests ran and none of them tested anything."""
-    last = [delta.tip[-1].status for delta in _compared(run)]
-    return bool(last) and all(status is Status.SKIP for status in last)
 
 
 def _and(phrases: list[str]) -> str:

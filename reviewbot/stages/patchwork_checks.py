@@ -16,7 +16,7 @@ from reviewbot.model.status import Status
 from reviewbot.model.test import Change
 from reviewbot.stages.judge import label
 from reviewbot.stages.printable import count, one_line
-from reviewbot.stages.tally import Tally, tally
+from reviewbot.stages.tally import Tally, all_skipped, compared, tally
 
 LONGEST = 240
 """Characters of a description; the web page shows it in a narrow column."""
@@ -125,10 +125,14 @@ def _good(run: Run, counted: Tally, patch: Patch) -> list[str]:
         said.append("no rule was run")
     if run.build is None:
         said.append("not built, not tested")
-    elif run.tests is None or not run.tests.deltas:
+    elif not (known := compared(run)):
         said.append("built; not tested")
+    elif all_skipped(run):
+        said.append("built; every selftest skipped itself")
     else:
-        said.append(f"built; {count(len(run.tests.deltas), 'selftest')} compared with the base")
+        said.append(f"built; {count(len(known), 'selftest')} compared with the base")
+        if doubtful := counted.of(Change.UNCONFIRMED):
+            said.append(f"{count(len(doubtful), 'failure')} not confirmed")
     return said
 
 

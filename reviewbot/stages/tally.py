@@ -98,6 +98,18 @@ def base_broken(run: Run) -> bool:
     return run.build is not None and run.build.base.status not in (Status.PASS, *_OURS)
 
 
+def compared(run: Run) -> tuple[Delta, ...]:
+    """Tests with a result on both kernels: the others say nothing, neither good nor bad."""
+    deltas = run.tests.deltas if run.tests else ()
+    return tuple(one for one in deltas if one.tip and one.change is not Change.UNKNOWN)
+
+
+def all_skipped(run: Run) -> bool:
+    """Whether tests ran and none of them tested anything."""
+    last = [delta.tip[-1].status for delta in compared(run)]
+    return bool(last) and all(status is Status.SKIP for status in last)
+
+
 def _broken(run: Run) -> tuple[CommitBuild, ...]:
     if run.build is None or wrong_base(run) or base_broken(run):
         return ()

@@ -12,13 +12,14 @@ from reviewbot.model.status import Status
 from reviewbot.model.test import Change
 from reviewbot.model.triage import Answer, Found, Reviewed
 from reviewbot.stages.printable import count
+from reviewbot.stages.tally import all_skipped, compared, tally
 
 if TYPE_CHECKING:
     from reviewbot.model.run import Run
 
 _WORSE = (Change.REGRESSION, Change.NEW_FAIL)
 _FINDINGS = 200
-VERSION = 3
+VERSION = 4
 """Raised when more is kept of a review: what was taken in before is then read again."""
 
 
@@ -81,14 +82,16 @@ def _with_build(run: Run, kept: Reviewed) -> Reviewed:
 
 
 def _with_tests(run: Run, kept: Reviewed) -> Reviewed:
-    """What booting and testing brought."""
-    deltas = run.tests.deltas if run.tests else ()
-    worse = [one for one in deltas if one.change in _WORSE]
+    """What booting and testing brought.  Tests that were not run, or skip themselves all, compare nothing."""
+    counted = tally(run)
+    worse = ["the kernel does not come up"] if counted.boot_failure else []
+    worse += [one.test.name for change in _WORSE for one in counted.of(change)]
+    worse += [f"{one.name} does not build" for one in counted.unbuilt]
     return replace(
         kept,
-        tests=len(deltas),
+        tests=0 if all_skipped(run) else len(compared(run)),
         regressions=len(worse) + len(run.new_crashes),
-        tests_line=worse[0].test.name if worse else "",
+        tests_line=worse[0] if worse else "",
     )
 
 

@@ -12,6 +12,7 @@ from reviewbot.model.build import VariantBuild
 from reviewbot.model.guest import Outcome
 from reviewbot.model.publication import CheckState
 from reviewbot.model.status import Status
+from reviewbot.model.test import Change
 from reviewbot.stages import patchwork_checks
 
 F, P, S, W = (CheckState.FAIL, CheckState.PENDING, CheckState.SUCCESS, CheckState.WARNING)
@@ -76,6 +77,24 @@ def test_success_says_what_it_rests_on():
     assert said == "nothing found; built; 5 selftests compared with the base"
     said = by_number(sample_runs.CASES["only_rules"]())[1].description
     assert said == "nothing found; not built, not tested"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        (Change.SAME, Status.SKIP, "nothing found; built; every selftest skipped itself"),
+        (Change.UNKNOWN, Status.PASS, "nothing found; built; not tested"),
+        (
+            Change.UNCONFIRMED,
+            Status.FAIL,
+            "nothing found; built; 1 selftest compared with the base; 1 failure not confirmed",
+        ),
+    ],
+)
+def test_success_rests_on_no_test_that_showed_nothing(change, status, said):
+    delta = sample_runs.delta("x86/a", change, (Status.PASS,), (status,))
+    run = replace(sample_runs.CASES["clean"](), tests=sample_runs.report_of(delta))
+    assert by_number(sample_runs.replace_verdict(run))[1].description == said
 
 
 def test_a_kernel_that_does_not_boot_fails_all():

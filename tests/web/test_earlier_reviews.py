@@ -5,10 +5,23 @@ import json
 from dataclasses import replace
 
 import pytest
-from sample_runs import clean, conflict, findings, infra, only_rules, regression
+from sample_runs import (
+    clean,
+    conflict,
+    delta,
+    findings,
+    infra,
+    only_rules,
+    regression,
+    report_of,
+    selftest_does_not_build,
+)
 from shelves import named, shelf_in
 
 from reviewbot.model.build import BuildResult
+from reviewbot.model.guest import Outcome
+from reviewbot.model.status import Status
+from reviewbot.model.test import Change
 from reviewbot.model.triage import Answer, Part
 from reviewbot.stages import b4_check
 from reviewbot.stages.known import known, whole
@@ -55,6 +68,25 @@ def test_our_own_trouble_hides_nothing():
     assert {one.part for one in both.earlier} == {Part.FINDINGS, Part.BUILD, Part.TESTS}
     broken = at(infra(), 3, base=None, applied=None, check=None)
     assert known([brief(full), brief(broken)]).applies is Answer.YES
+
+
+def test_a_kernel_that_does_not_come_up_is_no_series_without_trouble():
+    """Nothing was compared then; all acked it would be "ready, nothing open"."""
+    run = clean()
+    dead = replace(run, tests=None, boot=replace(run.boot, outcome=Outcome.PANIC))
+    said = brief(dead)
+    assert (said.tests, said.regressions, said.tests_line) == (0, 1, "the kernel does not come up")
+    lost = brief(replace(run, tests=selftest_does_not_build().tests))
+    assert (lost.tests, lost.regressions) == (4, 2)
+    assert lost.tests_line == "x86/smm_test does not build"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"), [(Change.SAME, Status.SKIP), (Change.UNKNOWN, Status.INFRA)]
+)
+def test_tests_that_show_nothing_are_not_compared(change, status):
+    nothing = report_of(delta("x86/a", change, (Status.SKIP,), (status,)))
+    assert brief(replace(clean(), tests=nothing)).tests == 0
 
 
 def test_rules_that_were_not_run_are_not_ok():
