@@ -23,6 +23,7 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     Users of a file are looked up in the base.  An object that starts to use a file does so by a
     change that compiles it, so what an earlier patch compiled or configured counts for later ones; whatever uses
     a file that the base lacks may have been compiled by an earlier patch that had everything made.
+    An object whose source goes cannot be asked for: whether anything still names it is seen in the whole.
     Whether a module finds a symbol of the kernel is seen in vmlinux.o (scripts/Makefile.modpost), so a
     patch that exports another one has the kernel linked.
     """
@@ -44,12 +45,13 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
         plan = affected.plan(paths, used_by, covered, targets, new)
         outside = [path for path in paths if used_by.get(path, frozenset()) - covered]
         unknown = everything and any(p in strangers and sides[0].entry(p) for p in paths)
-        if unknown or (plan.objects and _exports_change(outside, sides)):
-            plan = replace(plan, everything=True, objects=())
         sources = [path for path in paths if path.endswith((".c", ".S"))]
+        lost = {f"{path[:-2]}.o" for path in sources if sides[1].entry(path) is None}
+        exports = bool(plan.objects) and _exports_change(outside, sides)
+        if unknown or exports or lost & set(plan.objects):
+            plan = replace(plan, everything=True, objects=())
         tried |= frozenset(affected.plan(sources, used_by, covered, targets, new).objects)
-        tried |= frozenset(plan.objects)
-        tried -= {f"{path[:-2]}.o" for path in sources if sides[1].entry(path) is None}
+        tried = (tried | frozenset(plan.objects)) - lost
         configure = configure or plan.configure
         everything = everything or plan.everything
         found.append(replace(plan, objects=tuple(sorted(tried)), configure=configure))

@@ -18,7 +18,7 @@ from reviewbot.model.codec import from_json, key_of, to_json
 from reviewbot.model.errors import InfrastructureError
 from reviewbot.parse import dotconfig
 from reviewbot.parse.extrawarn import extra_warnings
-from reviewbot.tools import export, layers, process, sandbox
+from reviewbot.tools import export, layers, process, sandbox, stale
 from reviewbot.tools.cache import Cache
 from reviewbot.tools.sandbox import Bind, Overlay
 
@@ -270,8 +270,9 @@ class Workspace:
         )
 
     def show(self, repository: str, old_tree: str, new_tree: str) -> None:
-        """Make the source, now that of ``old_tree``, that of ``new_tree``."""
-        layers.update(self.views[0], repository, old_tree, new_tree)
+        """Make the source, now that of ``old_tree``, that of ``new_tree``, with no objects of sources that are gone."""
+        gone = layers.update(self.views[0], repository, old_tree, new_tree)
+        stale.remove(self.mounts, OBJECTS, gone)
 
     def mark_checkout(self) -> None:
         """Give the source an empty .git, for scripts that look at nothing but a checkout."""

@@ -83,8 +83,8 @@ def view(
     return View(sharing=how, written=upper, mount=mount)
 
 
-def update(shown: View, repository: str, old_tree: str, new_tree: str) -> None:
-    """Make a view of the files of ``old_tree`` show those of ``new_tree`` (git tree ids).
+def update(shown: View, repository: str, old_tree: str, new_tree: str) -> tuple[str, ...]:
+    """Make a view of the files of ``old_tree`` show those of ``new_tree`` (git tree ids); return what is gone.
 
     Only what differs is written, with the time of now, so that make notices exactly that; and headers that
     a new one may be found instead of, so that whoever includes them is made again.
@@ -92,6 +92,7 @@ def update(shown: View, repository: str, old_tree: str, new_tree: str) -> None:
     again = shadowed(TreeView(repository, old_tree), TreeView(repository, new_tree))
     deleted = export.export_changes(repository, old_tree, new_tree, shown.written, sorted(again))
     hide(shown, deleted)
+    return deleted
 
 
 def hide(shown: View, paths: Iterable[str]) -> None:

@@ -484,6 +484,18 @@ def test_a_new_and_a_deleted_file(kernel, lab):
     assert compiled(lab, result.patches[1]) == ["arch/x86/kvm/svm.o"]
 
 
+@pytest.mark.parametrize("path", [MMU, "kernel/user.c"], ids=["target", "elsewhere"])
+def test_a_file_that_the_makefile_still_names_may_not_go(kernel, lab, path):
+    """Its object lies there, and make asks for no more: who builds from nothing has none."""
+    forgets = {"Makefile": lambda old: old.replace(f" {path[:-2]}.o", "")}
+    applied = kernel.series({path: None}, {SVM: append("\n")}, forgets, {SVM: append("\n\n")})
+    first, second, third, fourth = lab.build(applied).patches
+    assert (first.status, second.status) == (Status.FAIL, Status.FAIL)
+    assert [f"{path[:-2]}.o" in one.message for one in first.new] == [True]
+    assert second.new == ()
+    assert (third.status, fourth.status) == (Status.PASS, Status.PASS)
+
+
 SEARCH = ("-I$(srctree)/include", "-I$(srctree)/arch/x86/lib -I$(srctree)/include")
 OLD_HEADER = "arch/x86/lib/extra.h"
 

@@ -2,6 +2,7 @@
 """What a changed Makefile or Kconfig makes necessary, on Debian's 6.12: as if all were built anew."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from test_real_kernel import NESTED, _Series, added, compiled, kernel_tools  # noqa: F401 - a fixture
@@ -83,6 +84,21 @@ def test_what_uses_the_default_is_compiled_again(result, kernel_tools):  # noqa:
     made = compiled(result, 2, kernel_tools.cache)
     assert {"arch/x86/kvm/x86.o", "arch/x86/kvm/svm/nested.o"} <= made
     assert "mm/memory.o" not in made
+
+
+@pytest.mark.parametrize("path", ["arch/x86/kvm/svm/hyperv.c", "kernel/async.c"])
+def test_a_file_that_the_makefile_still_names_may_not_go(kernel_tools, path):  # noqa: F811
+    """Kbuild itself takes the object that lies there."""
+    series = _Series(kernel_tools.cache)
+    base = series.store.tree_of(series.commit)
+    unique = series.store.repository.create_blob(str(uuid.uuid4()).encode())
+    tree = series.store.write_tree(base, {path: None, "README": (str(unique), 0o100644)})
+    applied = series.applied(({NESTED: added("")},))
+    gone = replace(applied, patches=(replace(applied.patches[0], tree_id=tree),))
+    request = build.BuildRequest(applied=gone, profile=profile.load("kvm"))
+    (one,) = build.run(request, kernel_tools).patches
+    assert one.status is Status.FAIL
+    assert [said.path for said in one.new] == [f"{path[:-2]}.o"]
 
 
 def test_every_object_that_may_be_asked_for_alone_is_there_to_be_asked_for(kernel_tools):  # noqa: F811
