@@ -5,12 +5,14 @@ Rules run in a forked child (tools.worker): C from strangers may hang or crash t
 end.  Each rule has a time limit; one that exceeds it or dies is "could not run", never silence.
 """
 
+import contextlib
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from reviewbot.model.base import Applied, Confidence, Conflict, Moved
 from reviewbot.model.codec import key_of
+from reviewbot.model.errors import UserError
 from reviewbot.model.finding import CheckResult, RuleOutcome, RuleStatus
 from reviewbot.model.run import Stage
 from reviewbot.model.series import Patch, Series
@@ -156,8 +158,13 @@ class _Kept:
         return self._cache.load("facts", self._name(key), kind)
 
     def save(self, key: Hashable, value: object) -> None:
-        """Keep a value for the next review."""
-        self._cache.save("facts", self._name(key), value)
+        """Keep a value for the next review.
+
+        A full disk must not look like a broken rule, whose silence would even be kept: the rule goes on,
+        and whoever keeps the result of this stage tells the disk.
+        """
+        with contextlib.suppress(UserError):
+            self._cache.save("facts", self._name(key), value)
 
     def _name(self, key: Hashable) -> str:
         return key_of(code_digest(), key)

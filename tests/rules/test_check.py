@@ -192,3 +192,15 @@ def test_after_a_conflict_it_is_told_where_the_other_hunks_were_looked_at(tools,
     result = check.run(check.CheckRequest(series=small.series([patch]), applied=applied), tools)
     assert result.basis == "1 of 2 files were looked at, those whose hunks apply"
     assert result.moved == ((1, Moved(path="notes", mailed=1, landed=4)),)
+
+
+def test_facts_that_can_not_be_kept_do_not_make_a_rule_fail(tools):
+    kept = check._Kept(tools.cache)
+    kept.save("key", "value")
+    assert kept.load("key", str) == "value"
+    place = tools.cache.root / "results" / "facts"
+    place.rename(place.with_name("moved"))
+    place.symlink_to("/sys")  # nobody may make a directory there
+    with pytest.raises(UserError, match="cannot write"):
+        tools.cache.save("facts", "key", "value")
+    kept.save("other", "value")
