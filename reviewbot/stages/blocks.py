@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.stages import added_lines, analysed, other_builds
 from reviewbot.stages.summary import base_block, conflict_block, symbols_block
-from reviewbot.stages.tested import Block, crash_block, test_blocks
+from reviewbot.stages.tested import Block, boot_block, crash_block, test_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,7 @@ def blocks(run: Run, counted: Tally, crashes: Iterable[Crash] = ()) -> list[Bloc
         for one in counted.variants
     ]
     found += [Block(heading=heading, lines=lines) for heading, lines in analysed.blocks(run)]
+    found += [block] if (block := boot_block(run, counted)) else []
     found += test_blocks(counted)
     found += [crash_block(crash) for crash in crashes]
     if missed := added_lines.lines(run):

@@ -10,6 +10,7 @@ from reviewbot.model.guest import Crash, Outcome
 from reviewbot.model.run import Run
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Delta, Unbuilt
+from reviewbot.tools.guest_results import NOT_REACHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +155,9 @@ def _deltas(run: Run) -> dict[Change, tuple[Delta, ...]]:
 
 
 def _boot_failure(run: Run) -> str:
-    """How the guest died, unless a comparison with the base came after: then that one speaks."""
-    deltas = run.tests.deltas if run.tests else ()
-    if run.boot is None or any(delta.change is not Change.UNKNOWN for delta in deltas):
+    """How the guest died, unless guests came up afterwards: then what their tests did speaks."""
+    results = [one for delta in compared(run) for one in delta.tip]
+    if run.boot is None or not all(one.assertion.startswith(NOT_REACHED) for one in results):
         return ""
     if run.boot.module_error:
         return f"a module does not load: {run.boot.module_error}"

@@ -11,6 +11,7 @@ from reviewbot.parse.backtrace import telling
 from reviewbot.parse.unit_tests import PREFIX
 from reviewbot.stages.printable import WIDTH, count, lines_of, one_line
 from reviewbot.stages.tally import Tally
+from reviewbot.tools.guest_results import NOT_REACHED
 
 _LOG_LINES = 12
 GUEST_ENDED = "the guest ended"
@@ -122,9 +123,21 @@ def test_blocks(counted: Tally) -> tuple[Block, ...]:
     found = [(heading, counted.of(change)) for change, heading in kinds]
     found.insert(2, ("Changed by this series, and failing, as on the base:", _own_failing(counted)))
     return tuple(blocks) + tuple(
-        Block(heading=heading, lines=tuple(line for d in deltas for line in _delta_lines(d)))
+        Block(
+            heading=heading, lines=tuple(line for d in deltas for line in _delta_lines(d, counted))
+        )
         for heading, deltas in found
         if deltas
+    )
+
+
+def boot_block(run: Run, counted: Tally) -> Block | None:
+    """The end of the series' console where its kernel does not come up: of a hang there is nothing else."""
+    if not counted.boot_failure or run.boot is None or not run.boot.last_lines:
+        return None
+    return Block(
+        heading=f"The kernel with the series does not come up ({counted.boot_failure}). Its last words:",
+        lines=shortened(run.boot.last_lines[-_LOG_LINES:]),
     )
 
 
@@ -153,14 +166,15 @@ def delta_phrase(delta: Delta) -> str:
     return f"base: {said(delta.base)}; series: {said(delta.tip)}"
 
 
-def _delta_lines(delta: Delta) -> tuple[str, ...]:
+def _delta_lines(delta: Delta, counted: Tally) -> tuple[str, ...]:
     bad = next((r for r in delta.tip if r.status not in (Status.PASS, Status.SKIP)), None)
     name, how = one_line(delta.test.name), f"({delta_phrase(delta)})"
     wide = len(name) + 2 + len(how) > WIDTH
     lines = [name, f"  {how}"] if wide else [f"{name}  {how}"]
     if bad and bad.assertion:
         lines += [f"  {line}" for line in lines_of(bad.assertion)]
-    if bad and (not bad.assertion or bad.assertion.startswith(GUEST_ENDED)):
+    told = bool(bad and counted.boot_failure and bad.assertion.startswith(NOT_REACHED))
+    if bad and not told and (not bad.assertion or bad.assertion.startswith(GUEST_ENDED)):
         lines += [f"  {line}" for line in shortened(bad.output[-_LOG_LINES:])]
     lines += [f"  {one_line(delta.note)}"] if delta.note else []
     return tuple(lines)

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 import sample_runs
 
+from reviewbot.model.guest import Outcome
+from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change, Why
-from reviewbot.stages import tested
+from reviewbot.stages import report, tested
 from reviewbot.stages.tally import tally
 
 PASSES = sample_runs.delta("x86/a", Change.SAME, (Status.PASS,), (Status.PASS,))
@@ -42,3 +44,49 @@ def test_what_the_series_changes_and_fails_is_told_though_the_base_fails_it_too(
     lines = (f"x86/d  (base: {status}; series: {status})", f"  {said}", f"  {note}")
     heading = "Changed by this series, and failing, as on the base:"
     assert found == ([(heading, lines)] if told else [])
+
+
+LAST = tuple(f"[    {n}.000000] console line {n}" for n in range(20))
+
+
+@pytest.fixture
+def dead():
+    """A series whose kernel hangs while booting."""
+    run = sample_runs.CASES["clean"]()
+    boot = replace(run.boot, outcome=Outcome.HUNG, boot_seconds=None, last_lines=LAST)
+    return replace(run, boot=boot, tests=None, skipped=((Stage.TEST, "--until boot"),))
+
+
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_who_is_told_of_a_kernel_that_does_not_come_up_sees_the_end_of_its_console(
+    settings, dead, form
+):
+    said = report.run(sample_runs.replace_verdict(dead), form, settings).decode()
+    heading = "The kernel with the series does not come up (no progress). Its last words:"
+    assert heading in " ".join(said.split())
+    assert LAST[-1] in said
+    assert LAST[7] not in said
+
+
+def test_a_kernel_that_reaches_no_test_is_told_as_such_and_shown_once(settings, dead):
+    why = "the guest ended before the first test: no progress"
+    worse = [
+        sample_runs.delta(
+            f"x86/t{n}",
+            Change.REGRESSION,
+            (Status.PASS,) * 3,
+            (Status.CRASH,) * 3,
+            assertion=why,
+            output=LAST,
+        )
+        for n in range(9)
+    ]
+    run = sample_runs.replace_verdict(replace(dead, tests=sample_runs.report_of(*worse)))
+    assert run.verdict.line == (
+        "the kernel with the series does not come up (no progress), "
+        "9 regressions (x86/t0, x86/t1 and 7 more)."
+    )
+    assert report.run(run, "text", settings).decode().count(LAST[-1]) == 1
+    reached = sample_runs.delta("x86/a", Change.SAME, (Status.PASS,), (Status.PASS,))
+    racy = replace(dead, tests=sample_runs.report_of(reached, *worse))
+    assert "come up" not in sample_runs.replace_verdict(racy).verdict.line
