@@ -30,6 +30,9 @@ _NO_HEADER = re.compile(
     r"^[\"']?(?P<name>[\w./-]{1,200}\.h)[\"']?(?:: No such file or directory| file not found)"
 )
 _AT_FILE_LEVEL = re.compile(rb"^[A-Z][A-Z0-9_]*\(\s*([A-Za-z_]\w*)\s*[,)]", re.MULTILINE)
+# include/linux/static_call_types.h; KVM_X86_OP(foo) makes one of kvm_x86_foo (arch/x86/include/asm/kvm_host.h).
+_CALLS = tuple(f"{key}{of}" for key in ("__SCK__", "__SCT__") for of in ("", "kvm_x86_"))
+_MADE_OF = ("trace_", "__tracepoint_", *_CALLS, *(f"{call}pmu_" for call in _CALLS[1::2]))
 _DECLARES = frozenset(
     {"declaration", "field_declaration", "function_definition", "type_definition"}
 )
@@ -58,7 +61,7 @@ def declares(source: bytes, names: Iterable[str]) -> frozenset[str]:
 
     Functions, variables, types, tags, members, enumerators and macros count, and so do arguments of
     macros at file level (``TRACE_EVENT(kvm_foo, ...)``, ``KVM_X86_OP(foo)``), which also stand for
-    ``trace_kvm_foo``.
+    ``trace_kvm_foo`` and ``__SCK__kvm_x86_foo``.
     """
     import tree_sitter  # noqa: PLC0415 - only failed builds pay for it
     import tree_sitter_c  # noqa: PLC0415
@@ -74,7 +77,7 @@ def declares(source: bytes, names: Iterable[str]) -> frozenset[str]:
             continue
         declared.update(_declared_by(node))
         nodes.extend(node.named_children)
-    return wanted & (declared | {f"trace_{name}" for name in declared})
+    return wanted & (declared | {f"{prefix}{name}" for prefix in _MADE_OF for name in declared})
 
 
 def _declared_by(node: Any) -> list[str]:
