@@ -120,9 +120,9 @@ class Lab:
             review.skip_from(Stage.COMPARE, "the tests did not finish")
             self._decode(tip)
             return
-        if review.wanted(Stage.COMPARE):
-            review.attempt(Stage.COMPARE, lambda: self._compare(tip))
-        else:
+        if not review.wanted(Stage.COMPARE) or not review.attempt(
+            Stage.COMPARE, lambda: self._compare(tip)
+        ):
             self._decode(tip)
         if self.tools.config.lab.coverage:
             self._added_lines(host)
@@ -183,9 +183,12 @@ class Lab:
         self.review.keep(coverage=found)
 
     def _compare(self, image: Image) -> None:
+        """What first runs show is kept before anything is repeated: a failure of ours hides no crash."""
         if self.tested is None:
             return
         request = compare.CompareRequest(tested=self.tested, boots=self.boots)
+        seen = compare.first(request, self.tools)
+        self.review.keep(tests=seen.report, new_crashes=seen.new_crashes)
         compared = compare.run(request, self.tools)
         self.review.keep(tests=compared.report, new_crashes=compared.new_crashes)
         self._decode(image)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from reviewbot.model.baseline import Past
 from reviewbot.model.errors import InfrastructureError
-from reviewbot.model.guest import Accelerator, BootResult, Crash, CrashKind
+from reviewbot.model.guest import BootResult, Crash, CrashKind
 from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
 from reviewbot.model.test import (
@@ -24,6 +24,7 @@ from reviewbot.model.test import (
     TestRun,
 )
 from reviewbot.stages import flakes, odds
+from reviewbot.stages import tested as tested_words
 from reviewbot.stages.change import delta
 from reviewbot.tools import pair, testbed, unit_alone
 from reviewbot.tools.baselines import Baselines
@@ -61,17 +62,38 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
 
     Raises what :func:`reviewbot.tools.pair.run` raises.
     """
-    tested = request.tested
-    runs = [(tested.base, tested.tip)] if tested.base and tested.tip else []
+    tested, repeats = request.tested, tools.config.lab.repeats
+    runs = _first_runs(tested)
     past: _Past = {}
     if runs:
         past = _history(tested, tools)
-        runs += _repeats(request, tools, _suspects(request, runs, past, tools.config.lab.repeats))
+        runs += _repeats(request, tools, _suspects(request, runs, past, repeats))
         past = _history(tested, tools)
-    deltas = tuple(
-        _checked(_delta(tested, case, runs, past, tools.config.lab.repeats), tested, tools)
-        for case in _ran(tested)
+    return _compared(
+        request,
+        runs,
+        [
+            _checked(_delta(tested, case, runs, past, repeats), tested, tools)
+            for case in _ran(tested)
+        ],
     )
+
+
+def first(request: CompareRequest, tools: Tools) -> Compared:
+    """What first runs alone show: all that is known when nothing can be repeated.  Runs nothing."""
+    tested = request.tested
+    runs = _first_runs(tested)
+    past = _history(tested, tools) if runs else {}
+    found = [_delta(tested, case, runs, past, tools.config.lab.repeats) for case in _ran(tested)]
+    return _compared(request, runs, found)
+
+
+def _first_runs(tested: Tested) -> list[tuple[TestRun, TestRun]]:
+    return [(tested.base, tested.tip)] if tested.base and tested.tip else []
+
+
+def _compared(request: CompareRequest, runs: _Pairs, deltas: Sequence[Delta]) -> Compared:
+    tested = request.tested
     base_boots, tip_boots = _boots(request, runs)
     crashes = told(base_boots, tip_boots)
     guests = len({boot.console for boot in tip_boots})
@@ -84,8 +106,8 @@ def run(request: CompareRequest, tools: Tools) -> Compared:
         host=tested.host,
         cases=tested.cases,
         runs=tuple(run for both in runs for run in both),
-        deltas=deltas,
-        not_tested=(*tested.not_tested, *once, *_gaps(request, deltas)),
+        deltas=tuple(deltas),
+        not_tested=(*tested.not_tested, *once, *tested_words.gaps(tested.host, deltas)),
         unavailable=tested.unavailable,
         unbuilt=tested.unbuilt,
     )
@@ -269,22 +291,3 @@ def _repeats(
         )
         found.append(both)
     return found
-
-
-def _gaps(request: CompareRequest, deltas: Sequence[Delta]) -> list[str]:
-    """Sentences about what these runs do not show."""
-    said = []
-    host = request.tested.host
-    if host and host.vendor == "amd":
-        how = "emulated" if host.accelerator is Accelerator.TCG else "this host is AMD"
-        said.append(f"Intel (no VMX: {how})" if how == "emulated" else f"Intel ({how})")
-    elif host and host.vendor == "intel":
-        said.append("AMD (this host is Intel)")
-    for found in deltas:
-        if found.change is not Change.NEW_SKIP and found.tip and found.tip[0].status is Status.SKIP:
-            reason = found.tip[0].assertion or "no reason given"
-            if found.test.parameters and found.tip[0].exit_code is None:  # nothing ran
-                said.append(f"{found.test.name.partition(' ')[2]}: {reason}")
-            else:
-                said.append(f"{found.test.name}: skipped itself: {reason}")
-    return list(dict.fromkeys(said))

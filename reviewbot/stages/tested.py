@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What boots and selftests showed, in lines and sentences.  Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reviewbot.model.guest import Accelerator, Crash, Host
@@ -103,6 +104,24 @@ def _new(delta: Delta) -> str:
     base = delta.base[-1].status.value if delta.base else "not there"
     tip = delta.tip[-1].status.value if delta.tip else "not run"
     return f"{one_line(delta.test.name)} is new ({base} on base, {tip} with the series)"
+
+
+def gaps(host: Host | None, deltas: Iterable[Delta]) -> list[str]:
+    """Sentences about what the runs of these tests do not show."""
+    said = []
+    if host and host.vendor == "amd":
+        how = "emulated" if host.accelerator is Accelerator.TCG else "this host is AMD"
+        said.append(f"Intel (no VMX: {how})" if how == "emulated" else f"Intel ({how})")
+    elif host and host.vendor == "intel":
+        said.append("AMD (this host is Intel)")
+    for found in deltas:
+        if found.change is not Change.NEW_SKIP and found.tip and found.tip[0].status is Status.SKIP:
+            reason = found.tip[0].assertion or "no reason given"
+            if found.test.parameters and found.tip[0].exit_code is None:  # nothing ran
+                said.append(f"{found.test.name.partition(' ')[2]}: {reason}")
+            else:
+                said.append(f"{found.test.name}: skipped itself: {reason}")
+    return list(dict.fromkeys(said))
 
 
 def test_blocks(counted: Tally) -> tuple[Block, ...]:

@@ -5,11 +5,24 @@ from dataclasses import replace
 
 import pytest
 
+from reviewbot.engine.lab import Lab
+from reviewbot.engine.pipeline import Review, ReviewRequest
+from reviewbot.engine.store import Store
 from reviewbot.model.build import Image
 from reviewbot.model.config import Config
+from reviewbot.model.errors import InfrastructureError
 from reviewbot.model.guest import Accelerator, BootResult, Crash, CrashKind, Host, Outcome
+from reviewbot.model.run import Stage
 from reviewbot.model.status import Status
-from reviewbot.model.test import TestBinary, TestCase, Tested, TestResult, TestRun, Why
+from reviewbot.model.test import (
+    Change,
+    TestBinary,
+    TestCase,
+    Tested,
+    TestResult,
+    TestRun,
+    Why,
+)
 from reviewbot.stages import compare
 from reviewbot.tools import pair, profile
 from reviewbot.tools.cache import Cache
@@ -79,3 +92,30 @@ def test_for_a_report_of_booting_the_quickest_test_boots_more_guests(compared):
 def test_what_the_base_reports_too_is_not_run_again(compared):
     assert compared(warned("quick"), warned("slow")) == ([], [])
     assert compared(QUIET, QUIET, boots=((warned(""),), (warned(""),))) == ([], [])
+
+
+def test_what_first_runs_showed_is_told_when_nothing_can_be_repeated(tmp_path, monkeypatch):
+    tools = Tools(config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None)  # fmt: skip
+
+    def full(*_, **__):
+        raise InfrastructureError("no space left on device")
+
+    monkeypatch.setattr(pair, "run", full)
+    review = Review(ReviewRequest(what="x", trees=()), tools, Store(tmp_path / "runs"))
+    lab = Lab(review)
+    fails = replace(ran(SECONDS, warned("slow")).results[1], status=Status.FAIL, assertion="a.c:1")
+    tip = ran(SECONDS, warned("slow"))
+    lab.tested = Tested(
+        host=HOST,
+        cases=tuple(TestCase(name=name, why=Why.TOUCHED, limit=200.0) for name in SECONDS),
+        binaries=tuple(TestBinary(name=name, digest="d", limit=200.0) for name in SECONDS),
+        base=ran(SECONDS, QUIET),
+        tip=replace(tip, results=(tip.results[0], fails)),
+        images=IMAGES,
+        profile=profile.load("kvm"),
+    )
+    assert not review.attempt(Stage.COMPARE, lambda: lab._compare(IMAGES[1]))
+    run = review.run
+    assert [crash.title for crash in run.new_crashes] == ["WARNING in f()"]
+    assert [one.change for one in run.tests.deltas] == [Change.SAME, Change.UNCONFIRMED]
+    assert run.failures == ((Stage.COMPARE, "no space left on device"),)
