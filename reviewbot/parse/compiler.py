@@ -54,6 +54,7 @@ _NO_RULE = re.compile(r"^No rule to make target '(?P<target>[^']+)'")
 _MAKE_ERROR = re.compile(
     r"^\[(?:[^:\]]+:\d+: )?(?P<target>[^\]]+)\] (?:Error (?P<status>\d+)|(?P<signal>.+))$"
 )
+_WORD = re.compile(r"\b[A-Za-z]\w*|0x[0-9A-Fa-f]+|\d+")
 _OPTION = re.compile(r" \[(?P<names>-W[^\]\s]+)\]$")
 _NOISE = re.compile(
     r"^(?:cc1|cc1plus|as|collect2|gcc|clang(?:-\d+)?): (?:all |some )?(?:warnings being treated|error: ld returned)"
@@ -84,8 +85,11 @@ Place = tuple[str, str, str, str]
 
 
 def place(diagnostic: Diagnostic) -> Place:
-    """Where a message is, not counting lines; numbers in its text (sizes, offsets) do not count."""
-    text = re.sub(r"\d+", "N", diagnostic.message)
+    """Where a message is, not counting lines; numbers in its text (sizes, offsets) do not count, those in names do.
+
+    Names that begin with an underscore may have been counted by the compiler (__compiletime_assert_123).
+    """
+    text = _WORD.sub(lambda word: word[0] if word[0][0].isalpha() else "N", diagnostic.message)
     return (diagnostic.path, diagnostic.function, text, diagnostic.option)
 
 

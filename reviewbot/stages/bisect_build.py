@@ -24,7 +24,7 @@ from reviewbot.tools.kbuild import Kernel, Made
 from reviewbot.tools.objects import TreeView
 from reviewbot.tools.shadowed import shadowed
 
-VERSION = 4
+VERSION = 5
 """Raised when a stored build would be decided otherwise today."""
 
 

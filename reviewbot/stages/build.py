@@ -38,7 +38,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Made
 from reviewbot.tools.objects import TreeView
 
-VERSION = 7
+VERSION = 8
 """Raised when a stored result would be decided otherwise today."""
 
 _PATCH_SECONDS = 3600.0

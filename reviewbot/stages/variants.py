@@ -29,7 +29,7 @@ from reviewbot.tools.context import Tools
 from reviewbot.tools.kbuild import BaseFailed, Kernel, Workspace
 from reviewbot.tools.objects import TreeView
 
-VERSION = 5
+VERSION = 6
 """Raised when a stored result would be decided otherwise today."""
 
 _SECONDS = 3600.0

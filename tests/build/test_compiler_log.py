@@ -173,6 +173,24 @@ def test_the_place_of_a_message_does_not_count_lines_or_sizes():
     assert compiler.place(one) == compiler.place(two) != compiler.place(other)
 
 
+OBJTOOL = "  LD [M]  kvm.o\nkvm.o: warning: objtool: enter_exit+0x{}: call to trace() leaves .noinstr.text section\n"
+
+
+def test_an_offset_that_moves_is_no_news():
+    before, after = (compiler.read(OBJTOOL.format(offset)) for offset in ("1f", "2a"))
+    assert new_diagnostics(places_after({}, before), after) == ()
+
+
+def test_names_that_differ_in_their_numbers_are_not_the_same():
+    text = "  CC [M]  x.o\nx.c: In function \u2018f\u2019:\n"
+    known, other = (
+        f"x.c:3:6: warning: unused variable \u2018vmcs{n}\u2019\n" for n in ("01", "12")
+    )
+    before, after = compiler.read(text + known), compiler.read(text + known + other)
+    new = new_diagnostics(places_after({}, before), after)
+    assert [one.message for one in new] == ["unused variable \u2018vmcs12\u2019"]
+
+
 def test_terminal_escapes_do_not_come_through():
     (one,) = read("a.c:1:1: error: evil \x1b[2J\u202e text\n")
     assert "\x1b" not in one.message
