@@ -29,6 +29,7 @@ class Known:
     ``alike`` failed as the series does: in the same check, by a crash with the same title, or by time.
     ``crashes`` of them are crashes.  ``flaky``: one program was seen to pass and to fail on one base.
     ``unlike`` are failures of the series that none of those resembles: no rate says anything of them.
+    ``elsewhere``: not one of the failures was on the very base.
     """
 
     runs: int
@@ -37,6 +38,7 @@ class Known:
     crashes: int = 0
     flaky: bool = False
     unlike: int = 0
+    elsewhere: bool = False
 
     @property
     def rate(self) -> float:
@@ -49,7 +51,8 @@ class Known:
 
     def phrase(self) -> str:
         """For people."""
-        said = f"flaky on the base: failed {self.failures} of {self.runs} runs"
+        where = "on other bases, of late" if self.elsewhere else "on the base"
+        said = f"flaky {where}: failed {self.failures} of {self.runs} runs"
         return (
             said if self.alike in {0, self.failures} else f"{said}, {self.alike} of them like this"
         )
@@ -93,6 +96,7 @@ def _counted(
         alike=len(same),
         crashes=sum(one.status is Status.CRASH for one in same),
         flaky=_flips(counted, program),
+        elsewhere=all(isinstance(one, Past) and not one.here for one in bad),
         unlike=sum(not any(_as_before(one, other, program) for one in bad) for other in failed),
     )
 

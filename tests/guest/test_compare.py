@@ -223,6 +223,15 @@ def test_what_passes_now_and_then_on_the_base_is_not_fixed():
     assert judged("fff", "ppp", past="ffffffff").change is Change.FIXED
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_what_only_other_bases_did_is_not_said_of_this_one(here):
+    past = (*history("ppp"), *history("pfpfpppppp", tree="t" if here else "u", here=here))
+    found = delta(OLD, results("ppp"), results("fff"), repeats=2, past=past, program="p")
+    assert found.change is Change.FLAKY
+    where = "flaky on the base: " if here else "flaky on other bases, of late: "
+    assert found.note.startswith(f"{where}failed 2 of 13 runs; 3 of 3 here")
+
+
 def test_relatives_count_where_the_test_flips_and_not_where_it_only_fails():
     flips = history("pfpf", tree="u", here=False)
     broken = history("ffff", tree="v", here=False)
