@@ -22,10 +22,12 @@ from reviewbot.stages.built import (
     Built,
     errors_in,
     errors_of,
+    lacks_exports,
     new_diagnostics,
     places_after,
     reason,
     status_of,
+    with_modpost_of,
     worst,
 )
 from reviewbot.stages.images import image_of, load_order, no_longer_made
@@ -168,6 +170,12 @@ class _Series:
             targets = self._targets(index, plan, before)
             made = self._make(patch.tree_id, targets, configure=plan.configure, say=say)
             built = self._judged(made, patch.number, patch.commit, before.places, targets)
+            if targets != self.rebuild.whole and lacks_exports(built):
+                # Of a module that the series adds, say: modpost sees all of them when all are made.
+                targets = self.rebuild.whole
+                more = self._make(patch.tree_id, targets, configure=False, say=say)
+                made = with_modpost_of(made, more)
+                built = self._judged(made, patch.number, patch.commit, before.places, targets)
             built = self._with_modules(replace(built, kernel=self.key(index)), targets)
             self.made = self.key(index)
             if targets == self.rebuild.whole and built.build.status is Status.PASS:

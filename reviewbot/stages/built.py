@@ -3,11 +3,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reviewbot.model.build import CommitBuild, Diagnostic, Level
 from reviewbot.model.status import Status
 from reviewbot.parse.compiler import Place, Step, place
+from reviewbot.tools.kbuild import Made
 
 # What the tools print when the machine, not the source, is at fault.
 _OUR_FAULT = (
@@ -116,6 +117,18 @@ def errors_in(steps: tuple[Step, ...]) -> tuple[Diagnostic, ...]:
     """All errors, in order."""
     found = (one for step in steps for one in step.diagnostics)
     return tuple(one for one in found if one.level is Level.ERROR)
+
+
+def lacks_exports(built: Built) -> bool:
+    """True for a build that failed for what modpost says alone: it knows the exports of what it is shown."""
+    found = built.build.status is Status.FAIL and built.errors
+    return bool(found) and all(one.message.startswith("modpost: ") for one in built.errors)
+
+
+def with_modpost_of(made: Made, more: Made) -> Made:
+    """A make and another after it that made more, as if modpost had run in the second alone."""
+    compiled = made.log.partition("\n  MODPOST ")[0]
+    return replace(more, log=f"{compiled}\n{more.log}", seconds=made.seconds + more.seconds)
 
 
 def worst(builts: Sequence[Built]) -> Status:

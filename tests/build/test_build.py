@@ -357,6 +357,23 @@ def test_a_later_run_knows_what_an_earlier_one_exported(kernel, lab):
     assert [build.status for build in result.patches] == [Status.PASS] * 3
 
 
+def test_a_module_that_no_target_needed_before_exports_as_well(kernel, lab):
+    """As if mmu.o were a module that the series adds: modpost is shown it when all are made, and not before."""
+    all_made = "exporters := arch/x86/kvm/x86.o{}\norder := :"
+    shown = {
+        "Makefile": lambda old: old.replace(
+            all_made.format(""), all_made.format(" arch/x86/kvm/mmu.o")
+        )
+    }
+    use = "\nint uses(void);\nint uses(void)\n{\n\treturn kvm_mmu_reload(0);\n}\n"
+    extra = "static const int new_unused = 1;\n"
+    applied = kernel.series({SVM: append(use + extra)}, {MMU: append("\n")}, base=shown)
+    first, second = lab.build(applied).patches
+    assert (first.status, second.status) == (Status.PASS, Status.PASS)
+    assert [one.message.count("new_unused") for one in first.new] == [1]
+    assert second.new == ()
+
+
 def test_an_export_that_goes_is_missed_in_its_patch(kernel, lab):
     applied = kernel.series(
         {"kernel/user.c": lambda old: old.replace(EXPORTED, "")},
