@@ -19,7 +19,7 @@ from reviewbot.model.run import Stage
 from reviewbot.model.series import Series
 from reviewbot.model.test import TestBinary, TestCase, Tested, Unbuilt
 from reviewbot.stages import coverage, selftests, units
-from reviewbot.stages.choose import Available, Chosen, Measured, choose
+from reviewbot.stages.choose import Available, Chosen, Measured, choose, directory
 from reviewbot.stages.choose_covered import measured
 from reviewbot.stages.vary import Varied, vary
 from reviewbot.tools import changed_lines, guest_modules, kselftest, pair
@@ -46,7 +46,12 @@ _KERNEL = (
     ),
 )
 _SOURCES = (".c", ".h", ".S", ".rst", ".yaml")
+_SERIES = "the series"
 _KVM = ("arch/x86/kvm/", "virt/kvm/")  # no make of user space reads a Makefile there
+
+
+class _SeriesUnlistedError(kselftest.UnlistedError):
+    """Make lists the tests of the base, and not those of the series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,12 @@ def run(request: TestRequest, tools: Tools) -> Tested:
     try:
         chosen, programs, unbuilt = _programs(request, tools)
     except kselftest.UnlistedError as error:
-        return Tested(host=request.host, cases=(), unavailable=str(error))
+        return Tested(
+            host=request.host,
+            cases=(),
+            unavailable=str(error),
+            unbuilt=_no_longer_listed(error, request),
+        )
     varied = _vary(request, chosen, programs, (base_image, tip_image), tools)
     scale = selftests.scale(request.host, tools)
     more = units.run(request.series, request.profile, request.host.vendor, scale, tools)
@@ -157,7 +167,7 @@ def _programs(
     with opened(tip_tree) as suite:
         available = Available(
             base=base_names,
-            tip=_names(suite, store.view(applied.tip), "the series"),
+            tip=_names(suite, store.view(applied.tip), _SERIES),
             limit=selftests.limit(profile, store.view(applied.tip)),
         )
         chosen = choose(
@@ -258,9 +268,17 @@ def _names(suite: kselftest.Selftests, view: TreeView, whose: str) -> tuple[str,
     try:
         return suite.names()
     except kselftest.UnlistedError as error:
-        raise kselftest.UnlistedError(
-            f"could not list the selftests of {whose}: {error}"
-        ) from error
+        said = f"could not list the selftests of {whose}: {error}"
+        kind = _SeriesUnlistedError if whose == _SERIES else kselftest.UnlistedError
+        raise kind(said) from error
+
+
+def _no_longer_listed(error: kselftest.UnlistedError, request: TestRequest) -> tuple[Unbuilt, ...]:
+    """Whose fault it is: the base is listed first, and what the series does not touch it did not break."""
+    if not isinstance(error, _SeriesUnlistedError) or not _apart(request):
+        return ()
+    makefile = f"{directory(request.profile)}/Makefile"
+    return (Unbuilt(name=makefile, reason=f"make lists no tests: {error.__cause__}"),)
 
 
 def _with_limits(cases: tuple[TestCase, ...], scale: float) -> tuple[TestCase, ...]:

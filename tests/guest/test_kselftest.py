@@ -158,6 +158,8 @@ def test_a_makefile_that_cannot_be_read_adds_and_removes_no_test(place, base, ti
     assert tested.unavailable.startswith(f"could not list the selftests of {whose}: ")
     assert "this Makefile is broken" in tested.unavailable
     assert (tested.cases, tested.not_tested, tested.base, tested.tip) == ((), (), None, None)
+    broken = [(one.name, "this Makefile is broken" in one.reason) for one in tested.unbuilt]
+    assert broken == ([(MAKEFILE, True)] if whose == "the series" else []), "a finding, if it is"
 
 
 @pytest.mark.parametrize(
