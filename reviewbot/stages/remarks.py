@@ -55,7 +55,7 @@ def remarks(run: Run, counted: Tally, patch: Patch) -> tuple[Remark, ...]:
         if finding.patch == patch.number:
             proof = next((d for d in diagnostics if _foreseen(finding, d)), None)
             diagnostics = [d for d in diagnostics if d is not proof]
-            found.append(_of_finding(finding, proof))
+            found.append(_of_finding(finding, proof, _doubt(run)))
     found += [
         _of_fact(f) for f in (run.check.facts if run.check else ()) if f.patch == patch.number
     ]
@@ -92,10 +92,17 @@ def needs_reply(run: Run, counted: Tally, patch: Patch) -> bool:
     return grave(placed) or broken_build(counted, patch) is not None
 
 
-def _of_finding(finding: Finding, proof: Diagnostic | None) -> Remark:
+def _doubt(run: Run) -> str:
+    """What to say of a finding that may be wrong: the reason, where it is not the rule's own."""
+    if run.check and run.check.basis:
+        return "I am not sure: the series does not apply to this tree."
+    return "I am not sure about this one."
+
+
+def _of_finding(finding: Finding, proof: Diagnostic | None, doubt: str) -> Remark:
     sentences = [one_line(part) for part in (finding.why, finding.fix) if part.strip()]
     if finding.confidence is Confidence.LOW and finding.severity is not Severity.NOTE:
-        sentences.append("I am not sure about this one.")
+        sentences.append(doubt)
     tags = [one_line(part) for part in (finding.code, finding.reference) if part.strip()]
     said = Remark(
         kind=finding.severity.value,

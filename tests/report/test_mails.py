@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_runs import BIT, CASES, JIM, ROOT, patch, series, whole
 
-from reviewbot.model.base import BaseRule
+from reviewbot.model.base import BaseRule, Confidence
 from reviewbot.model.mail import Mail
 from reviewbot.model.series import Address
 from reviewbot.stages import report
 from reviewbot.stages.compose import compose, flatten, mbox
 from reviewbot.stages.recipients import recipients
+from reviewbot.stages.remarks import remarks
 from reviewbot.stages.report_text import MOST_NOTES
+from reviewbot.stages.tally import tally
 
 ANY = st.text(st.characters(exclude_categories=[]), max_size=120)
 HEADERS = {
@@ -131,6 +133,18 @@ def test_what_is_said_of_several_patches_is_explained_once(settings):
     assert mail.body.count("\nwarning: no scope.") == 1
     assert mail.body.count("note: ") == 2
     assert mail.body.count("Do that.") == 1
+
+
+@pytest.mark.parametrize(
+    ("basis", "said"),
+    [("", "I am not sure about this one."), ("1 of 2 files", "the series does not apply to this")],
+)
+def test_a_finding_that_may_be_wrong_says_so_and_why(basis, said):
+    run = whole(check=sample_runs.checked(replace(BIT, confidence=Confidence.LOW)))
+    run = replace(run, check=replace(run.check, basis=basis))
+    (sixth,) = (one for one in run.series.patches if one.number == 6)
+    (remark,) = (one for one in remarks(run, tally(run), sixth) if one.kind == "warning")
+    assert said in remark.text
 
 
 @pytest.mark.parametrize(("left", "said"), [(1, "1 more note]"), (2, "2 more notes]")])
