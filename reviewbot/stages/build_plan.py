@@ -13,6 +13,7 @@ from reviewbot.tools.affected import Plan
 from reviewbot.tools.objects import TreeView
 from reviewbot.tools.shadowed import shadowed
 
+_SOURCES = (".c", ".S")
 _EXPORT = b"EXPORT_"
 _EXPORTS = re.compile(rb"^[ \t]*#[ \t]*(?:if|el|endif).*$|\bEXPORT_\w+[^;\n]*", re.MULTILINE)
 
@@ -40,22 +41,28 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     strangers = frozenset(path for path in new if affected.is_elsewhere(path, covered, targets))
     found: list[Plan] = []
     tried: frozenset[str] = frozenset()
+    gone: set[str] = set()
     configure = everything = False
     for paths, sides in zip(changed, pairwise(views), strict=True):
         plan = affected.plan(paths, used_by, covered, targets, new)
         outside = [path for path in paths if used_by.get(path, frozenset()) - covered]
         unknown = everything and any(p in strangers and sides[0].entry(p) for p in paths)
-        sources = [path for path in paths if path.endswith((".c", ".S"))]
+        sources = [path for path in paths if path.endswith(_SOURCES)]
         lost = {f"{path[:-2]}.o" for path in sources if sides[1].entry(path) is None}
         exports = bool(plan.objects) and _exports_change(outside, sides)
         if unknown or exports or lost & set(plan.objects):
             plan = replace(plan, everything=True, objects=())
         tried |= frozenset(affected.plan(sources, used_by, covered, targets, new).objects)
-        tried = (tried | frozenset(plan.objects)) - lost
+        gone = {one for one in gone | lost if not _has_source(sides[1], one)}
+        tried = (tried | frozenset(plan.objects)) - gone
         configure = configure or plan.configure
         everything = everything or plan.everything
         found.append(replace(plan, objects=tuple(sorted(tried)), configure=configure))
     return tuple(found)
+
+
+def _has_source(tree: TreeView, made: str) -> bool:
+    return any(tree.entry(f"{made[:-2]}{kind}") for kind in _SOURCES)
 
 
 def _exports_change(paths: Iterable[str], sides: tuple[TreeView, TreeView]) -> bool:

@@ -513,6 +513,14 @@ def test_a_file_that_the_makefile_still_names_may_not_go(kernel, lab, path):
     assert (third.status, fourth.status) == (Status.PASS, Status.PASS)
 
 
+def test_what_a_header_was_used_by_is_not_asked_for_when_its_source_is_gone(kernel, lab):
+    gone = "kernel/user.c"
+    removes = {gone: None, "Makefile": lambda old: old.replace(" kernel/user.o", "")}
+    header = {"include/linux/kernel.h": append("#define MORE 1\n")}
+    result = lab.build(kernel.series(removes, header, {SVM: append("\n")}))
+    assert [one.status for one in result.patches] == [Status.PASS] * 3
+
+
 SEARCH = ("-I$(srctree)/include", "-I$(srctree)/arch/x86/lib -I$(srctree)/include")
 OLD_HEADER = "arch/x86/lib/extra.h"
 
