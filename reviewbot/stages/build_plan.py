@@ -46,7 +46,7 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     for paths, sides in zip(changed, pairwise(views), strict=True):
         plan = affected.plan(paths, used_by, covered, targets, new)
         outside = [path for path in paths if used_by.get(path, frozenset()) - covered]
-        unknown = everything and any(p in strangers and sides[0].entry(p) for p in paths)
+        unknown = everything and _used_by_strangers(paths, outside, strangers, sides[0])
         sources = [path for path in paths if path.endswith(_SOURCES)]
         lost = {f"{path[:-2]}.o" for path in sources if sides[1].entry(path) is None}
         exports = bool(plan.objects) and _exports_change(outside, sides)
@@ -59,6 +59,17 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
         everything = everything or plan.everything
         found.append(replace(plan, objects=tuple(sorted(tried)), configure=configure))
     return tuple(found)
+
+
+def _used_by_strangers(
+    paths: Iterable[str], outside: Iterable[str], strangers: Iterable[str], old: TreeView
+) -> bool:
+    """Whether what an earlier patch brought may be made from ``paths``; ``outside`` are those that others use as well."""
+    there = {path for path in strangers if old.entry(path)}
+    headers = {path for path in outside if path.endswith(".h")}
+    return not there.isdisjoint(paths) or (
+        bool(headers) and any(path.endswith(_SOURCES) for path in there)
+    )
 
 
 def _has_source(tree: TreeView, made: str) -> bool:

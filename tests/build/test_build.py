@@ -513,6 +513,28 @@ def test_a_file_that_the_makefile_still_names_may_not_go(kernel, lab, path):
     assert (third.status, fourth.status) == (Status.PASS, Status.PASS)
 
 
+def test_a_break_in_a_renamed_file_is_found_in_the_header_that_breaks_it(kernel, lab):
+    old, new = "kernel/user.c", "kernel/renamed.c"
+    renames = {
+        old: None,
+        new: (kernel.path / old).read_text(),
+        "Makefile": lambda text: text.replace("kernel/user.o", "kernel/renamed.o"),
+    }
+    breaks = {
+        "include/linux/kernel.h": append(
+            "#ifdef RENAMED\n#undef PAGE_SIZE\n#define PAGE_SIZE undeclared\n#endif\n"
+        )
+    }
+    renames[new] = f"#define RENAMED\n{renames[new]}"
+    first, second, third = lab.build(kernel.series(renames, breaks, {SVM: append("\n")})).patches
+    assert [one.status for one in (first, second, third)] == [
+        Status.PASS,
+        Status.FAIL,
+        Status.FAIL,
+    ]
+    assert third.new == ()
+
+
 def test_what_a_header_was_used_by_is_not_asked_for_when_its_source_is_gone(kernel, lab):
     gone = "kernel/user.c"
     removes = {gone: None, "Makefile": lambda old: old.replace(" kernel/user.o", "")}
