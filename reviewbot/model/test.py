@@ -124,6 +124,14 @@ class Tested:
     unbuilt: tuple[Unbuilt, ...] = ()
     apart: str = ""
 
+    @property
+    def same_kernel(self) -> bool:
+        """Whether the series changes tests, documents and comments alone: builds are reproducible."""
+        if self.images is None:
+            return False
+        one, other = ((image.kernel, image.modules) for image in self.images)
+        return one == other
+
 
 class Change(StrEnum):
     """What happened to one test between base and series."""

@@ -15,6 +15,9 @@ from reviewbot.stages import flakes, odds
 from reviewbot.stages.flakes import Known, alike
 
 Results = tuple[TestResult, ...]
+_DIFFERENCES = frozenset(
+    {Change.REGRESSION, Change.UNCONFIRMED, Change.DIFFERENT, Change.FIXED, Change.FLAKY}
+)
 
 
 def delta(
@@ -25,15 +28,20 @@ def delta(
     repeats: int,
     past: Sequence[Past] = (),
     program: str = "",
+    same_kernel: bool = False,
 ) -> Delta:
     """Judge one test by its executions on both kernels, first runs first.
 
     ``repeats`` is how many repeats a regression needs on top of the first run; ``past`` is what the test
-    did on this base and its relatives, ``program`` the digest of the binary that ran here.
+    did on this base and its relatives, ``program`` the digest of the binary that ran here.  With the
+    ``same_kernel`` on both sides (the series changes none of its code) every difference is chance.
     """
     base, tip = tuple(base), tuple(tip)
     known = flakes.known(past, base, tip, program)
     change, note = _judge(case, base, tip, repeats, known)
+    if same_kernel and change in _DIFFERENCES:
+        said = "but both kernels are the same"
+        change, note = Change.FLAKY, f"{note}; {said}" if note else said
     return Delta(test=case, change=change, base=base, tip=tip, note=note)
 
 

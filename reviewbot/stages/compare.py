@@ -95,13 +95,13 @@ def _first_runs(tested: Tested) -> list[tuple[TestRun, TestRun]]:
 def _compared(request: CompareRequest, runs: _Pairs, deltas: Sequence[Delta]) -> Compared:
     tested = request.tested
     base_boots, tip_boots = _boots(request, runs)
-    crashes = told(base_boots, tip_boots)
+    new = new_crashes(base_boots, tip_boots)
+    crashes = () if tested.same_kernel else told(base_boots, tip_boots)
     guests = len({boot.console for boot in tip_boots})
-    once = [
-        f"{crash.title} on the console, in one of {guests} guests with the series: may be our machine's"
-        for crash in new_crashes(base_boots, tip_boots)
-        if crash not in crashes
-    ]
+    why = f", in one of {guests} guests with the series: may be our machine's"
+    if tested.same_kernel:
+        why = ", by the base's own kernel: the series changes none of it"
+    once = [f"{crash.title} on the console{why}" for crash in new if crash not in crashes]
     report = TestReport(
         host=tested.host,
         cases=tested.cases,
@@ -172,6 +172,7 @@ def _delta(tested: Tested, case: TestCase, runs: _Pairs, past: _Past, repeats: i
         repeats=repeats,
         past=past.get(case.name, ()),
         program=_program(tested, case),
+        same_kernel=tested.same_kernel,
     )
 
 

@@ -474,3 +474,16 @@ def test_a_failing_new_test_is_repeated_however_long_it_takes():
     """The verdict counts it: a time limit on a busy machine is no failure of the series."""
     slow = tuple(dataclasses.replace(one, seconds=400.0) for one in results("t"))
     assert _worth_repeating(delta(NEW, slow, slow, repeats=2))
+
+
+@pytest.mark.parametrize(
+    ("base", "tip"), [("ppp", "fff"), ("ppp", "ffp"), ("ppp", "ccc"), ("fff", "ppp")]
+)
+def test_where_the_kernels_are_the_same_every_difference_is_chance(base, tip):
+    """A series of selftests or documents alone: nobody's code is to blame for a race."""
+    found = delta(OLD, results(base), results(tip), repeats=2, same_kernel=True)
+    assert found.change is Change.FLAKY
+    assert found.note.endswith("but both kernels are the same")
+    assert delta(NEW, results("fff"), results("fff"), repeats=2, same_kernel=True).change is (
+        Change.NEW_FAIL
+    )

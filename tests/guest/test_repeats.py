@@ -48,12 +48,18 @@ def ran(names, boot, number=0):
 
 
 @pytest.fixture
-def compared(tmp_path, monkeypatch):
+def unsaid():
+    """What is said of consoles without blaming anybody."""
+    return []
+
+
+@pytest.fixture
+def compared(tmp_path, monkeypatch, unsaid):
     """The stage's answer and the tests of each repeat, when the kernels' guests end so: first, then again."""
     tools = Tools(config=Config(), cache=Cache(tmp_path), scratch=tmp_path, progress=lambda *_: None)  # fmt: skip
     again = []
 
-    def go(base, tip, base_again=QUIET, tip_again=QUIET, boots=((), ())):
+    def go(base, tip, base_again=QUIET, tip_again=QUIET, boots=((), ()), *, images=IMAGES):
         def repeated(_tools, _base, _tip, binaries, *, repeat, **_):
             names = [one.name for one in binaries]
             again.append(names)
@@ -66,10 +72,11 @@ def compared(tmp_path, monkeypatch):
             binaries=tuple(TestBinary(name=name, digest="d", limit=200.0) for name in SECONDS),
             base=ran(SECONDS, base),
             tip=ran(SECONDS, tip),
-            images=IMAGES,
+            images=images,
             profile=profile.load("kvm"),
         )
         found = compare.run(compare.CompareRequest(tested=tested, boots=boots), tools)
+        unsaid.extend(one for one in found.report.not_tested if "console" in one)
         return [crash.title for crash in found.new_crashes], again
 
     return go
@@ -87,6 +94,15 @@ def test_for_a_report_of_booting_the_quickest_test_boots_more_guests(compared):
     boots = ((QUIET,), (warned(""),))
     found = compared(QUIET, QUIET, base_again=warned(""), boots=boots)
     assert found == ([], [["quick"], ["quick"]])
+
+
+def test_a_report_of_the_bases_own_kernel_is_told_and_blamed_on_nobody(compared, unsaid):
+    """A series of selftests alone; a race of the base's that did not show on the other side."""
+    same = (IMAGES[0], replace(IMAGES[0], commit="tip"))
+    assert compared(QUIET, warned("slow"), images=same)[0] == []
+    assert unsaid == [
+        "WARNING in f() on the console, by the base's own kernel: the series changes none of it"
+    ]
 
 
 def test_what_the_base_reports_too_is_not_run_again(compared):
