@@ -20,7 +20,9 @@ def series_beside(file: Path) -> tuple[tuple[Path, int], ...]:
     """The files beside ``file`` that are of the same series, itself included, with their numbers.
 
     Sorted by number; the cover letter is 0.  Only names such as git format-patch gives are looked
-    at.  Raises UserError when ``file`` is no patch, or two files are the same patch of the series.
+    at.  Without --from it names the author of each patch as its sender, and the committer for the cover
+    letter: what others wrote fills the gaps.  Raises UserError when ``file`` is no patch, or two files
+    are the same patch of the series.
     """
     mails = mailbox.read(file)
     if len(mails) > 1:
@@ -30,10 +32,14 @@ def series_beside(file: Path) -> tuple[tuple[Path, int], ...]:
     if number is None or not _NAME.fullmatch(file.name):
         return ((file, number or 1),)
     found: dict[int, Path] = {number: file}
+    others: dict[str, dict[int, Path]] = {}
     names = sorted(other.name for other in file.parent.iterdir() if _NAME.fullmatch(other.name))
     for other in (file.parent / name for name in names[:MOST_BESIDE] if name != file.name):
         sibling = _only_mail(other)
         if sibling is None or _key(sibling) != key or sibling.subject.number is None:
+            continue
+        if (sender := sibling.sender.email.lower()) != mail.sender.email.lower():
+            others.setdefault(sender, {})[sibling.subject.number] = other
             continue
         known = found.setdefault(sibling.subject.number, other)
         if known not in (other, file):
@@ -41,6 +47,9 @@ def series_beside(file: Path) -> tuple[tuple[Path, int], ...]:
                 f"{known} and {other.name} are both patch {sibling.subject.number} of a series; "
                 "remove the old one"
             )
+    for theirs in others.values():
+        if not found.keys() & theirs.keys():  # else it is another series
+            found |= theirs
     return tuple((found[each], each) for each in sorted(found))
 
 
@@ -71,4 +80,4 @@ def _only_mail(file: Path) -> Mail | None:
 
 def _key(mail: Mail) -> tuple[object, ...]:
     subject = mail.subject
-    return subject.version or 1, subject.total, mail.sender.email.lower()
+    return subject.version or 1, subject.total

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -248,6 +249,22 @@ def test_the_first_file_answers_for_the_series_the_others_for_themselves(lint, p
     found(answers[0])
     assert answers[1][1].startswith(COMPLAINT)
     assert answers[2][1:] == ("", "")
+
+
+def test_patches_of_several_authors_are_one_series(lint, patches):
+    files = patches("--cover-letter")
+    for number, file in enumerate(files[1:], 1):
+        text = file.read_text()
+        sender = re.search(r"^From: .*$", text, re.MULTILINE)[0]
+        file.write_text(text.replace(sender, f"From: Author <author{number}@example.org>"))
+    found(lint("--validate", files[0]))
+    assert lint("--validate", files[2])[0] == 1
+    words = "reviewbot: ignore KVM-ABI-011 - userspace has its own BIT()"
+    files[0].write_text(files[0].read_text().replace("*** BLURB HERE ***", words))
+    assert lint("--validate", files[2])[:2] == (0, "")
+    stranger = files[0].with_name("0001-another.patch")
+    stranger.write_text(files[1].read_text().replace("author1@", "stranger@"))
+    assert lint("--validate", files[2])[0] == 0, "of two that claim a number one is used"
 
 
 def test_counted_files_are_answered_for_by_the_first(lint, patches):
