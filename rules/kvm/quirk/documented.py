@@ -216,7 +216,7 @@ def _problem(name: str, path: str, line: int, elsewhere: tuple[int, ...]) -> Pro
             + "  Userspace cannot know what changes when it disables the quirk."
         ),
         fix=(
-            f"Add a row for {name} to that table: what KVM does by default, and what it does "
+            "Add a row to the table of quirks in api.rst: what KVM does by default, and what it does "
             "when the quirk is disabled."
         ),
         reference=REFERENCE,
