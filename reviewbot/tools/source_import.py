@@ -154,9 +154,9 @@ class _Feed:
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            raise UserError(
-                f"{self.archive}: not a readable archive: {one_line(str(error))[:120]}"
-            ) from error
+            # What each decompressor said stands below the first line.
+            why = one_line(str(error).partition("\n")[0])[:120].rstrip(": ")
+            raise UserError(f"{self.archive}: not a readable archive: {why}") from error
         if not self.files.entries:
             raise UserError(f"{self.archive}: holds no files")
         self._send_commit(stream)

@@ -50,8 +50,11 @@ class StaticSite:
         return len(gone)
 
     def _read(self) -> dict[str, str]:
-        with writing(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with writing(self.root):
+                self.root.mkdir(parents=True, exist_ok=True)
+        except (NotADirectoryError, FileNotFoundError) as error:
+            raise UserError(f"{self.root} cannot be made: {error.strerror}") from error
         mark = self.root / MARK
         if not mark.is_file():
             if any(self.root.iterdir()):

@@ -102,6 +102,7 @@ def test_hostile_members_are_refused_and_nothing_is_made(bad, tmp_path):
         import_source(archive(tmp_path, (*GOOD, bad)), tmp_path / "out.git", "linux")
     assert "refused" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "ReadError" not in str(caught.value), "what each decompressor says helps nobody"
     assert not list(tmp_path.glob("out.git*"))
 
 

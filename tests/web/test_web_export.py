@@ -75,6 +75,9 @@ def test_a_directory_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(UserError, match="holds something else"):
         StaticSite(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be made: Not a directory"):
+        StaticSite(tmp_path / "file" / "pages")
     assert not (tmp_path / MARK).exists()
 
 
