@@ -74,7 +74,7 @@ def summary(
         notes=_notes(run, counted.notes[:MOST_NOTES]),
         inline=inline,
         more_notes=max(0, len(counted.notes) - MOST_NOTES),
-        unplaced=unplaced[:MOST_REMARKS],
+        unplaced=_tagged(unplaced[:MOST_REMARKS]),
         blocks=blocks(run, counted, counted.crashes[:MOST_CRASHES]),
         more_crashes=max(0, len(counted.crashes) - MOST_CRASHES),
         remarks_on_series=run.series.notes if run.series else (),
@@ -101,6 +101,18 @@ def _notes(run: Run, notes: tuple[Finding, ...]) -> list[tuple[str, str]]:
 def _once(findings: Iterable[Finding]) -> list[Finding]:
     """The first of those that say the same of several patches: the list above names them all."""
     return list({(each.code, each.title): each for each in reversed(list(findings))}.values())[::-1]
+
+
+def _tagged(findings: list[Finding]) -> list[tuple[Finding, str]]:
+    """Each with its code, and where that is from when it was not said yet."""
+    said: set[tuple[str, str]] = set()
+    found = []
+    for finding in findings:
+        known = (finding.code, finding.reference) in said
+        said.add((finding.code, finding.reference))
+        tag = finding.code if known else f"{finding.code}, {finding.reference}"
+        found.append((finding, tag))
+    return found
 
 
 def patch_section(

@@ -126,11 +126,14 @@ def test_the_same_complaint_is_written_out_once(settings):
 
 def test_what_is_said_of_several_patches_is_explained_once(settings):
     subjects = tuple(replace(BIT, location=None, patch=n, title="no scope") for n in (6, 7))
+    subjects += (replace(subjects[0], title="another scope"),)
     notes = tuple(replace(sample_runs.QUIRK_NOTE, patch=n, fix="Do that.") for n in (6, 7))
     (mail,) = report.mails(whole(check=sample_runs.checked(*subjects, *notes)), settings)
     assert "\n6/8 warning: no scope" in mail.body
     assert "\n7/8 warning: no scope" in mail.body
     assert mail.body.count("\nwarning: no scope.") == 1
+    assert mail.body.count("\nwarning: another scope.") == 1
+    assert mail.body.count("checkuapi.rst]") == 1
     assert mail.body.count("note: ") == 2
     assert mail.body.count("Do that.") == 1
 
