@@ -179,7 +179,7 @@ def several_parts(patch: Patch) -> Problem | None:
         return None
     return Problem(
         key="parts",
-        title=f"{' and '.join(touched)} change in one patch",
+        title=f"{', '.join(touched[:-1])} and {touched[-1]} change in one patch",
         why=f'The subject "{patch.subject}" names several parts, and the patch changes each of them.',
         fix="Make it a patch for the common code and one for each user of it, if they can stand alone.",
         reference=f"{REFERENCE}; https://lore.kernel.org/r/Zwm9TmRpNY6EeGKu@google.com",
