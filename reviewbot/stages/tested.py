@@ -66,7 +66,7 @@ def row(report: TestReport | None) -> str:
         (Change.UNKNOWN, "not comparable"),
     )
     said += [f"{len(by[change])} {word}" for change, word in words if by[change]]
-    said += [_new(delta) for change in (Change.NEW_PASS, Change.NEW_SKIP) for delta in by[change]]
+    said += _new([*by[Change.NEW_PASS], *by[Change.NEW_SKIP]])
     units = sum(delta.test.name.startswith(PREFIX) for delta in report.deltas)
     whole = [count(len(report.deltas) - units, "selftest")]
     whole += [count(units, "kvm-unit-test")] if units else []
@@ -100,10 +100,21 @@ def _woken(delta: Delta) -> bool:
     return before and bool(delta.tip) and delta.tip[-1].status is Status.PASS
 
 
-def _new(delta: Delta) -> str:
-    base = delta.base[-1].status.value if delta.base else "not there"
-    tip = delta.tip[-1].status.value if delta.tip else "not run"
-    return f"{one_line(delta.test.name)} is new ({base} on base, {tip} with the series)"
+def _new(deltas: list[Delta]) -> list[str]:
+    """What each new test does; one that does the same with parameters of a module is told once."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for delta in deltas:
+        base = delta.base[-1].status.value if delta.base else "not there"
+        tip = delta.tip[-1].status.value if delta.tip else "not run"
+        name, _, how = one_line(delta.test.name).partition(" ")
+        groups.setdefault((name, base, tip), []).append(how)
+    said = []
+    for (name, base, tip), ways in groups.items():
+        plain, varied = "" in ways, [how.strip("[]") for how in ways if how]
+        also = f"{', also' if plain else ''} with {' and '.join(varied)}" if varied else ""
+        end = "," if also and plain else ""
+        said.append(f"{name}{also}{end} is new ({base} on base, {tip} with the series)")
+    return said
 
 
 def gaps(host: Host | None, deltas: Iterable[Delta]) -> list[str]:
@@ -203,4 +214,4 @@ def shortened(lines: tuple[str, ...], more: int = 0) -> tuple[str, ...]:
     """The first lines of a log, and how many are left out of all, which are ``more`` when it is picked from."""
     shown = tuple(line for text in lines[:_LOG_LINES] for line in lines_of(text))
     left = max(len(lines), more) - len(lines[:_LOG_LINES])
-    return (*shown, f"[... {left} more lines]") if left > 0 else shown
+    return (*shown, f"[... {count(left, 'more line')}]") if left > 0 else shown

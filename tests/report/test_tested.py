@@ -26,6 +26,24 @@ def test_a_test_that_the_base_skips_and_the_series_passes_is_not_the_same_on_bot
     assert tested.row(sample_runs.report_of(WAKES)) == "1 selftest: 1 passing that the base skips"
 
 
+def test_a_new_test_that_does_the_same_with_other_parameters_is_told_once():
+    ways = ((Status.SKIP,), (Status.PASS,))
+    names = ("x86/d", "x86/d [nested=0]", "x86/d [npt=0 tdp_mmu=0]", "x86/e [nested=0]")
+    new = [sample_runs.delta(name, Change.NEW_PASS, *ways) for name in names]
+    new.append(sample_runs.delta("x86/d [smm=1]", Change.NEW_SKIP, (Status.SKIP,), (Status.SKIP,)))
+    row = tested.row(sample_runs.report_of(*new))
+    assert row.partition(": ")[2] == (
+        "x86/d, also with nested=0 and npt=0 tdp_mmu=0, is new (skip on base, pass with the series);"
+        " x86/e with nested=0 is new (skip on base, pass with the series);"
+        " x86/d with smm=1 is new (skip on base, skip with the series)"
+    )
+
+
+def test_lines_of_a_log_that_are_left_out_are_counted():
+    assert tested.shortened(("a line",) * 13)[12:] == ("[... 1 more line]",)
+    assert tested.shortened(("a line",) * 12, more=14)[12:] == ("[... 2 more lines]",)
+
+
 @pytest.mark.parametrize(
     ("why", "status", "told"),
     [
