@@ -45,7 +45,7 @@ ARGUED = {
     (
         "KVM-DOC-003",
         "Documentation/virt/kvm/api.rst",
-        "new documentation warnings: Malformed table",
+        "new documentation warning: Malformed table",
     ),
 }
 

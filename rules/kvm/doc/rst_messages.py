@@ -54,6 +54,7 @@ from reviewbot.rulekit import (
     View,
     files_of,
     matches,
+    ranges,
     rule,
     several,
 )
@@ -149,12 +150,15 @@ def messages(new: Document, old: Document | None, path: str) -> Iterator[Problem
     for title, found in by_section.items():
         line, text = min(found)
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        others = sorted({other for other, _ in found} - {line})
+        lines = f"{'lines' if len(others) > 1 else 'line'} {ranges(others)}" if others else ""
+        also = f"  More of it in {lines} of the file as the series leaves it." if others else ""
         yield Problem(
             key=("messages", title),
-            title=f"new documentation warnings: {text.rstrip('.')}{more}",
+            title=f"new documentation warning{'s' if more else ''}: {text.rstrip('.')}{more}",
             why=(
-                f'docutils says "{text}" here{more}, and did not before the series.  '
-                "make htmldocs complains, and what is rendered is not what was meant."
+                "make htmldocs does not say so without the series, and what is rendered is not what "
+                f"was meant.{also}"
             ),
             fix=fix_of([text for _, text in found]),
             reference=REFERENCE,
