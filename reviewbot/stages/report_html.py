@@ -27,6 +27,7 @@ from reviewbot.stages.remarks import Remark, broken_build, remarks
 from reviewbot.stages.summary import (
     not_tested,
     rows,
+    verdict_line,
 )
 from reviewbot.stages.tally import Tally, tally
 from reviewbot.stages.tested import crash_block, host_phrase
@@ -103,7 +104,7 @@ def facts(run: Run, counted: Tally) -> dict[str, object]:
         "run": run,
         "counted": counted,
         "mood": MOOD[run.verdict.kind] if run.verdict else "unsure",
-        "verdict": run.verdict.line if run.verdict else "no verdict was reached.",
+        "verdict": verdict_line(run),
         "kind": run.verdict.kind.value if run.verdict else "",
         "title": _title(run),
         "link": archive_link(run.series.message_id) if run.series and patches else "",

@@ -24,6 +24,7 @@ from reviewbot.stages.summary import (
     finding_lines,
     not_tested,
     rows,
+    verdict_line,
 )
 from reviewbot.stages.tally import Tally, tally
 
@@ -65,7 +66,7 @@ def summary(
     unplaced = _once(f for f in named if f.location is None and f.patch not in replies)
     return templates.get_template("summary.txt.j2").render(
         as_mail=as_mail,
-        verdict=run.verdict.line if run.verdict else "no verdict was reached.",
+        verdict=verdict_line(run),
         rows=rows(run, counted),
         not_tested=not_tested(run, counted),
         findings=lines[:MOST_FINDINGS],

@@ -24,6 +24,15 @@ _STAGE_WORDS = {
 }
 
 
+def verdict_line(run: Run) -> str:
+    """The verdict, or why there is none."""
+    if run.verdict:
+        return run.verdict.line
+    return (
+        "no verdict: the review is still running, or was interrupted; the same command continues."
+    )
+
+
 def rows(run: Run, counted: Tally) -> tuple[tuple[str, str], ...]:
     """(label, prose) of what was done, one each for base, patches, rules, build, boot and tests."""
     parts = (

@@ -14,7 +14,7 @@ from reviewbot.model.guest import Outcome
 from reviewbot.model.run import Stage, VerdictKind
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change
-from reviewbot.stages import judge
+from reviewbot.stages import judge, report
 
 TABLE = {
     "findings": (1, "1 error, 2 warnings, 1 note, no regression found."),
@@ -197,3 +197,10 @@ def test_no_regression_is_claimed_where_no_guest_had_a_result(skipped):
     assert line.startswith("1 error, 2 tests not comparable (")
     assert ours in line
     assert ("every other test skipped itself" in line) is bool(skipped)
+
+
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_a_review_that_was_interrupted_says_so(form, settings):
+    run = replace(sample_runs.clean(), verdict=None)
+    said = " ".join(report.run(run, form, settings).decode().split())
+    assert "is still running, or was interrupted; the same command continues" in said
