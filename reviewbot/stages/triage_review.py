@@ -11,7 +11,7 @@ from reviewbot.model.build import Level
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change
 from reviewbot.model.triage import Answer, Found, Reviewed
-from reviewbot.stages.printable import count
+from reviewbot.stages.printable import count, listed
 from reviewbot.stages.tally import all_skipped, compared, tally
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _WORSE = (Change.REGRESSION, Change.NEW_FAIL)
 _FINDINGS = 200
-VERSION = 4
+VERSION = 5
 """Raised when more is kept of a review: what was taken in before is then read again."""
 
 
@@ -70,15 +70,22 @@ def _answer(status: Status | None) -> Answer:
 
 
 def _with_build(run: Run, kept: Reviewed) -> Reviewed:
-    """What building brought; a base that does not build is not blamed on the series."""
+    """What building brought; a base that does not build is not blamed on the series.
+
+    A tip that breaks in another configuration is no series to take, though every patch builds in the first.
+    """
     if run.build is None or run.build.base.status is not Status.PASS:
         return kept
+    others = tuple(one.name for one in tally(run).variants if one.status is Status.FAIL)
     failed = [one.number for one in run.build.patches if one.status is Status.FAIL]
     new = [one for each in run.build.patches for one in each.new if one.level is Level.WARNING]
     line = count(len(new), "new compiler warning") if new else ""
     if failed:
         line = f"patch {failed[0]} does not build"
-    return replace(kept, builds=_answer(run.build.status), build_line=line, unbuilt=tuple(failed))
+    elif others:
+        line = f"does not build with {listed(others, 3)}"
+    builds = Answer.NO if others else _answer(run.build.status)
+    return replace(kept, builds=builds, build_line=line, unbuilt=tuple(failed))
 
 
 def _with_tests(run: Run, kept: Reviewed) -> Reviewed:

@@ -18,7 +18,7 @@ from sample_runs import (
 )
 from shelves import named, shelf_in
 
-from reviewbot.model.build import BuildResult
+from reviewbot.model.build import BuildResult, VariantBuild
 from reviewbot.model.guest import Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change
@@ -68,6 +68,18 @@ def test_our_own_trouble_hides_nothing():
     assert {one.part for one in both.earlier} == {Part.FINDINGS, Part.BUILD, Part.TESTS}
     broken = at(infra(), 3, base=None, applied=None, check=None)
     assert known([brief(full), brief(broken)]).applies is Answer.YES
+
+
+def test_a_tip_that_breaks_elsewhere_is_no_series_without_trouble():
+    """Every patch builds for x86_64; the tip does not for arm64."""
+    run = clean()
+    other = VariantBuild(name="arm64", status=Status.FAIL, compiler="clang", command="make")
+    said = brief(replace(run, build=replace(run.build, variants=(other,))))
+    assert (said.builds, said.build_line) == (Answer.NO, "does not build with arm64")
+    fine = replace(other, status=Status.PASS)
+    lost = replace(other, name="i386", status=Status.INFRA, reason="no gcc")
+    said = brief(replace(run, build=replace(run.build, variants=(fine, lost))))
+    assert (said.builds, said.build_line) == (Answer.YES, "")
 
 
 def test_a_kernel_that_does_not_come_up_is_no_series_without_trouble():
