@@ -59,6 +59,10 @@ class Outcome(StrEnum):
     INFRA = "not started"
 
 
+STOPPED = frozenset({Outcome.HUNG, Outcome.TIMEOUT})
+"""The kernel just stopped: so does one on a machine that is too busy."""
+
+
 class CrashKind(StrEnum):
     """What the console showed."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from reviewbot.model.build import Image
 from reviewbot.model.codec import key_of
-from reviewbot.model.guest import Accelerator, Booted, BootResult, Host, Outcome
+from reviewbot.model.guest import STOPPED, Accelerator, Booted, BootResult, Host, Outcome
 from reviewbot.model.profile import Profile
 from reviewbot.model.run import Stage
 from reviewbot.tools import accelerator, calibration, testbed
@@ -19,7 +19,6 @@ from reviewbot.tools.context import Tools
 
 VERSION = 1
 """Raised when a kept result would be decided otherwise today."""
-_STOPPED = frozenset({Outcome.HUNG, Outcome.TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def surely(request: BootRequest, tools: Tools) -> tuple[Booted, tuple[BootResult
     Returns the answer, and every boot that it took: what the first one's console showed counts as well.
     """
     first = run(request, tools)
-    if first.boot.outcome not in _STOPPED:
+    if first.boot.outcome not in STOPPED:
         return first, (first.boot,)
     second = run(replace(request, host=first.host), tools)
     answer = second if came_up(second.boot) else first

@@ -15,7 +15,7 @@ from reviewbot.model.guest import Crash
 from reviewbot.model.run import Run, Verdict, VerdictKind
 from reviewbot.model.status import Status
 from reviewbot.model.test import Change
-from reviewbot.stages.printable import count, listed, one_line
+from reviewbot.stages.printable import count, listed, one_line, undefined
 from reviewbot.stages.tally import (
     Tally,
     all_skipped,
@@ -81,13 +81,7 @@ def _wrong_base(run: Run, counted: Tally) -> tuple[VerdictKind, str] | None:
         return None
     also = _and(_severities(counted))
     if wrong_base(run):
-        names = listed(run.build.missing_symbols, 3)
-        verb = "is" if len(run.build.missing_symbols) == 1 else "are"
-        line = (
-            f"wrong base or missing prerequisite: {names} {verb} defined neither by the series "
-            f"nor by its base{also}."
-        )
-        return VerdictKind.WRONG_BASE, line
+        return VerdictKind.WRONG_BASE, f"{undefined(run.build.missing_symbols)}{also}."
     if base_broken(run):
         return (
             VerdictKind.WRONG_BASE,

@@ -69,6 +69,15 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def undefined(names: tuple[str, ...]) -> str:
+    """What it means that neither the series nor its base defines these names; no full stop."""
+    verb = "is" if len(names) == 1 else "are"
+    return (
+        f"wrong base or missing prerequisite: {listed(names, 3)} {verb} defined neither by the series "
+        "nor by its base"
+    )
+
+
 def listed(words: tuple[str, ...], limit: int) -> str:
     """'a, b and 3 more': at most ``limit`` words by name."""
     if len(words) <= limit:

@@ -22,7 +22,7 @@ from reviewbot.parse import compiler as compiler_log
 from reviewbot.parse import dotconfig
 from reviewbot.stages.built import errors_in, new_diagnostics, places_after, status_of
 from reviewbot.stages.missing import missing_symbols
-from reviewbot.stages.printable import listed
+from reviewbot.stages.printable import undefined
 from reviewbot.stages.recipe import recipe
 from reviewbot.tools import affected, kbuild, layers, toolchain
 from reviewbot.tools.context import Tools
@@ -138,9 +138,7 @@ def _make(
     status = status_of(ok=made.ok, timed_out=made.timed_out, steps=steps)
     # Code that no other build compiles is the only one to tell that its base is another.
     if status is Status.FAIL and (names := missing_symbols(applied, errors_in(steps))):
-        verb = "is" if len(names) == 1 else "are"
-        why = f"{listed(names, 3)} {verb} defined neither by the series nor by its base"
-        return _untried(variant, f"wrong base or missing prerequisite: {why}")
+        return _untried(variant, undefined(names))
     return VariantBuild(
         name=variant.name,
         status=status,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reviewbot.model.guest import BootResult, CrashKind, Outcome
+from reviewbot.model.guest import STOPPED, BootResult, CrashKind, Outcome
 from reviewbot.model.status import Status
 from reviewbot.model.test import TestBinary, TestResult, TestRun
 from reviewbot.parse import guest
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from reviewbot.tools.testbed import Kernel
 
 _FATAL = {CrashKind.OOPS, CrashKind.BUG, CrashKind.PANIC, CrashKind.KASAN, CrashKind.LOCKUP}
-_STOPPED = frozenset({Outcome.HUNG, Outcome.TIMEOUT})
 NOT_REACHED = ("module did not load: ", "the guest ended before the first test: ")
 """How the assertion of a test begins that no guest got to: nothing is known of the test."""
 _LAST_LINES = 12
@@ -55,7 +54,7 @@ class Session:
         left = [test for test in pending if test.name not in self.results]
         if len(left) < len(pending):
             return left
-        if life.boot.outcome in _STOPPED and not self.stopped:
+        if life.boot.outcome in STOPPED and not self.stopped:
             # A busy machine looks so, too: of a base that looked like a failure of every test.
             self.stopped = True
             return left
