@@ -92,7 +92,7 @@ from reviewbot.rulekit.territory import (
     softened,
     tested_before,
 )
-from reviewbot.rulekit.together import ranges, several, together
+from reviewbot.rulekit.together import enumerated, ranges, several, together
 from reviewbot.rulekit.trees import API_RST, NoSuchFileError, View
 
 __all__ = [
@@ -164,6 +164,7 @@ __all__ = [
     "definitions",
     "documented_family",
     "documented_structs",
+    "enumerated",
     "family",
     "files_of",
     "fragments",

@@ -72,7 +72,7 @@ def several(
         also = f"  The same goes for {', '.join(names[1:_LISTED])}{left}."
         yield replace(
             group[0],
-            title=f"{', '.join(several_names[:-1])} and {several_names[-1]}{verbs[verb]}{rest}",
+            title=f"{enumerated(several_names)}{verbs[verb]}{rest}",
             why=group[0].why + also,
         )
 
@@ -90,4 +90,9 @@ def ranges(numbers: Sequence[int]) -> str:
         for run in runs
         for piece in ([f"{run[0]}-{run[-1]}"] if len(run) > 2 else [str(n) for n in run])
     ]
-    return " and ".join(filter(None, (", ".join(pieces[:-1]), pieces[-1])))
+    return enumerated(pieces)
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Words as people list them: "a, b and c".  At least one."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -55,6 +55,7 @@ from reviewbot.rulekit import (
     Series,
     Severity,
     backport,
+    enumerated,
     files_of,
     matches,
     of_kvm_x86,
@@ -179,7 +180,7 @@ def several_parts(patch: Patch) -> Problem | None:
         return None
     return Problem(
         key="parts",
-        title=f"{', '.join(touched[:-1])} and {touched[-1]} change in one patch",
+        title=f"{enumerated(touched)} change in one patch",
         why=f'The subject "{patch.subject}" names several parts, and the patch changes each of them.',
         fix="Make it a patch for the common code and one for each user of it, if they can stand alone.",
         reference=f"{REFERENCE}; https://lore.kernel.org/r/Zwm9TmRpNY6EeGKu@google.com",
