@@ -18,7 +18,7 @@ from reviewbot.model.codec import to_json
 from reviewbot.model.errors import UserError
 from reviewbot.stages import report_mail
 from reviewbot.stages.compose import mbox
-from reviewbot.stages.printable import one_line, printable, row, wrap
+from reviewbot.stages.printable import count, one_line, printable, row, wrap
 from reviewbot.stages.recipients import sender_of
 from reviewbot.stages.report_html import html
 from reviewbot.stages.report_kcidb import KcidbSettings, kcidb
@@ -140,6 +140,7 @@ def _plain(sources: tuple[tuple[str, str], ...]) -> jinja2.Environment:
         finalize=lambda value: printable(str(value)),
     )
     environment.filters["wrap"] = lambda text, indent="": wrap(text, first=indent, indent=indent)
+    environment.filters["number"] = count
     environment.filters["row"] = lambda text, label: row(label, text)
     environment.filters["rule"] = lambda text: f"--- {one_line(text)} ".ljust(72, "-").rstrip()
     return environment

@@ -90,13 +90,11 @@ def summary(
 
 def _notes(run: Run, notes: tuple[Finding, ...]) -> list[tuple[str, str]]:
     """The line of each note and what to do; what was said above is not said again."""
-    said: set[tuple[str, str]] = set()
-    found = []
-    for note in notes:
-        known = (note.code, note.fix) in said
-        said.add((note.code, note.fix))
-        found.append((finding_lines(run, (note,))[0], "" if known else note.fix))
-    return found
+    news = _are_new([(note.code, note.fix) for note in notes])
+    return [
+        (finding_lines(run, (note,))[0], note.fix if new else "")
+        for note, new in zip(notes, news, strict=True)
+    ]
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:
@@ -106,14 +104,16 @@ def _once(findings: Iterable[Finding]) -> list[Finding]:
 
 def _tagged(findings: list[Finding]) -> list[tuple[Finding, str]]:
     """Each with its code, and where that is from when it was not said yet."""
-    said: set[tuple[str, str]] = set()
-    found = []
-    for finding in findings:
-        known = (finding.code, finding.reference) in said
-        said.add((finding.code, finding.reference))
-        tag = finding.code if known else f"{finding.code}, {finding.reference}"
-        found.append((finding, tag))
-    return found
+    news = _are_new([(finding.code, finding.reference) for finding in findings])
+    return [
+        (finding, f"{finding.code}, {finding.reference}" if new else finding.code)
+        for finding, new in zip(findings, news, strict=True)
+    ]
+
+
+def _are_new(said: list[tuple[str, str]]) -> list[bool]:
+    """Of each whether it was not said before; they are few."""
+    return [one not in said[:at] for at, one in enumerate(said)]
 
 
 def patch_section(
