@@ -38,7 +38,7 @@ def plans(applied: Applied, objects: Path, targets: tuple[str, ...]) -> tuple[Pl
     for paths, headers in zip(changed, hidden, strict=True):
         paths.extend(sorted(path for path in headers if used_by[path]))
     covered = affected.members(objects, targets)
-    strangers = frozenset(path for path in new if affected.is_elsewhere(path, covered, targets))
+    strangers = affected.elsewhere(new, covered, targets)
     found: list[Plan] = []
     tried: frozenset[str] = frozenset()
     gone: set[str] = set()

@@ -24,8 +24,8 @@ from reviewbot.model.test import (
     TestRun,
 )
 from reviewbot.stages import flakes, odds
-from reviewbot.stages import tested as tested_words
 from reviewbot.stages.change import delta
+from reviewbot.stages.tested import gaps
 from reviewbot.tools import pair, testbed, unit_alone
 from reviewbot.tools.baselines import Baselines
 from reviewbot.tools.context import Tools
@@ -107,7 +107,7 @@ def _compared(request: CompareRequest, runs: _Pairs, deltas: Sequence[Delta]) ->
         cases=tested.cases,
         runs=tuple(run for both in runs for run in both),
         deltas=tuple(deltas),
-        not_tested=(*tested.not_tested, *once, *tested_words.gaps(tested.host, deltas)),
+        not_tested=(*tested.not_tested, *once, *gaps(tested.host, deltas)),
         unavailable=tested.unavailable,
         unbuilt=tested.unbuilt,
     )

@@ -46,7 +46,6 @@ _KERNEL = (
     ),
 )
 _SOURCES = (".c", ".h", ".S", ".rst", ".yaml")
-_SERIES = "the series"
 _KVM = ("arch/x86/kvm/", "virt/kvm/")  # no make of user space reads a Makefile there
 
 
@@ -167,7 +166,7 @@ def _programs(
     with opened(tip_tree) as suite:
         available = Available(
             base=base_names,
-            tip=_names(suite, store.view(applied.tip), _SERIES),
+            tip=_names(suite, store.view(applied.tip), "the series", _SeriesUnlistedError),
             limit=selftests.limit(profile, store.view(applied.tip)),
         )
         chosen = choose(
@@ -261,16 +260,19 @@ def _measured(
     return measured(known, changes, available.tip, at_most=lab.max_tests, seconds=lab.test_seconds)
 
 
-def _names(suite: kselftest.Selftests, view: TreeView, whose: str) -> tuple[str, ...]:
+def _names(
+    suite: kselftest.Selftests,
+    view: TreeView,
+    whose: str,
+    unlisted: type[kselftest.UnlistedError] = kselftest.UnlistedError,
+) -> tuple[str, ...]:
     """What a tree has.  Not knowing must not read as "none": every test would be new, or removed."""
     if view.read(f"{suite.directory}/Makefile") is None:
         return ()
     try:
         return suite.names()
     except kselftest.UnlistedError as error:
-        said = f"could not list the selftests of {whose}: {error}"
-        kind = _SeriesUnlistedError if whose == _SERIES else kselftest.UnlistedError
-        raise kind(said) from error
+        raise unlisted(f"could not list the selftests of {whose}: {error}") from error
 
 
 def _no_longer_listed(error: kselftest.UnlistedError, request: TestRequest) -> tuple[Unbuilt, ...]:

@@ -76,7 +76,7 @@ def _with_build(run: Run, kept: Reviewed) -> Reviewed:
     """
     if run.build is None or run.build.base.status is not Status.PASS:
         return kept
-    others = tuple(one.name for one in tally(run).variants if one.status is Status.FAIL)
+    others = tuple(one.name for one in run.build.variants if one.status is Status.FAIL)
     failed = [one.number for one in run.build.patches if one.status is Status.FAIL]
     new = [one for each in run.build.patches for one in each.new if one.level is Level.WARNING]
     line = count(len(new), "new compiler warning") if new else ""

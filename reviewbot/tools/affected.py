@@ -137,11 +137,18 @@ def plan(
     return Plan(code=code, configure=configure, objects=tuple(sorted(others)))
 
 
-def is_elsewhere(path: str, covered: Iterable[str], targets: Iterable[str]) -> bool:
-    """True for a C file or header that may be used by what is not made for the targets."""
+def elsewhere(
+    paths: Iterable[str], covered: Iterable[str], targets: Iterable[str]
+) -> frozenset[str]:
+    """The C files and headers of ``paths`` that may be used by what is not made for the targets."""
     homes = _homes(covered, targets)
-    ours = _is_code(path) and not _is_foreign(path, homes)
-    return ours and path.endswith((".c", ".h", ".S")) and posixpath.dirname(path) not in homes
+    return frozenset(
+        path
+        for path in filter(_is_code, paths)
+        if path.endswith((".c", ".h", ".S"))
+        and posixpath.dirname(path) not in homes
+        and not _is_foreign(path, homes)
+    )
 
 
 def _homes(covered: Iterable[str], targets: Iterable[str]) -> frozenset[str]:
